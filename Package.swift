@@ -1,0 +1,59 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms, from the bottom up. A target may import only what stands in its `dependencies`; arrows point
+// downward (Documentation/architecture.md). No target carries unsafe flags, so that another package can
+// depend on Swiftlet by version.
+let package = Package(
+  name: "Swiftlet",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Swiftlet", targets: ["Swiftlet"]),
+    .executable(name: "swiftlet", targets: ["SwiftletCommand"]),
+  ],
+  targets: [
+    // Values every room shares: shapes, tensors, seeded random numbers.
+    .target(name: "SwiftletCore"),
+    // The IR, its operations with their meaning and their gradients, passes, the reference backend.
+    .target(name: "SwiftletGraph", dependencies: ["SwiftletCore"]),
+    // Networks as the papers' tables: blocks, dialects, the zoo, summaries.
+    .target(name: "SwiftletArchitectures", dependencies: ["SwiftletGraph"]),
+    // Photographs: codecs, resize, crop.
+    .target(name: "SwiftletVision", dependencies: ["SwiftletCore", "CImageCodecs"]),
+    // Weight files: safetensors, PyTorch checkpoints, name maps.
+    .target(name: "SwiftletFormats", dependencies: ["SwiftletGraph", "CZip", "CCrypto"]),
+    // What an application imports.
+    .target(
+      name: "Swiftlet",
+      dependencies: [
+        "SwiftletCore", "SwiftletGraph", "SwiftletArchitectures", "SwiftletVision", "SwiftletFormats",
+      ]),
+    // The executable `swiftlet`. (Its folder cannot be called `swiftlet`: macOS would see `Swiftlet`.)
+    .executableTarget(name: "SwiftletCommand", dependencies: ["Swiftlet"]),
+
+    // libjpeg and libpng report errors with longjmp, which Swift frames must not see: one C file a library.
+    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .systemLibrary(
+      name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
+    .systemLibrary(
+      name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+
+    .testTarget(name: "SwiftletCoreTests", dependencies: ["SwiftletCore"]),
+    .testTarget(name: "SwiftletGraphTests", dependencies: ["SwiftletGraph", "TestSupport"]),
+    .testTarget(
+      name: "SwiftletArchitecturesTests", dependencies: ["SwiftletArchitectures", "TestSupport"]),
+    .testTarget(name: "SwiftletVisionTests", dependencies: ["SwiftletVision", "TestSupport"]),
+    .testTarget(name: "SwiftletFormatsTests", dependencies: ["SwiftletFormats", "TestSupport"]),
+    .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport"]),
+    .testTarget(name: "SwiftletCommandTests", dependencies: ["Swiftlet", "SwiftletCommand", "TestSupport"]),
+    // What several test targets need: tolerance helper, goldens, shared data, running the binary.
+    .target(name: "TestSupport", dependencies: ["SwiftletCore"], path: "Tests/TestSupport"),
+  ],
+  swiftLanguageModes: [.v6]
+)

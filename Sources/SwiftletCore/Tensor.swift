@@ -1,0 +1,129 @@
+// Tensor.swift: an immutable array of numbers with a shape.
+
+/// An immutable, dense, row-major array: weights, images, logits.
+///
+/// Tensors are values and `Sendable`. Several tensors may share one ``TensorStorage``: a mapped weight file is
+/// one storage and a tensor for each name.
+public struct Tensor: Sendable {
+  /// The dimensions.
+  public let shape: Shape
+  /// The type of an element.
+  public let scalarType: ScalarType
+  private let storage: TensorStorage
+  private let byteOffset: Int
+
+  /// Creates a tensor over part of a storage.
+  ///
+  /// - Parameters:
+  ///   - shape: the dimensions.
+  ///   - scalarType: the type of an element; bytes are little-endian.
+  ///   - storage: holds the elements.
+  ///   - byteOffset: where in `storage` the first element is. No alignment is needed.
+  /// - Throws: ``TensorError/outOfBounds(shape:scalarType:byteOffset:storageBytes:)`` where the elements do
+  ///   not lie inside the storage.
+  public init(shape: Shape, scalarType: ScalarType, storage: TensorStorage, byteOffset: Int = 0) throws {
+    let (needed, overflow) = (shape.checkedCount ?? Int.max).multipliedReportingOverflow(
+      by: scalarType.byteCount)
+    guard !overflow, byteOffset >= 0, byteOffset <= storage.byteCount,
+      needed <= storage.byteCount - byteOffset
+    else {
+      throw TensorError.outOfBounds(
+        shape: shape, scalarType: scalarType, byteOffset: byteOffset, storageBytes: storage.byteCount)
+    }
+    self.shape = shape
+    self.scalarType = scalarType
+    self.storage = storage
+    self.byteOffset = byteOffset
+  }
+
+  /// Creates a `float32` tensor.
+  ///
+  /// - Throws: ``TensorError/countMismatch(shape:count:)`` where `values` does not fill the shape exactly.
+  public init(shape: Shape, floats values: [Float]) throws {
+    self = try Tensor(shape: shape, scalarType: .float32, elements: values)
+  }
+
+  /// Creates a `uint8` tensor.
+  ///
+  /// - Throws: ``TensorError/countMismatch(shape:count:)`` where `values` does not fill the shape exactly.
+  public init(shape: Shape, bytes values: [UInt8]) throws {
+    self = try Tensor(shape: shape, scalarType: .uint8, elements: values)
+  }
+
+  /// Creates an `int64` tensor.
+  ///
+  /// - Throws: ``TensorError/countMismatch(shape:count:)`` where `values` does not fill the shape exactly.
+  public init(shape: Shape, integers values: [Int64]) throws {
+    self = try Tensor(shape: shape, scalarType: .int64, elements: values)
+  }
+
+  private init<Element: BitwiseCopyable>(shape: Shape, scalarType: ScalarType, elements: [Element]) throws {
+    guard shape.checkedCount == elements.count else {
+      throw TensorError.countMismatch(shape: shape, count: elements.count)
+    }
+    self.shape = shape
+    self.scalarType = scalarType
+    storage = elements.withUnsafeBytes { source in
+      TensorStorage(byteCount: source.count) { $0.copyMemory(from: source) }
+    }
+    byteOffset = 0
+  }
+
+  /// The number of elements.
+  public var count: Int { shape.count }
+
+  /// The number of bytes that the elements take.
+  public var byteCount: Int { count * scalarType.byteCount }
+
+  /// Calls `body` with the bytes of the elements, which must not be kept. They may be unaligned.
+  public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try storage.withUnsafeBytes { all in
+      try body(UnsafeRawBufferPointer(rebasing: all[byteOffset..<(byteOffset + byteCount)]))
+    }
+  }
+
+  /// The elements as 32-bit floats, converted where they are something else.
+  public func floats() -> [Float] {
+    if scalarType == .float32 { return copied(zero: 0) }
+    return withUnsafeBytes { bytes in (0..<count).map { Float(scalarType.load(bytes, at: $0)) } }
+  }
+
+  /// The elements as Doubles, converted where they are something else.
+  public func doubles() -> [Double] {
+    if scalarType == .float32 { return copied(zero: Float(0)).map(Double.init) }
+    return withUnsafeBytes { bytes in (0..<count).map { scalarType.load(bytes, at: $0) } }
+  }
+
+  /// The same elements under another shape; nothing is copied.
+  ///
+  /// - Throws: ``TensorError/countMismatch(shape:count:)`` where the counts differ.
+  public func reshaped(_ shape: Shape) throws -> Tensor {
+    guard shape.checkedCount == count else { throw TensorError.countMismatch(shape: shape, count: count) }
+    return try Tensor(shape: shape, scalarType: scalarType, storage: storage, byteOffset: byteOffset)
+  }
+
+  private func copied<Element: BitwiseCopyable>(zero: Element) -> [Element] {
+    withUnsafeBytes { source in
+      var result = [Element](repeating: zero, count: count)
+      result.withUnsafeMutableBytes { $0.copyMemory(from: source) }
+      return result
+    }
+  }
+}
+
+/// What can be wrong with the size of a tensor.
+public enum TensorError: Error, Equatable, CustomStringConvertible {
+  /// The number of elements given is not the shape's.
+  case countMismatch(shape: Shape, count: Int)
+  /// The elements would lie outside the storage.
+  case outOfBounds(shape: Shape, scalarType: ScalarType, byteOffset: Int, storageBytes: Int)
+
+  public var description: String {
+    switch self {
+    case .countMismatch(let shape, let count):
+      "a tensor of shape \(shape) holds \(shape.checkedCount.map(String.init) ?? "too many") elements, not \(count)"
+    case .outOfBounds(let shape, let type, let offset, let bytes):
+      "a \(type.shortName) tensor of shape \(shape) at byte \(offset) does not fit in \(bytes) bytes"
+    }
+  }
+}

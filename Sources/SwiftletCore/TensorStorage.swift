@@ -1,0 +1,51 @@
+// TensorStorage.swift: the bytes behind tensors.
+
+/// A block of bytes that never changes once it is published in a ``Tensor``: memory of our own, or a mapped file.
+///
+/// One of the two types of the project that are `@unchecked Sendable` (the other is the thread pool): the
+/// bytes are written only inside the initialisers, before any other thread can see the object.
+public final class TensorStorage: @unchecked Sendable {
+  /// The bytes. Valid as long as the storage lives.
+  let bytes: UnsafeRawBufferPointer
+  private let release: @Sendable (UnsafeRawBufferPointer) -> Void
+
+  /// Allocates `byteCount` bytes, aligned to a cache line, and lets `initialise` fill them.
+  ///
+  /// - Parameters:
+  ///   - byteCount: how many bytes; 0 is allowed.
+  ///   - initialise: called once with the memory, which is zeroed.
+  public init(byteCount: Int, initialise: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0)
+    do {
+      try initialise(UnsafeMutableRawBufferPointer(rebasing: memory[..<byteCount]))
+    } catch {
+      memory.deallocate()
+      throw error
+    }
+    bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<byteCount])
+    release = { $0.baseAddress?.deallocate() }
+  }
+
+  /// Takes over bytes that somebody else provides, such as a mapped file.
+  ///
+  /// - Parameters:
+  ///   - bytes: must not change, and must stay valid until `release` is called.
+  ///   - release: called once with `bytes`, when the last tensor is gone.
+  public init(
+    adopting bytes: UnsafeRawBufferPointer, release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+  ) {
+    self.bytes = bytes
+    self.release = release
+  }
+
+  deinit { release(bytes) }
+
+  /// How many bytes the storage holds.
+  public var byteCount: Int { bytes.count }
+
+  /// Calls `body` with all bytes of the storage, which must not be kept.
+  public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try withExtendedLifetime(self) { try body(bytes) }
+  }
+}
