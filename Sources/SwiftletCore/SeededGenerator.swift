@@ -1,5 +1,13 @@
 // SeededGenerator.swift: random numbers that depend on what they are for, not on who asks first.
 
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// A counter-based random number generator: number `i` of stream `s` under seed `k` is a fixed function of
 /// (k, s, i), so results depend neither on the number of threads nor on the order of evaluation.
 ///
@@ -36,6 +44,12 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
   /// A number in [low, high).
   public mutating func uniform(_ low: Double, _ high: Double) -> Double { low + (high - low) * uniform() }
+
+  /// A number from the standard normal distribution (Box and Muller 1958; two uniform numbers each).
+  public mutating func normal() -> Double {
+    let radius = (-2 * log(1 - uniform())).squareRoot()
+    return radius * cos(2 * Double.pi * uniform())
+  }
 
   private static func mix(_ value: UInt64) -> UInt64 {
     var z = value

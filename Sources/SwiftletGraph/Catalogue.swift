@@ -1,0 +1,26 @@
+// Catalogue.swift: the list of all operations. A test compares it with the folder Operations/.
+
+/// Every operation, by name: what files may hold and what the conformance suite tries.
+public enum Catalogue {
+  /// What networks are written with; each has a gradient.
+  public static let forward: [any Operation.Type] = [
+    Activation.self, AdaptiveAveragePool.self, Add.self, AveragePool.self, BatchNorm.self,
+    BatchNormTraining.self, ChannelScale.self, Concatenate.self, Convolution.self,
+    DepthwiseConvolution.self, Dropout.self, GlobalAveragePool.self, Linear.self, MaxPool.self,
+    PadChannels.self, Reshape.self, SliceChannels.self, Softmax.self,
+  ]
+
+  /// What gradients are written with.
+  public static let backward: [any Operation.Type] = [
+    ActivationGradient.self, AdaptiveAveragePoolGradient.self, AveragePoolGradient.self,
+    BatchNormGradient.self, ChannelScaleGateGradient.self, ConvolutionInputGradient.self,
+    ConvolutionWeightGradient.self, DepthwiseInputGradient.self, DepthwiseWeightGradient.self,
+    GlobalAveragePoolGradient.self, LinearInputGradient.self, LinearWeightGradient.self,
+    MaxPoolGradient.self, SoftmaxGradient.self, SumToChannels.self,
+  ]
+
+  /// The operation of a name, or `nil`.
+  public static func operation(named name: String) -> (any Operation.Type)? {
+    (forward + backward).first { $0.name == name }
+  }
+}

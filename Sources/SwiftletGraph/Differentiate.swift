@@ -1,0 +1,59 @@
+// Differentiate.swift: reverse mode as a graph transform. The chain rule, node by node, from the end.
+
+extension Graph {
+  /// The graph with its backward pass appended.
+  ///
+  /// The caller provides the gradient of `output` with respect to the loss as a new input `gradient.<output>` (of
+  /// the output's type); the new outputs are `gradient.<parameter>` for each trainable parameter that the output
+  /// depends on, in the graph's order, and `gradient.<input>` for each of `inputNames`.
+  ///
+  /// - Parameters:
+  ///   - output: the name of an output; the first one if `nil`.
+  ///   - inputNames: inputs whose gradients are wanted too.
+  /// - Throws: ``GraphError/notDifferentiable(node:operation:)`` where a node on the way has no gradient.
+  public func differentiated(of output: String? = nil, inputs inputNames: [String] = []) throws -> Graph {
+    guard let target = output.map({ name in outputs.first { $0.name == name } }) ?? outputs.first else {
+      throw GraphError.undefinedValue(node: output ?? "output", value: -1)
+    }
+    var builder = GraphBuilder(extending: self)
+    let seed = builder.input("gradient.\(target.name)", type(of: target.value))
+    var gradients: [Value: Value] = [target.value: seed]
+    let wanted = Set(
+      parameters.lazy.filter(\.role.isTrainable).map(\.value)
+        + inputs.lazy.filter { inputNames.contains($0.name) }.map(\.value))
+    let active = dependents(of: wanted)
+
+    for node in nodes.reversed()
+    where node.outputs.contains(where: { gradients[$0] != nil })
+      && node.inputs.contains(where: active.contains)
+    {
+      var context = GradientContext(
+        label: node.label, inputs: node.inputs, outputs: node.outputs,
+        outputGradients: node.outputs.map { gradients[$0] }, builder: builder)
+      let contributions = try node.operation.gradient(&context)
+      builder = context.builder
+      for (value, contribution) in zip(node.inputs, contributions) {
+        guard let contribution, active.contains(value) else { continue }
+        if let sum = gradients[value] {
+          gradients[value] = try builder.apply(Add(), sum, contribution, label: "gradient.\(node.label).sum")
+        } else {
+          gradients[value] = contribution
+        }
+      }
+    }
+    for spec in parameters where spec.role.isTrainable {
+      if let gradient = gradients[spec.value] { builder.output("gradient.\(spec.name)", gradient) }
+    }
+    for port in inputs where inputNames.contains(port.name) {
+      if let gradient = gradients[port.value] { builder.output("gradient.\(port.name)", gradient) }
+    }
+    return try builder.finish().eliminatingDeadNodes()
+  }
+
+  /// The values that depend on any of `roots`, and the roots.
+  private func dependents(of roots: Set<Value>) -> Set<Value> {
+    var active = roots
+    for node in nodes where node.inputs.contains(where: active.contains) { active.formUnion(node.outputs) }
+    return active
+  }
+}

@@ -1,0 +1,40 @@
+// GradientContext.swift: what an operation sees when it emits its backward operations.
+
+/// A node that is being differentiated.
+public struct GradientContext {
+  /// The node's label.
+  public let label: String
+  /// The node's inputs and outputs, which backward operations may read.
+  public let inputs: [Value], outputs: [Value]
+  /// The gradient of each output; `nil` where nothing that matters reads it.
+  public let outputGradients: [Value?]
+  var builder: GraphBuilder
+
+  /// The type of an input.
+  public func inputType(_ index: Int) -> TensorType { builder.type(of: inputs[index]) }
+
+  /// The gradient of the first output.
+  ///
+  /// - Throws: ``GraphError/notDifferentiable(node:operation:)`` where it has none.
+  public func outputGradient() throws -> Value {
+    guard let gradient = outputGradients.first ?? nil else {
+      throw GraphError.notDifferentiable(node: label, operation: "result without a gradient")
+    }
+    return gradient
+  }
+
+  /// Emits a backward operation, and gives its first output. Ones that nobody reads are removed later.
+  ///
+  /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)``.
+  public mutating func emit(_ operation: some Operation, _ inputs: Value...) throws -> Value {
+    let outputs = try emitAll(operation, inputs)
+    return outputs[0]
+  }
+
+  /// Emits a backward operation, and gives all its outputs.
+  ///
+  /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)``.
+  public mutating func emitAll<O: Operation>(_ operation: O, _ inputs: [Value]) throws -> [Value] {
+    try builder.emit(operation, inputs, label: "gradient.\(label).\(O.name)")
+  }
+}

@@ -1,0 +1,134 @@
+// GraphBuilder.swift: writes a graph, node by node, under nested names.
+
+/// Builds a ``Graph``. Shapes are inferred, and checked, as each node is added.
+public struct GraphBuilder {
+  /// What has been built.
+  public private(set) var graph: Graph
+  private var scopes: [String] = []
+  private var labels: Set<String> = []
+  private var parameterNames: Set<String> = []
+
+  /// Starts an empty graph.
+  public init(name: String) { graph = Graph(name: name) }
+
+  /// Goes on with a graph: what passes do that append to it.
+  public init(extending graph: Graph) {
+    self.graph = graph
+    labels = Set(graph.nodes.map(\.label))
+    parameterNames = Set(graph.parameters.map(\.name))
+  }
+
+  /// The path of the innermost scope: `stages.3.1`.
+  public var path: String { scopes.joined(separator: ".") }
+
+  /// Runs `body` with `name` appended to the path of whatever it adds.
+  public mutating func scope<Result>(
+    _ name: String, _ body: (inout GraphBuilder) throws -> Result
+  ) rethrows -> Result {
+    scopes.append(name)
+    defer { scopes.removeLast() }
+    return try body(&self)
+  }
+
+  /// Adds an input that the caller provides at each run.
+  public mutating func input(_ name: String, _ type: TensorType) -> Value {
+    let value = newValue(type)
+    graph.inputs.append(Port(name: name, value: value))
+    return value
+  }
+
+  /// Adds a parameter; its name is the path with `name` appended.
+  ///
+  /// - Throws: ``GraphError/duplicateName(_:)``.
+  public mutating func parameter(_ name: String, _ role: ParameterRole, _ shape: Shape) throws -> Value {
+    let full = joined(name)
+    guard parameterNames.insert(full).inserted else { throw GraphError.duplicateName(full) }
+    guard shape.checkedCount != nil, shape.dimensions.allSatisfy({ $0 > 0 }) else {
+      throw GraphError.invalidOperation(node: full, operation: "parameter", reason: "bad shape \(shape)")
+    }
+    let value = newValue(TensorType(shape))
+    graph.parameters.append(ParameterSpec(name: full, role: role, shape: shape, value: value))
+    return value
+  }
+
+  /// Adds a node with any number of outputs. Its label is the path with `label` appended, made unique.
+  ///
+  /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)`` where the inputs do not fit.
+  public mutating func emit(
+    _ operation: some Operation, _ inputs: [Value], label: String
+  ) throws -> [Value] {
+    let unique = uniqueLabel(joined(label))
+    let types = try operation.inferred(inputs.map(graph.type(of:)), node: unique)
+    let outputs = types.map { newValue($0) }
+    graph.nodes.append(Node(label: unique, operation: operation, inputs: inputs, outputs: outputs))
+    return outputs
+  }
+
+  /// Adds a node and gives its first output.
+  ///
+  /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)`` where the inputs do not fit.
+  public mutating func apply(
+    _ operation: some Operation, _ inputs: Value..., label: String
+  ) throws -> Value {
+    let outputs = try emit(operation, inputs, label: label)
+    guard let first = outputs.first else {
+      throw GraphError.invalidOperation(node: joined(label), operation: "node", reason: "has no output")
+    }
+    return first
+  }
+
+  /// The type of a value.
+  public func type(of value: Value) -> TensorType { graph.type(of: value) }
+
+  /// Declares what a run returns.
+  public mutating func output(_ name: String, _ value: Value) {
+    graph.outputs.append(Port(name: name, value: value))
+  }
+
+  /// Declares the new value of a parameter.
+  public mutating func update(_ parameter: String, _ value: Value) {
+    graph.updates.append(Port(name: parameter, value: value))
+  }
+
+  /// The graph, verified.
+  ///
+  /// - Throws: ``GraphError``.
+  public func finish() throws -> Graph {
+    try graph.verify()
+    return graph
+  }
+
+  private mutating func newValue(_ type: TensorType) -> Value {
+    graph.types.append(type)
+    return Value(id: graph.types.count - 1)
+  }
+
+  private func joined(_ name: String) -> String {
+    scopes.isEmpty ? name : name.isEmpty ? path : path + "." + name
+  }
+
+  private mutating func uniqueLabel(_ label: String) -> String {
+    var candidate = label
+    var number = 2
+    while !labels.insert(candidate).inserted {
+      candidate = "\(label)#\(number)"
+      number += 1
+    }
+    return candidate
+  }
+}
+
+extension Operation {
+  /// ``infer(_:)`` with the node's label in what it throws.
+  func inferred(_ inputs: [TensorType], node: String) throws -> [TensorType] {
+    do {
+      let types = try infer(inputs)
+      for type in types where type.shape.checkedCount == nil {
+        throw OperationError("the result \(type.shape) is too large")
+      }
+      return types
+    } catch let error as OperationError {
+      throw GraphError.invalidOperation(node: node, operation: Self.name, reason: error.description)
+    }
+  }
+}

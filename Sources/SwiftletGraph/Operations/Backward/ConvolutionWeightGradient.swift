@@ -1,0 +1,48 @@
+// ConvolutionWeightGradient.swift: the weight gradient of a convolution.
+
+/// dw from x `[N, H, W, C]` and dy `[N, H', W', O]`.
+public struct ConvolutionWeightGradient: Operation {
+  public static let name = "convolutionWeightGradient"
+  /// The window of the convolution.
+  public var window: Window
+  /// The groups of the convolution.
+  public var groups: Int
+  /// The shape of the kernel, `[k, k, C / groups, O]`.
+  public var kernel: Shape
+
+  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+    try expectCount(inputs, 2...2)
+    let forward = Convolution(window: window, groups: groups)
+    let output = try forward.infer([inputs[0], TensorType(kernel)])
+    try inputs[1].expect(output[0].shape, "the output's gradient")
+    return [TensorType(kernel)]
+  }
+
+  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+    let (x, dy) = (inputs[0], inputs[1])
+    let layout = ConvolutionLayout(kernel: kernel, groups: groups)
+    var dw = HostTensor(kernel)
+    withPointers(x, dy, &dw) { xs, dys, dws in
+      window.forEachTap(input: x.shape, output: dy.shape) { inputPixel, tap, outputPixel in
+        layout.forEachInput(inputPixel, tap, outputPixel) { xi, wi, yi in
+          addScaled(xs[xi], dys + yi, to: dws + wi, count: layout.groupOutputs)
+        }
+      }
+    }
+    return [dw]
+  }
+
+  public func cost(_ inputs: [TensorType]) -> Cost {
+    Convolution(window: window, groups: groups).cost([inputs[0], TensorType(kernel)])
+  }
+
+  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+    Convolution.samples(using: &generator).compactMap { sample in
+      guard let forward = sample.operation as? Convolution else { return nil }
+      let dy = forward.reference(sample.inputs)[0]
+      return Sample(
+        Self(window: forward.window, groups: forward.groups, kernel: sample.inputs[1].shape),
+        [sample.inputs[0], dy])
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// Dropout.swift: random zeros in training (Srivastava et al. 2014).
+
+/// Each element is dropped with probability `rate`; the others are divided by 1 − rate. Exists in training graphs
+/// only.
+///
+/// Inputs: x, and the step's number (a scalar). Which elements are dropped is a function of seed, step and index
+/// alone, so the operation is its own gradient and results do not depend on threads.
+public struct Dropout: Operation {
+  public static let name = "dropout"
+  /// The probability of a zero, in [0, 1).
+  public var rate: Double
+  /// Tells this node's zeros from another's.
+  public var seed: UInt64
+
+  /// Creates a dropout.
+  public init(rate: Double, seed: UInt64) {
+    self.rate = rate
+    self.seed = seed
+  }
+
+  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+    try expectCount(inputs, 2...2)
+    guard (0..<1).contains(rate) else { throw OperationError("rate \(rate) is not in [0, 1)") }
+    try inputs[1].expect([], "the step's number")
+    return [inputs[0]]
+  }
+
+  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+    let step = UInt64(max(0, min(inputs[1].values[0], 0x1p53)))
+    var generator = SeededGenerator(seed: seed, stream: step)
+    return [inputs[0].mapped { generator.uniform() < rate ? 0 : $0 / (1 - rate) }]
+  }
+
+  public func gradient(_ context: inout GradientContext) throws -> [Value?] {
+    let dy = try context.outputGradient()
+    return [try context.emit(self, dy, context.inputs[1]), nil]
+  }
+
+  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+    [0, 0.2, 0.8].map { rate in
+      let x = HostTensor([3, 40], uniform: -1...1, using: &generator)
+      return Sample(Self(rate: rate, seed: 3), [x, HostTensor([], [17])])
+    }
+  }
+}

@@ -1,0 +1,34 @@
+// Platform.swift: the C library's mathematics, wherever it comes from.
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+func exp(_ x: Double) -> Double { Platform.exp(x) }
+
+/// Functions whose names are also those of cases or methods.
+enum Platform {
+  static func exp(_ x: Double) -> Double {
+    #if canImport(Darwin)
+      Darwin.exp(x)
+    #elseif canImport(Glibc)
+      Glibc.exp(x)
+    #else
+      Musl.exp(x)
+    #endif
+  }
+
+  static func tanh(_ x: Double) -> Double {
+    #if canImport(Darwin)
+      Darwin.tanh(x)
+    #elseif canImport(Glibc)
+      Glibc.tanh(x)
+    #else
+      Musl.tanh(x)
+    #endif
+  }
+}
