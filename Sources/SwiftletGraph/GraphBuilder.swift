@@ -30,6 +30,12 @@ public struct GraphBuilder {
     return try body(&self)
   }
 
+  /// Appends `name` to the path until ``leave()``: for builders that wrap this one.
+  package mutating func enter(_ name: String) { scopes.append(name) }
+
+  /// Ends the innermost scope.
+  package mutating func leave() { scopes.removeLast() }
+
   /// Adds an input that the caller provides at each run.
   public mutating func input(_ name: String, _ type: TensorType) -> Value {
     let value = newValue(type)

@@ -1,0 +1,133 @@
+// Block.swift: what a block is, and a row of a paper's table.
+
+/// A building block of a network. To add one, write a struct and name it in ``BlockCatalogue``; it can then stand
+/// in any table, and in files.
+///
+/// Channels are those of the table, at α = 1; ``NetworkBuilder/scaled(_:)`` applies the multiplier.
+public protocol BlockDefinition: Sendable, Hashable, Codable {
+  /// The name in files: `invertedResidual`.
+  static var name: String { get }
+  /// Output channels at α = 1; 0 where they are those of the input.
+  var channels: Int { get }
+  /// The stride. A repeated row keeps it for its first block and has 1 after that.
+  var stride: Int { get set }
+  /// Adds the block's operations after `x` `[N, H, W, C]`, and gives its result.
+  func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value
+  /// What the paper's table prints for it.
+  var columns: TableColumns { get }
+}
+
+extension BlockDefinition {
+  public var columns: TableColumns { TableColumns(Self.name, channels: channels, stride: stride) }
+}
+
+/// The columns of a paper's table.
+public struct TableColumns: Sendable, Hashable, Codable {
+  /// The operator: `bottleneck 5×5`.
+  public var name: String
+  /// Expansion: `6` (a factor, as in MobileNetV2) or `240` (channels, as in V3).
+  public var expand: String?
+  /// Output channels at α = 1; `nil` where they are the input's.
+  public var channels: Int?
+  /// The stride of the first block.
+  public var stride: Int?
+  /// Squeeze-and-excite: `r 16`.
+  public var squeeze: String?
+  /// The non-linearity: `RE`, `R6`, `HS`.
+  public var activation: String?
+
+  /// Creates a row's columns.
+  public init(
+    _ name: String, expand: String? = nil, channels: Int? = nil, stride: Int? = nil, squeeze: String? = nil,
+    activation: ActivationFunction? = nil
+  ) {
+    self.name = name
+    self.expand = expand
+    self.channels = channels == 0 ? nil : channels
+    self.stride = stride
+    self.squeeze = squeeze
+    self.activation = activation?.tableName
+  }
+}
+
+extension ActivationFunction {
+  /// The papers' short names: RE, R6, HS.
+  var tableName: String {
+    switch self {
+    case .relu: "RE"
+    case .relu6: "R6"
+    case .hardSwish: "HS"
+    case .hardSigmoid: "h-sigmoid"
+    case .sigmoid: "sigmoid"
+    case .silu: "SiLU"
+    case .tanh: "tanh"
+    }
+  }
+}
+
+/// A row of a table: a block, and how often it stands there (the papers' n).
+public struct Row: Sendable {
+  /// The block.
+  public var block: any BlockDefinition
+  /// How often; only the first has the stride.
+  public var repeats: Int
+
+  /// Creates a row.
+  public init(_ block: any BlockDefinition, repeats: Int = 1) {
+    self.block = block
+    self.repeats = repeats
+  }
+
+  /// The blocks of the row, one by one.
+  var blocks: [any BlockDefinition] {
+    (0..<max(repeats, 0)).map { index in
+      var copy = block
+      if index > 0 { copy.stride = 1 }
+      return copy
+    }
+  }
+}
+
+extension Row: Hashable {
+  public static func == (a: Row, b: Row) -> Bool {
+    AnyHashable(a.block) == AnyHashable(b.block) && a.repeats == b.repeats
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(AnyHashable(block))
+    hasher.combine(repeats)
+  }
+}
+
+extension Row: Codable {
+  private enum Key: String, CodingKey { case block, attributes, repeats }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    let name = try container.decode(String.self, forKey: .block)
+    guard let type = BlockCatalogue.block(named: name) else { throw ArchitectureError.unknownBlock(name) }
+    block = try type.init(from: try container.superDecoder(forKey: .attributes))
+    repeats = try container.decode(Int.self, forKey: .repeats)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encode(type(of: block).name, forKey: .block)
+    try block.encode(to: container.superEncoder(forKey: .attributes))
+    try container.encode(repeats, forKey: .repeats)
+  }
+}
+
+/// The list of all blocks. A test compares it with the folder Blocks/.
+public enum BlockCatalogue {
+  /// Every block that files may hold.
+  public static let all: [any BlockDefinition.Type] = [
+    BasicBlock.self, BottleneckBlock.self, ConvolutionBlock.self, DepthwiseSeparableBlock.self,
+    FusedInvertedResidual.self, InvertedResidual.self, MaxPoolBlock.self,
+  ]
+
+  /// The block of a name, or `nil`.
+  public static func block(named name: String) -> (any BlockDefinition.Type)? {
+    all.first { $0.name == name }
+  }
+}

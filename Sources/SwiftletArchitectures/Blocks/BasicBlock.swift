@@ -1,0 +1,46 @@
+// BasicBlock.swift: ResNet's block of two 3×3 convolutions (He et al. 2015, arXiv 1512.03385, figure 5 left).
+
+/// 3×3, norm, ReLU, 3×3, norm, + shortcut, ReLU; with squeeze-and-excite where `placement` says.
+public struct BasicBlock: BlockDefinition {
+  public static let name = "basic"
+  public var channels: Int
+  public var stride: Int
+  /// How the shortcut changes shape.
+  public var shortcut: Shortcut
+  /// Squeeze-and-excite.
+  public var squeeze: SqueezeExcite?
+  /// Where it stands.
+  public var placement: SqueezePlacement
+
+  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+    let outputs = network.scaled(channels)
+    let extra = network.conventions.activatesBeforeSqueeze && squeeze != nil
+    return try network.residual(
+      x, outputs: outputs, stride: stride, shortcut: shortcut, squeeze: squeeze, placement: placement
+    ) { x, network, gate in
+      let y = try network.convolution(
+        x, "conv1", channels: outputs, kernel: 3, stride: stride, activation: .relu)
+      let z = try network.convolution(
+        y, "conv2", channels: outputs, kernel: 3, activation: extra ? .relu : nil)
+      return try gate(z, &network)
+    }
+  }
+
+  public var columns: TableColumns {
+    TableColumns(
+      "basic [3×3, 3×3]", channels: channels, stride: stride, squeeze: squeeze?.tableName, activation: .relu)
+  }
+}
+
+extension Row {
+  /// A row of basic blocks.
+  public static func basic(
+    _ channels: Int, stride: Int = 1, shortcut: Shortcut = .projection(kernel: 1),
+    squeeze: SqueezeExcite? = nil, placement: SqueezePlacement = .standard, repeats: Int
+  ) -> Row {
+    Row(
+      BasicBlock(
+        channels: channels, stride: stride, shortcut: shortcut, squeeze: squeeze, placement: placement),
+      repeats: repeats)
+  }
+}

@@ -1,0 +1,95 @@
+// InvertedResidual.swift: the block of MobileNetV2 (arXiv 1801.04381, table 1) and V3 (arXiv 1905.02244, figure 4).
+
+/// The expanded width of an inverted residual.
+public enum Expand: Sendable, Hashable, Codable {
+  /// t times the input's channels (MobileNetV2).
+  case by(Int)
+  /// To that many channels at α = 1 (MobileNetV3's "exp size").
+  case to(Int)
+
+  /// The expanded width for an input of `channels`; `nominal` are those channels at α = 1.
+  func channels(of channels: Int, nominal: Int, in network: NetworkBuilder) -> Int {
+    switch self {
+    case .by(let factor): return factor * channels
+    case .to(let expanded):
+      if network.width == 1 { return expanded }
+      switch network.conventions.expand {
+      case .ratioOfInput: return roundedToEight(Double(channels * expanded) / Double(max(nominal, 1)))
+      case .scaledTable: return network.scaled(expanded)
+      }
+    }
+  }
+
+  /// Whether there is nothing to expand.
+  func isIdentity(nominal: Int) -> Bool {
+    switch self {
+    case .by(let factor): factor == 1
+    case .to(let expanded): expanded == nominal
+    }
+  }
+
+  var tableName: String {
+    switch self {
+    case .by(let factor): "\(factor)"
+    case .to(let expanded): "\(expanded)"
+    }
+  }
+}
+
+/// 1×1 expansion, depthwise k×k, squeeze-and-excite on the expanded tensor, linear 1×1 projection; a shortcut
+/// where input and output have one shape.
+public struct InvertedResidual: BlockDefinition {
+  public static let name = "invertedResidual"
+  public var channels: Int
+  /// Kernel size of the depthwise convolution.
+  public var kernel: Int
+  public var stride: Int
+  /// The expanded width; no expansion layer where it is the input's.
+  public var expand: Expand
+  /// Squeeze-and-excite on the expanded tensor.
+  public var squeeze: SqueezeExcite?
+  /// After expansion and depthwise convolution; the projection is linear.
+  public var activation: ActivationFunction
+  /// Whether a shortcut is taken where one is possible.
+  public var hasShortcut: Bool
+
+  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+    let nominal = network.nominalInput
+    let inputs = network.channels(x)
+    var y = x
+    if !expand.isIdentity(nominal: nominal) {
+      let expanded = expand.channels(of: inputs, nominal: nominal, in: network)
+      y = try network.convolution(y, "expand", channels: expanded, kernel: 1, activation: activation)
+    }
+    if let squeeze, squeeze.beforeActivation {
+      y = try network.depthwise(y, "depthwise", kernel: kernel, stride: stride, activation: nil)
+      y = try network.squeezeExcite(y, squeeze)
+      y = try network.activate(y, activation)
+    } else {
+      y = try network.depthwise(y, "depthwise", kernel: kernel, stride: stride, activation: activation)
+      y = try network.squeezeExcite(y, squeeze)
+    }
+    let outputs = network.scaled(channels)
+    y = try network.convolution(y, "project", channels: outputs, kernel: 1, activation: nil)
+    return hasShortcut && stride == 1 && inputs == outputs ? try network.add(x, y) : y
+  }
+
+  public var columns: TableColumns {
+    TableColumns(
+      "bottleneck \(kernel)×\(kernel)", expand: expand.tableName, channels: channels, stride: stride,
+      squeeze: squeeze?.tableName, activation: activation)
+  }
+}
+
+extension Row {
+  /// A row of inverted residuals.
+  public static func mbconv(
+    _ channels: Int, kernel: Int = 3, stride: Int = 1, expand: Expand, squeeze: SqueezeExcite? = nil,
+    _ activation: ActivationFunction = .relu6, hasShortcut: Bool = true, repeats: Int = 1
+  ) -> Row {
+    Row(
+      InvertedResidual(
+        channels: channels, kernel: kernel, stride: stride, expand: expand, squeeze: squeeze,
+        activation: activation, hasShortcut: hasShortcut), repeats: repeats)
+  }
+}
