@@ -2,7 +2,8 @@
 
 Writes Tests/Goldens/networks; README.md beside this file says how to run it and states the rule by which
 weights and inputs are drawn, which Swift repeats (SwiftletCore's SeededGenerator), so that no weights are
-shipped. The networks run in float64 on weights rounded to float32: the goldens carry no rounding of their own.
+shipped. The networks run in float64 on weights rounded to float32: the goldens carry no rounding of their
+own.
 """
 
 import argparse
@@ -35,7 +36,7 @@ SEED = 7
 GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 MASK = (1 << 64) - 1
 
-# Below this share of the logits' spread an error in a parameter could hide within the tests' tolerance of 1e-4.
+# Below this share of the logits' spread an error in a parameter could hide within the tests' tolerance, 1e-4.
 LEAST_INFLUENCE = 1e-3
 
 
@@ -89,7 +90,8 @@ def filled(state, gain):
 def seeded_input(height, width, channels=3):
     """The input as NCHW; drawn as NHWC from the stream "input"."""
     u = uniform("input", height * width * channels)
-    return torch.from_numpy((2 * u - 1).astype(np.float32).reshape(1, height, width, channels)).permute(0, 3, 1, 2)
+    values = (2 * u - 1).astype(np.float32).reshape(1, height, width, channels)
+    return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
 # --- What is run.
@@ -149,6 +151,8 @@ NETWORKS = [
     network("timm", "mobilenetv3_small_100"),
     network("timm", "tf_mobilenetv3_large_100", sizes=(64, 75), gain=0.87),
     network("timm", "tf_mobilenetv3_small_100", sizes=(64, 75)),
+    network("timm", "tf_mobilenetv3_large_075", gain=0.87),
+    network("timm", "tf_mobilenetv3_small_075"),
     network("timm", "tf_mobilenetv3_large_minimal_100", gain=0.75),
     network("timm", "mobilenet_edgetpu_100", gain=0.75),
     network("timm", "legacy_senet154.layer2.0", sizes=((9, 7),), make=senet154_downsampling_block),
@@ -158,15 +162,15 @@ NETWORKS = [
 # --- Measuring and checking.
 
 
-def observed(model, x):
-    """The output, and of every convolution and linear layer in the order of execution: name, NHWC shape, madds.
-    Also the largest share of a squeeze-excite gate's values that lie against 0 or 1."""
+def observed(model, x, values=True):
+    """The output; for every convolution and linear layer in the order of execution its name, NHWC shape and
+    multiply-adds; and the largest share of a squeeze-excite gate's values that lie against 0 or 1."""
     layers, saturated, hooks = [], [], []
 
     def layer_hook(name):
         def hook(module, _, output):
             shape = tuple(output.permute(0, 2, 3, 1).shape) if output.dim() == 4 else tuple(output.shape)
-            layers.append((name, shape, output.numel() // output.shape[0] * math.prod(module.weight.shape[1:])))
+            layers.append((name, shape, output[0].numel() * math.prod(module.weight.shape[1:])))
         return hook
 
     def gate_hook(module, _, output):
@@ -175,7 +179,7 @@ def observed(model, x):
     for name, module in model.named_modules():
         if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
             hooks.append(module.register_forward_hook(layer_hook(name)))
-        elif "sigmoid" in type(module).__name__.lower():
+        elif values and "sigmoid" in type(module).__name__.lower():
             hooks.append(module.register_forward_hook(gate_hook))
     output = model(x)
     for hook in hooks:
@@ -184,8 +188,8 @@ def observed(model, x):
 
 
 def weakest_parameter(model, output):
-    """The parameter that moves the output least, and by what share of its spread a relative change of order 1,
-    of random sign in every element, moves it."""
+    """The parameter that moves the output least, and by what share of the output's spread a relative change
+    of order 1, of random sign in every element, moves it."""
     flat = output.flatten()
     signs = torch.from_numpy(np.where(uniform("signs", flat.numel()) < 0.5, -1.0, 1.0))
     (flat * signs).sum().div(math.sqrt(flat.numel())).backward()
@@ -193,6 +197,13 @@ def weakest_parameter(model, output):
     influence = {n: (p.grad * p).norm().item() / spread for n, p in model.named_parameters()}
     name = min(influence, key=influence.get)
     return name, influence[name]
+
+
+def multiply_adds(make, size):
+    """The multiply-adds of convolutions and linear layers at a size, from shapes alone."""
+    with torch.device("meta"):
+        model = make().eval()
+        return sum(row[2] for row in observed(model, torch.empty(1, 3, size, size), values=False)[1])
 
 
 def measure(entry, folder):
@@ -226,23 +237,26 @@ def measure(entry, folder):
         file = f"{library}.{name}{suffix}.npy"
         golden = output.permute(0, 2, 3, 1) if output.dim() == 4 else output
         np.save(folder / file, golden.contiguous().numpy().astype(np.float32))
-        if entry["layers"] and size == entry["sizes"][0]:
+        listed = entry["layers"] and size == entry["sizes"][0]
+        if listed:
             text = "".join(f"{n}\t{'x'.join(map(str, s))}\t{m}\n" for n, s, m in layers)
             (folder / f"{library}.{name}.layers.txt").write_text(text)
         results.append({
             "library": library, "name": name, "height": height, "width": width,
             "inputChannels": x.shape[1], "parameters": parameters,
             "multiplyAdds": sum(m for _, _, m in layers),
+            "multiplyAddsAt224": None if is_block else multiply_adds(entry["make"], 224),
             "batchNormGain": entry["gain"],
             "names": f"{library}.{name}.names.txt",
-            "layers": f"{library}.{name}.layers.txt" if entry["layers"] and size == entry["sizes"][0] else None,
+            "layers": f"{library}.{name}.layers.txt" if listed else None,
             "output": file, "outputShape": list(golden.shape),
             "outputMean": round(output.mean().item(), 6), "outputDeviation": round(spread, 6),
             "movedByNegatingInput": float(f"{moved:.3g}"),
             "float32Deviation": float(f"{deviation:.2g}"),
         })
-        print(f"{file:48} spread {spread:9.4g} mean {output.mean():9.3g} moved {moved:6.3f} float32 {deviation:.1e} "
-              f"saturated {saturated:.2f} weakest {influence:.1e} {weakest}", flush=True)
+        print(f"{file:48} spread {spread:9.4g} mean {output.mean():9.3g} moved {moved:6.3f} "
+              f"float32 {deviation:.1e} saturated {saturated:.2f} weakest {influence:.1e} {weakest}",
+              flush=True)
         problems = []
         if not math.isfinite(spread) or not 0.05 < spread < 2000:
             problems.append("the spread of the output")
