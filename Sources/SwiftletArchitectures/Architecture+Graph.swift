@@ -108,3 +108,21 @@ extension Head.Pool {
     }
   }
 }
+
+extension BlockDefinition {
+  /// The block alone, as the first block of a network would be (`stages.0.0.…`): for trying a new block out.
+  ///
+  /// - Parameters:
+  ///   - input: `[N, H, W, C]`.
+  ///   - conventions: padding, ε and the like.
+  ///   - mode: inference or training.
+  /// - Throws: ``GraphError`` where the block does not fit the input.
+  public func graph(input: Shape, conventions: Conventions, mode: Mode = .inference) throws -> Graph {
+    var network = NetworkBuilder(name: Self.name, conventions: conventions, width: 1, mode: mode)
+    let x = network.graph.input("image", TensorType(input))
+    network.nominalInput = input[-1]
+    let y = try network.scope("stages.0.0") { try apply(x, in: &$0) }
+    network.graph.output("features", y)
+    return try network.graph.finish()
+  }
+}

@@ -16,7 +16,8 @@ extension NetworkBuilder {
   mutating func residual(
     _ x: Value, outputs: Int, stride: Int, shortcut: Shortcut, squeeze: SqueezeExcite?,
     placement: SqueezePlacement,
-    branch: (Value, inout NetworkBuilder, _ gate: (Value, inout NetworkBuilder) throws -> Value) throws -> Value
+    branch: (Value, inout NetworkBuilder, _ gate: (Value, inout NetworkBuilder) throws -> Value) throws ->
+      Value
   ) throws -> Value {
     func gated(_ value: Value, at place: SqueezePlacement, _ network: inout NetworkBuilder) throws -> Value {
       place == placement ? try network.squeezeExcite(value, squeeze) : value

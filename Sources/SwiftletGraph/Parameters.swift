@@ -49,15 +49,15 @@ public struct Parameters: Sendable {
 
 /// Weights that do not belong to the network.
 public struct ParametersError: Error, Equatable, CustomStringConvertible {
-  /// A parameter that is missing (`found` is `nil`) or has another shape.
+  /// A parameter that is missing (`found` is `nil`), is not the network's (`expected` is `nil`) or has another shape.
   public struct Problem: Sendable, Equatable {
     /// The parameter's name, in this project or in the file.
     public let name: String
     /// The shape that the network needs, and the shape that was there.
-    public let expected: Shape, found: Shape?
+    public let expected: Shape?, found: Shape?
 
     /// Creates a problem.
-    public init(name: String, expected: Shape, found: Shape?) {
+    public init(name: String, expected: Shape?, found: Shape?) {
       self.name = name
       self.expected = expected
       self.found = found
@@ -77,9 +77,10 @@ public struct ParametersError: Error, Equatable, CustomStringConvertible {
 
   /// One line: the number of disagreements and the first three, with both shapes.
   public var description: String {
-    let first = problems.prefix(3).map { problem in
-      "\(problem.name): needs \(problem.expected), "
-        + (problem.found.map { "found \($0)" } ?? "not in the file")
+    let first = problems.prefix(3).map { problem -> String in
+      guard let expected = problem.expected else { return "\(problem.name): not a parameter of the network" }
+      return "\(problem.name): needs \(expected), "
+        + (problem.found.map { "found \($0)" } ?? "which the file does not have")
     }
     let rest = problems.count > 3 ? "; and \(problems.count - 3) more" : ""
     return "the weights are not those of \(network): \(first.joined(separator: "; "))\(rest)"

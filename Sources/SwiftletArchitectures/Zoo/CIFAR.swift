@@ -14,7 +14,8 @@ extension Architecture {
   }
 
   /// ResNet-18's blocks behind a 3×3 stem of stride 1.
-  public static func cifarResNet18(_ dialect: Dialect = .paper, squeeze: SqueezeExcite? = nil) -> Architecture {
+  public static func cifarResNet18(_ dialect: Dialect = .paper, squeeze: SqueezeExcite? = nil) -> Architecture
+  {
     cifar(
       "cifar_\(squeeze == nil ? "" : "se_")resnet18", dialect, stem: .conv(64),
       stages: zip([64, 128, 256, 512], [1, 2, 2, 2]).map { channels, stride in
@@ -60,7 +61,9 @@ extension Zoo {
       ]
     }
     + (mobileNetV1 + mobileNetV2 + mobileNetV3)
-    .filter { ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"].contains($0.name) }
+    .filter {
+      ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"].contains($0.name)
+    }
     .map { entry in
       ZooEntry("cifar_\(entry.name)", "\(entry.paper), stride-1 stem", hasWidth: true) { _, dialect in
         entry.make(entry.name, dialect).forCIFAR()

@@ -4,7 +4,8 @@ extension Architecture {
   /// MobileNetV3-Large, its Table 1: kernel, exp size, out, SE, NL, s.
   ///
   /// - Parameter minimalistic: the same widths without SE, with ReLU and 3×3 kernels only (TensorFlow slim).
-  public static func mobileNetV3Large(_ dialect: Dialect = .paper, minimalistic: Bool = false) -> Architecture {
+  public static func mobileNetV3Large(_ dialect: Dialect = .paper, minimalistic: Bool = false) -> Architecture
+  {
     let (k5, hs, se) = v3Parts(minimalistic)
     return v3(
       "mobilenet_v3_large", dialect, minimalistic,
@@ -42,7 +43,8 @@ extension Architecture {
   /// hidden layer has 1024 units (the 1280 of the first preprint is the "2.9M, 66M" that other pages quote).
   ///
   /// - Parameter minimalistic: the same widths without SE, with ReLU and 3×3 kernels only (TensorFlow slim).
-  public static func mobileNetV3Small(_ dialect: Dialect = .paper, minimalistic: Bool = false) -> Architecture {
+  public static func mobileNetV3Small(_ dialect: Dialect = .paper, minimalistic: Bool = false) -> Architecture
+  {
     let (k5, hs, se) = v3Parts(minimalistic)
     return v3(
       "mobilenet_v3_small", dialect, minimalistic,

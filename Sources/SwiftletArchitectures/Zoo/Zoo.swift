@@ -86,7 +86,8 @@ public enum Zoo {
   /// The network of a name, with options.
   ///
   /// - Throws: ``ArchitectureError``.
-  public static func architecture(_ name: String, _ options: ZooOptions = ZooOptions()) throws -> Architecture {
+  public static func architecture(_ name: String, _ options: ZooOptions = ZooOptions()) throws -> Architecture
+  {
     try entry(named: name).architecture(options)
   }
 

@@ -1,0 +1,171 @@
+// NameMap.swift: how another library names and lays out the parameters of our networks.
+
+import SwiftletGraph
+
+/// The names of a layer in another library: where its weight and bias are, and where its batch norm is.
+struct SourceLayer {
+  /// The prefix of `.weight` and `.bias`.
+  let layer: String
+  /// The prefix of the norm's `.weight`, `.bias`, `.running_mean` and `.running_var`.
+  let norm: String
+
+  init(_ layer: String, _ norm: String = "") {
+    self.layer = layer
+    self.norm = norm
+  }
+}
+
+/// An explicit rule from our parameters' names to those of a PyTorch library's state dict.
+///
+/// PyTorch stores kernels as `[O, I / groups, k, k]` and linear weights as `[O, I]`; both are transposed to ours. To add
+/// a map, write a value and name it in ``all``.
+public struct NameMap: Sendable {
+  /// What it is called: `torchvision.mobilenet_v2`.
+  public let name: String
+  /// Rows and columns that were flattened in channel-major order before the first hidden layer (VGG: 7).
+  let flattened: Int?
+  private let rule: @Sendable (LayerPath, NetworkLayers) -> SourceLayer?
+
+  init(
+    _ name: String, flattened: Int? = nil,
+    rule: @escaping @Sendable (LayerPath, NetworkLayers) -> SourceLayer?
+  ) {
+    self.name = name
+    self.flattened = flattened
+    self.rule = rule
+  }
+
+  /// Every map.
+  public static let all: [NameMap] = [
+    .torchvisionMobileNetV2, .torchvisionMobileNetV3, .torchvisionResNet, .torchvisionVGG,
+    .timmMobileNet, .timmSEResNet, .timmLegacySENet,
+  ]
+
+  /// Where a parameter of the graph is in the source: its name there, and its shape there.
+  public struct Source: Sendable, Hashable {
+    /// The name in the state dict.
+    public let name: String
+    /// The parameter of ours.
+    public let parameter: ParameterSpec
+    /// The shape in the state dict.
+    public let shape: Shape
+  }
+
+  /// The source of each parameter of a network, in the graph's order.
+  ///
+  /// - Returns: `nil` where the network has a layer that this library has no name for.
+  public func sources(for graph: Graph) -> [Source]? {
+    let layers = NetworkLayers(graph)
+    var sources: [Source] = []
+    for (spec, path, leaf) in layers.parameters {
+      guard let source = rule(path, layers) else { return nil }
+      let name: String
+      switch spec.role {
+      case .normScale: name = source.norm + ".weight"
+      case .normOffset: name = source.norm + ".bias"
+      case .normMean: name = source.norm + ".running_mean"
+      case .normVariance: name = source.norm + ".running_var"
+      case .convolution, .depthwise, .linear, .bias: name = "\(source.layer).\(leaf)"
+      }
+      sources.append(Source(name: name, parameter: spec, shape: spec.sourceShape))
+    }
+    return sources
+  }
+
+  /// The parameters of a network, read from a state dict and laid out as ours.
+  ///
+  /// `num_batches_tracked` counters are ignored. A linear layer may be stored as a 1×1 convolution and the reverse.
+  ///
+  /// - Parameters:
+  ///   - graph: the network, in its inference form.
+  ///   - names: the names in the state dict.
+  ///   - tensor: the tensor of a name.
+  /// - Throws: ``ParametersError`` with the first names that are missing, left over or of another shape.
+  public func parameters(
+    for graph: Graph, names: [String], tensor: (String) -> Tensor?
+  ) throws -> Parameters {
+    guard let sources = sources(for: graph) else {
+      throw ParametersError(network: "\(graph.name) as \(name) names it", problems: [])
+    }
+    var problems: [ParametersError.Problem] = []
+    var parameters = Parameters()
+    for source in sources {
+      guard let found = tensor(source.name) else {
+        problems.append(.init(name: source.name, expected: source.shape, found: nil))
+        continue
+      }
+      guard found.shape.droppingUnitKernel == source.shape.droppingUnitKernel else {
+        problems.append(.init(name: source.name, expected: source.shape, found: found.shape))
+        continue
+      }
+      parameters[source.parameter.name] = try source.parameter.fromPyTorch(
+        found, flattened: source.parameter.name == "head.hidden.0.weight" ? flattened : nil)
+    }
+    let known = Set(sources.map(\.name))
+    for name in names where !known.contains(name) && !name.hasSuffix("num_batches_tracked") {
+      problems.append(.init(name: name, expected: nil, found: tensor(name)?.shape))
+    }
+    if !problems.isEmpty { throw ParametersError(network: graph.name, problems: problems) }
+    return parameters
+  }
+}
+
+extension Shape {
+  /// `[O, I, 1, 1]` and `[O, I]` are the same weights.
+  fileprivate var droppingUnitKernel: Shape {
+    rank == 4 && self[2] == 1 && self[3] == 1 ? [self[0], self[1]] : self
+  }
+}
+
+extension ParameterSpec {
+  /// The shape that PyTorch gives this parameter.
+  fileprivate var sourceShape: Shape {
+    switch role {
+    case .convolution: [shape[3], shape[2], shape[0], shape[1]]
+    case .depthwise: [shape[2], 1, shape[0], shape[1]]
+    case .linear: [shape[1], shape[0]]
+    case .bias, .normScale, .normOffset, .normMean, .normVariance: shape
+    }
+  }
+
+  /// A PyTorch tensor of ``sourceShape`` in our layout, as 32-bit floats.
+  fileprivate func fromPyTorch(_ tensor: Tensor, flattened: Int?) throws -> Tensor {
+    let values = tensor.floats()
+    switch role {
+    case .bias, .normScale, .normOffset, .normMean, .normVariance:
+      return try Tensor(shape: shape, floats: values)
+    case .convolution:
+      // [O, I, k, k] → [k, k, I, O].
+      let (kernel, inputs, outputs) = (shape[0] * shape[1], shape[2], shape[3])
+      return try Tensor(
+        shape: shape, floats: transposed(values, outer: outputs, middle: inputs, inner: kernel))
+    case .depthwise:
+      return try Tensor(
+        shape: shape, floats: transposed(values, outer: shape[2], middle: 1, inner: shape[0] * shape[1]))
+    case .linear:
+      // [O, I] → [I, O]; where I is a flattened [C, H·W], → [H·W, C, O].
+      let (inputs, outputs) = (shape[0], shape[1])
+      let pixels = flattened.map { $0 * $0 } ?? 1
+      let channels = pixels > 0 && inputs % pixels == 0 ? inputs / pixels : inputs
+      return try Tensor(
+        shape: shape,
+        floats: transposed(values, outer: outputs, middle: channels, inner: inputs / channels))
+    }
+  }
+}
+
+/// `[outer, middle, inner]` → `[inner, middle, outer]`.
+private func transposed(_ values: [Float], outer: Int, middle: Int, inner: Int) -> [Float] {
+  [Float](unsafeUninitializedCapacity: values.count) { result, count in
+    var next = 0
+    for i in 0..<inner {
+      for m in 0..<middle {
+        for o in 0..<outer {
+          result[next] = values[(o * middle + m) * inner + i]
+          next += 1
+        }
+      }
+    }
+    count = next
+  }
+}
