@@ -113,6 +113,9 @@ public struct Architecture: Sendable, Hashable, Codable {
       throw ArchitectureError.badWidth(width)
     }
     guard (1...Self.mostClasses).contains(classes) else { throw ArchitectureError.badClasses(classes) }
+    for row in stem + stages.flatMap({ $0 }) { try row.check() }
+    for units in head.hidden + [head.features] { try BlockLimits.check("head", units, BlockLimits.channels) }
+    if case .flatten(let size) = head.pool { try BlockLimits.check("head pool", size, BlockLimits.window) }
     guard resolution >= totalStride, resolution <= Self.largestResolution else {
       throw ArchitectureError.badResolution(
         resolution, network: name, smallest: totalStride, largest: Self.largestResolution)
@@ -131,6 +134,8 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
   case unknownName(String, nearest: String?)
   /// A file names a block that the catalogue does not hold.
   case unknownBlock(String)
+  /// A number of a block or of the head that no network has.
+  case badBlock(String, value: Int, allowed: ClosedRange<Int>)
   /// α is not in (0, 16].
   case badWidth(Double)
   /// The network is published at α = 1 only.
@@ -146,6 +151,8 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
       "unknown network '\(name)'"
         + (nearest.map { "; did you mean '\($0)'?" } ?? "; 'swiftlet models' lists them all")
     case .unknownBlock(let name): "unknown block '\(name)' in an architecture"
+    case .badBlock(let what, let value, let allowed):
+      "\(what) must be between \(allowed.lowerBound) and \(allowed.upperBound), got \(value)"
     case .badWidth(let width): "the width multiplier must be above 0 and at most 16, got \(width)"
     case .noWidth(let network): "\(network) has no width multiplier; it exists at 1 only"
     case .badResolution(let resolution, let network, let smallest, let largest):

@@ -15,9 +15,37 @@ public protocol BlockDefinition: Sendable, Hashable, Codable {
   func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value
   /// What the paper's table prints for it.
   var columns: TableColumns { get }
+  /// Throws where a number of the block makes no sense, whatever its input; files are checked with it.
+  func check() throws
+}
+
+/// The sizes that any real network stays far below; beyond them a file is damaged or hostile.
+public enum BlockLimits {
+  /// Channels of a layer.
+  public static let channels = 0...32_768
+  /// Sides of a kernel, and strides.
+  public static let window = 1...64
+  /// Factors of expansion, and reductions.
+  public static let factor = 1...4096
+
+  /// Throws ``ArchitectureError/badBlock(_:value:allowed:)`` where `value` is not in `range`.
+  public static func check(_ what: String, _ value: Int, _ range: ClosedRange<Int>) throws {
+    guard range.contains(value) else {
+      throw ArchitectureError.badBlock(what, value: value, allowed: range)
+    }
+  }
 }
 
 extension BlockDefinition {
+  public func check() throws {}
+
+  /// Checks what every block has, and then its own numbers.
+  func checkAll() throws {
+    try BlockLimits.check("\(Self.name): channels", channels, BlockLimits.channels)
+    try BlockLimits.check("\(Self.name): stride", stride, BlockLimits.window)
+    try check()
+  }
+
   public var columns: TableColumns { TableColumns(Self.name, channels: channels, stride: stride) }
 }
 
@@ -78,6 +106,12 @@ public struct Row: Sendable {
     self.repeats = repeats
   }
 
+  /// Throws where a number of the row makes no sense.
+  func check() throws {
+    try BlockLimits.check("repeats", repeats, 1...1000)
+    try block.checkAll()
+  }
+
   /// The blocks of the row, one by one.
   var blocks: [any BlockDefinition] {
     (0..<max(repeats, 0)).map { index in
@@ -108,6 +142,7 @@ extension Row: Codable {
     guard let type = BlockCatalogue.block(named: name) else { throw ArchitectureError.unknownBlock(name) }
     block = try type.init(from: try container.superDecoder(forKey: .attributes))
     repeats = try container.decode(Int.self, forKey: .repeats)
+    try check()
   }
 
   public func encode(to encoder: any Encoder) throws {

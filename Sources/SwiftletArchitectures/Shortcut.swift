@@ -6,6 +6,13 @@ public enum Shortcut: Sendable, Hashable, Codable {
   case projection(kernel: Int)
   /// Subsampling and zero channels, without parameters (option A: the CIFAR networks).
   case padded
+
+  /// Throws where the kernel makes no sense.
+  func check() throws {
+    if case .projection(let kernel) = self {
+      try BlockLimits.check("shortcut kernel", kernel, BlockLimits.window)
+    }
+  }
 }
 
 extension NetworkBuilder {

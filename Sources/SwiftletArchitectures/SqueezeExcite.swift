@@ -43,6 +43,9 @@ public struct SqueezeExcite: Sendable, Hashable, Codable {
       ? roundedToEight(Double(channels) / Double(reduction)) : max(channels / reduction, 1)
   }
 
+  /// Throws where the reduction makes no sense.
+  func check() throws { try BlockLimits.check("squeeze reduction", reduction, BlockLimits.factor) }
+
   /// What tables print: `r 16`.
   var tableName: String { "r \(reduction)" }
 }

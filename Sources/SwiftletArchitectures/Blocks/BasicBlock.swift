@@ -26,6 +26,11 @@ public struct BasicBlock: BlockDefinition {
     }
   }
 
+  public func check() throws {
+    try shortcut.check()
+    try squeeze?.check()
+  }
+
   public var columns: TableColumns {
     TableColumns(
       "basic [3×3, 3×3]", channels: channels, stride: stride, squeeze: squeeze?.tableName, activation: .relu)

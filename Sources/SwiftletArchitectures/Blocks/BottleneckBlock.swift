@@ -36,6 +36,14 @@ public struct BottleneckBlock: BlockDefinition {
     }
   }
 
+  public func check() throws {
+    for (what, value) in [("reduce", reduce), ("spatial", spatial), ("groups", groups)] {
+      try BlockLimits.check("\(Self.name): \(what)", value, 1...BlockLimits.channels.upperBound)
+    }
+    try shortcut.check()
+    try squeeze?.check()
+  }
+
   public var columns: TableColumns {
     let grouped = groups == 1 ? "" : ", C=\(groups)"
     return TableColumns(

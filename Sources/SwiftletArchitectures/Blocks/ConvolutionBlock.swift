@@ -20,6 +20,10 @@ public struct ConvolutionBlock: BlockDefinition {
       normalized: normalized, hasBias: hasBias)
   }
 
+  public func check() throws {
+    try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
+  }
+
   public var columns: TableColumns {
     TableColumns("conv \(kernel)×\(kernel)", channels: channels, stride: stride, activation: activation)
   }

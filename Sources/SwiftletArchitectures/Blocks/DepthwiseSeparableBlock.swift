@@ -20,6 +20,11 @@ public struct DepthwiseSeparableBlock: BlockDefinition {
     return try network.squeezeExcite(z, squeeze)
   }
 
+  public func check() throws {
+    try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
+    try squeeze?.check()
+  }
+
   public var columns: TableColumns {
     TableColumns(
       "dw \(kernel)×\(kernel) + pw 1×1", channels: channels, stride: stride, squeeze: squeeze?.tableName,

@@ -22,6 +22,11 @@ public struct FusedInvertedResidual: BlockDefinition {
     return stride == 1 && inputs == outputs ? try network.add(x, y) : y
   }
 
+  public func check() throws {
+    try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
+    try expand.check()
+  }
+
   public var columns: TableColumns {
     TableColumns(
       "fused bottleneck \(kernel)×\(kernel)", expand: expand.tableName, channels: channels,

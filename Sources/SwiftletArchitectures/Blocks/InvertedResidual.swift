@@ -20,6 +20,15 @@ public enum Expand: Sendable, Hashable, Codable {
     }
   }
 
+  /// Throws where the factor or the width makes no sense.
+  func check() throws {
+    switch self {
+    case .by(let factor): try BlockLimits.check("expand", factor, BlockLimits.factor)
+    case .to(let expanded):
+      try BlockLimits.check("expand", expanded, 1...BlockLimits.channels.upperBound)
+    }
+  }
+
   /// Whether there is nothing to expand.
   func isIdentity(nominal: Int) -> Bool {
     switch self {
@@ -72,6 +81,12 @@ public struct InvertedResidual: BlockDefinition {
     let outputs = network.scaled(channels)
     y = try network.convolution(y, "project", channels: outputs, kernel: 1, activation: nil)
     return hasShortcut && stride == 1 && inputs == outputs ? try network.add(x, y) : y
+  }
+
+  public func check() throws {
+    try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
+    try expand.check()
+    try squeeze?.check()
   }
 
   public var columns: TableColumns {

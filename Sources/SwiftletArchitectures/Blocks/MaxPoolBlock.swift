@@ -12,6 +12,10 @@ public struct MaxPoolBlock: BlockDefinition {
     try network.maxPool(x, kernel: kernel, stride: stride)
   }
 
+  public func check() throws {
+    try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
+  }
+
   public var columns: TableColumns { TableColumns("max pool \(kernel)×\(kernel)", stride: stride) }
 }
 

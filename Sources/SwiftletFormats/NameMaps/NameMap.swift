@@ -72,40 +72,44 @@ public struct NameMap: Sendable {
     return sources
   }
 
-  /// The parameters of a network, read from a state dict and laid out as ours.
+  /// How a state dict differs from a network: names that are missing, of another shape, or left over.
   ///
   /// `num_batches_tracked` counters are ignored. A linear layer may be stored as a 1×1 convolution and the reverse.
   ///
+  /// - Returns: `nil` where the network has a layer that this library has no name for.
+  public func problems(for graph: Graph, in tensors: NamedTensors) -> [ParametersError.Problem]? {
+    guard let sources = sources(for: graph) else { return nil }
+    var problems: [ParametersError.Problem] = []
+    for source in sources {
+      let found = tensors[source.name]?.shape
+      if found?.droppingUnitKernel != source.shape.droppingUnitKernel {
+        problems.append(.init(name: source.name, expected: source.shape, found: found))
+      }
+    }
+    let known = Set(sources.map(\.name))
+    for (name, tensor) in tensors where !known.contains(name) && !name.hasSuffix("num_batches_tracked") {
+      problems.append(.init(name: name, expected: nil, found: tensor.shape))
+    }
+    return problems
+  }
+
+  /// The parameters of a network, read from a state dict and laid out as ours.
+  ///
   /// - Parameters:
   ///   - graph: the network, in its inference form.
-  ///   - names: the names in the state dict.
-  ///   - tensor: the tensor of a name.
-  /// - Throws: ``ParametersError`` with the first names that are missing, left over or of another shape.
-  public func parameters(
-    for graph: Graph, names: [String], tensor: (String) -> Tensor?
-  ) throws -> Parameters {
-    guard let sources = sources(for: graph) else {
+  ///   - tensors: the state dict.
+  /// - Throws: ``ParametersError`` with the names that are missing, left over or of another shape.
+  public func parameters(for graph: Graph, in tensors: NamedTensors) throws -> Parameters {
+    guard let sources = sources(for: graph), let problems = problems(for: graph, in: tensors) else {
       throw ParametersError(network: "\(graph.name) as \(name) names it", problems: [])
     }
-    var problems: [ParametersError.Problem] = []
+    if !problems.isEmpty { throw ParametersError(network: graph.name, problems: problems) }
     var parameters = Parameters()
     for source in sources {
-      guard let found = tensor(source.name) else {
-        problems.append(.init(name: source.name, expected: source.shape, found: nil))
-        continue
-      }
-      guard found.shape.droppingUnitKernel == source.shape.droppingUnitKernel else {
-        problems.append(.init(name: source.name, expected: source.shape, found: found.shape))
-        continue
-      }
+      guard let found = tensors[source.name] else { continue }
       parameters[source.parameter.name] = try source.parameter.fromPyTorch(
         found, flattened: source.parameter.name == "head.hidden.0.weight" ? flattened : nil)
     }
-    let known = Set(sources.map(\.name))
-    for name in names where !known.contains(name) && !name.hasSuffix("num_batches_tracked") {
-      problems.append(.init(name: name, expected: nil, found: tensor(name)?.shape))
-    }
-    if !problems.isEmpty { throw ParametersError(network: graph.name, problems: problems) }
     return parameters
   }
 }

@@ -1,0 +1,116 @@
+// Classifier.swift: a model compiled once, for photographs.
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A class with its probability.
+public struct Prediction: Sendable, Hashable, Codable {
+  /// The class.
+  public let index: Int
+  /// Its name.
+  public let label: String
+  /// In 0…1; all classes together have 1.
+  public let probability: Double
+}
+
+/// What a classifier says of a photograph.
+public struct Classification: Sendable {
+  /// The network's outputs, one for each class.
+  public let logits: [Float]
+  /// The classes' names; may be empty.
+  let labels: [String]
+
+  /// The softmax of the logits, computed in Double.
+  public var probabilities: [Double] {
+    let largest = Double(logits.max() ?? 0)
+    let powers = logits.map { exp(Double($0) - largest) }
+    let sum = powers.reduce(0, +)
+    return powers.map { $0 / sum }
+  }
+
+  /// The classes with the highest probabilities, best first; of equal ones the lower index first.
+  public func top(_ count: Int) -> [Prediction] {
+    let probabilities = self.probabilities
+    let order = probabilities.indices.sorted {
+      probabilities[$0] == probabilities[$1] ? $0 < $1 : probabilities[$0] > probabilities[$1]
+    }
+    return order.prefix(max(count, 0)).map { index in
+      Prediction(
+        index: index, label: labels.indices.contains(index) ? labels[index] : "class \(index)",
+        probability: probabilities[index])
+    }
+  }
+}
+
+/// A model compiled once, with its norms folded. It may be used from many threads at a time.
+public struct Classifier: Sendable {
+  /// The model.
+  public let model: Model
+  private let plan: any Plan
+
+  /// What activations may take, in bytes of 32-bit floats: a file could ask for any amount.
+  static let mostActivationBytes = 2 << 30
+
+  /// Compiles a model.
+  ///
+  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large.
+  public init(_ model: Model) throws {
+    self.model = model
+    let unfolded = try model.architecture.graph()
+    let needed = unfolded.peakActivationBytes
+    guard needed <= Self.mostActivationBytes else {
+      throw ClassifierError.tooLarge(network: model.architecture.name, bytes: needed)
+    }
+    let (graph, parameters) = try unfolded.applying([FoldBatchNorm()], to: model.parameters)
+    plan = try ReferenceBackend().compile(graph, parameters: parameters)
+  }
+
+  /// Classifies a photograph.
+  ///
+  /// - Throws: ``VisionError`` where the photograph cannot be prepared, ``ClassifierError`` where the weights give
+  ///   something that is not a number.
+  public func callAsFunction(_ image: Image) throws -> Classification {
+    try classify(input: try model.preprocessing.input(image))
+  }
+
+  /// Classifies an input that has been prepared: `[1, R, R, 3]`, normalised.
+  ///
+  /// - Throws: ``GraphError/wrongInput(name:expected:got:)``, ``ClassifierError``.
+  public func classify(input: Tensor) throws -> Classification {
+    var session = plan.makeSession()
+    let logits = try session.run([input])[0].floats()
+    guard logits.allSatisfy({ $0.isFinite }) else {
+      throw ClassifierError.notANumber(network: model.architecture.name)
+    }
+    return Classification(logits: logits, labels: model.labels)
+  }
+}
+
+/// What can go wrong in a classifier.
+public enum ClassifierError: Error, Equatable, CustomStringConvertible {
+  /// An output is infinite or not a number: the weights are damaged.
+  case notANumber(network: String)
+  /// The activations would not fit in any reasonable memory.
+  case tooLarge(network: String, bytes: Int)
+
+  public var description: String {
+    switch self {
+    case .notANumber(let network):
+      "\(network) gave an output that is not a number: its weights are damaged"
+    case .tooLarge(let network, let bytes):
+      "\(network) needs \(bytes / 1_000_000) MB for activations; \(Classifier.mostActivationBytes / 1_000_000) MB are allowed"
+    }
+  }
+}
+
+extension Image {
+  /// Reads a photograph: `try Image("owl.jpg")`.
+  ///
+  /// - Throws: ``VisionError`` naming the file and the cause.
+  public init(_ path: String) throws { try self.init(contentsOf: path) }
+}

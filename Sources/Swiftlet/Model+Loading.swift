@@ -1,0 +1,130 @@
+// Model+Loading.swift: models from files: our own, which say all about themselves, and other libraries' weights.
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+extension Model {
+  /// Keys of the metadata of our safetensors files.
+  enum MetadataKey {
+    static let architecture = "swiftlet.architecture"
+    static let preprocessing = "swiftlet.preprocessing"
+    static let labels = "swiftlet.labels"
+  }
+
+  /// Reads a model from a file: one of ours (``save(to:)``), or a state dict of torchvision or timm, which is
+  /// recognised by the names and shapes of its tensors.
+  ///
+  /// - Parameters:
+  ///   - path: safetensors, or a PyTorch checkpoint (`.pth`, `.pt`).
+  ///   - network: the network that it must be, by its name in the zoo; any if `nil`.
+  ///   - options: what to change: the dialect where two libraries share names, the width, the resolution.
+  /// - Throws: ``FormatError`` where the file is damaged, ``ModelError`` where its weights are of no network we know or
+  ///   not of `network`, with the first names that disagree and both shapes.
+  public init(
+    contentsOf path: String, network: String? = nil, options: ZooOptions = ZooOptions()
+  ) throws {
+    let file = try WeightFile.read(path)
+    if let json = file.metadata[MetadataKey.architecture] {
+      self = try Self.ours(path, json, file.tensors, file.metadata, network, options)
+    } else {
+      self = try Recognition(path, file.tensors).model(network, options)
+    }
+  }
+
+  /// Reads weights for an architecture of your own choice from a file of ours or of a library.
+  ///
+  /// - Throws: ``FormatError``, ``ModelError``.
+  public init(_ architecture: Architecture, weights path: String) throws {
+    let file = try WeightFile.read(path)
+    if file.metadata[MetadataKey.architecture] != nil {
+      let stored = try Model(contentsOf: path)
+      do {
+        try self.init(
+          architecture, parameters: stored.parameters, preprocessing: stored.preprocessing,
+          labels: stored.labels)
+      } catch let error as ParametersError { throw ModelError.wrongWeights(file: path, error) }
+    } else {
+      self = try Recognition(path, file.tensors).model(as: architecture)
+    }
+  }
+
+  /// Writes the whole model as one safetensors file: weights by our names, and in its metadata the architecture, the
+  /// preprocessing and the labels as JSON. Nothing is left behind if it fails.
+  ///
+  /// - Throws: ``FormatError`` naming the file and the cause.
+  public func save(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    func json(_ value: some Encodable) throws -> String {
+      String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+    try SafetensorsFile.write(
+      parameters.all,
+      metadata: [
+        "format": "swiftlet", MetadataKey.architecture: try json(architecture),
+        MetadataKey.preprocessing: try json(preprocessing), MetadataKey.labels: try json(labels),
+      ], to: path)
+  }
+
+  private static func ours(
+    _ path: String, _ json: String, _ tensors: NamedTensors, _ metadata: [String: String],
+    _ network: String?, _ options: ZooOptions
+  ) throws -> Model {
+    func decode<Value: Decodable>(_ type: Value.Type, _ text: String, _ key: String) throws -> Value {
+      do {
+        return try JSONDecoder().decode(type, from: Data(text.utf8))
+      } catch let error as ArchitectureError {
+        throw ModelError.badMetadata(file: path, key: key, reason: "\(error)")
+      } catch {
+        throw ModelError.badMetadata(file: path, key: key, reason: "it is not the JSON that Swiftlet writes")
+      }
+    }
+    var architecture = try decode(Architecture.self, json, MetadataKey.architecture)
+    if let network, network != architecture.name {
+      _ = try Zoo.entry(named: network)
+      throw ModelError.otherNetwork(file: path, wanted: network, found: architecture.name)
+    }
+    if let resolution = options.resolution { architecture.resolution = resolution }
+    let preprocessing = try metadata[MetadataKey.preprocessing].map {
+      try decode(Preprocessing.self, $0, MetadataKey.preprocessing)
+    }
+    let labels = try metadata[MetadataKey.labels].map { try decode([String].self, $0, MetadataKey.labels) }
+    var parameters = Parameters()
+    for (name, tensor) in tensors { parameters[name] = tensor }
+    do {
+      return try Model(
+        architecture, parameters: parameters, preprocessing: preprocessing, labels: labels)
+    } catch let error as ParametersError {
+      throw ModelError.wrongWeights(file: path, error)
+    } catch let error as ArchitectureError {
+      throw ModelError.badMetadata(file: path, key: MetadataKey.architecture, reason: "\(error)")
+    } catch let error as GraphError {
+      throw ModelError.badMetadata(file: path, key: MetadataKey.architecture, reason: "\(error)")
+    }
+  }
+}
+
+/// Why a file does not make a model.
+public enum ModelError: Error, CustomStringConvertible {
+  /// The weights are not the network's; the error lists the first names with both shapes.
+  case wrongWeights(file: String, ParametersError)
+  /// The file is a model of another network.
+  case otherNetwork(file: String, wanted: String, found: String)
+  /// The metadata of one of our files is damaged.
+  case badMetadata(file: String, key: String, reason: String)
+  /// No library's names are known for the network.
+  case noNames(file: String, network: String)
+
+  public var description: String {
+    switch self {
+    case .wrongWeights(let file, let error): "\(file): \(error)"
+    case .otherNetwork(let file, let wanted, let found): "\(file): holds \(found), not \(wanted)"
+    case .badMetadata(let file, let key, let reason): "\(file): metadata '\(key)': \(reason)"
+    case .noNames(let file, let network):
+      "\(file): no published names are known for \(network); it is read from Swiftlet's own files only"
+    }
+  }
+}

@@ -1,0 +1,115 @@
+// Arguments.swift: a command line taken apart by a CommandSpec. Unknown and repeated options are errors.
+
+import Swiftlet
+
+/// The arguments of one command.
+struct Arguments: Sendable {
+  /// What does not belong to an option, in order.
+  private(set) var positionals: [String] = []
+  private var values: [String: String] = [:]
+  private var flags: Set<String> = []
+
+  /// Takes the words after the command's name apart.
+  ///
+  /// - Throws: ``UsageError`` naming the word that does not fit.
+  init(_ words: [String], for spec: CommandSpec) throws {
+    var rest = words[...]
+    var onlyPositionals = false
+    while let word = rest.popFirst() {
+      if onlyPositionals || !word.hasPrefix("-") || word == "-" {
+        positionals.append(word)
+        continue
+      }
+      if word == "--" {
+        onlyPositionals = true
+        continue
+      }
+      let parts = word.drop { $0 == "-" }.split(
+        separator: "=", maxSplits: 1, omittingEmptySubsequences: false
+      ).map(String.init)
+      let name = parts.first ?? ""
+      guard word.hasPrefix("--"), let option = spec.options.first(where: { $0.name == name }) else {
+        throw UsageError(
+          "unknown option '\(word)' for '\(spec.name)'; 'swiftlet \(spec.name) --help' lists them")
+      }
+      guard option.value != nil else {
+        guard parts.count == 1 else { throw UsageError("--\(name) takes no value") }
+        flags.insert(name)
+        continue
+      }
+      guard values[name] == nil else { throw UsageError("--\(name) is given twice") }
+      guard let value = parts.count == 2 ? parts[1] : rest.popFirst() else {
+        throw UsageError("--\(name) needs a value")
+      }
+      values[name] = value
+    }
+    guard spec.count.contains(positionals.count) else {
+      throw UsageError(
+        positionals.count < spec.count.lowerBound
+          ? "'\(spec.name)' needs \(spec.positionals); 'swiftlet \(spec.name) --help' shows how"
+          : "'\(spec.name)' does not take '\(positionals[spec.count.upperBound])'")
+    }
+  }
+
+  /// Whether a flag is there.
+  func flag(_ name: String) -> Bool { flags.contains(name) }
+
+  /// The value of an option, or `nil`.
+  func string(_ name: String) -> String? { values[name] }
+
+  /// The value of an option that takes a whole number.
+  ///
+  /// - Throws: ``UsageError`` where it is not one.
+  func integer(_ name: String) throws -> Int? {
+    try values[name].map { text in
+      guard let number = Int(text) else { throw UsageError("--\(name) takes a whole number, got '\(text)'") }
+      return number
+    }
+  }
+
+  /// The value of an option that takes a number.
+  ///
+  /// - Throws: ``UsageError`` where it is not one.
+  func number(_ name: String) throws -> Double? {
+    try values[name].map { text in
+      guard let number = Double(text) else { throw UsageError("--\(name) takes a number, got '\(text)'") }
+      return number
+    }
+  }
+
+  /// The value of an option that takes one of a few words.
+  ///
+  /// - Throws: ``UsageError`` listing the words.
+  func choice<Choice: RawRepresentable & CaseIterable>(_ name: String, _: Choice.Type) throws -> Choice?
+  where Choice.RawValue == String {
+    try values[name].map { text in
+      guard let choice = Choice(rawValue: text) else {
+        let all = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        throw UsageError("--\(name) takes one of \(all), got '\(text)'")
+      }
+      return choice
+    }
+  }
+}
+
+/// The options that say which form of a network is meant.
+enum NetworkOptions {
+  /// `--width`, `--resolution`, `--classes`, `--dialect`.
+  static let specs: [OptionSpec] = [
+    .value("width", "α", "The width multiplier, such as 0.75."),
+    .value("resolution", "PIXELS", "Height and width of the input."),
+    .value("classes", "N", "The number of classes."),
+    .value(
+      "dialect", "NAME",
+      "Whose conventions: paper, torchvision, timm, tensorflow or legacy."),
+  ]
+
+  /// What the command line says.
+  ///
+  /// - Throws: ``UsageError`` where a value is not of its kind.
+  static func parse(_ arguments: Arguments) throws -> ZooOptions {
+    ZooOptions(
+      dialect: try arguments.choice("dialect", Dialect.self), width: try arguments.number("width"),
+      resolution: try arguments.integer("resolution"), classes: try arguments.integer("classes"))
+  }
+}

@@ -1,0 +1,160 @@
+// CompareCommand.swift: networks side by side, and the papers' own comparisons.
+
+import Swiftlet
+
+/// `swiftlet compare A B…`.
+struct CompareCommand: Command {
+  /// A comparison that a paper makes.
+  enum Preset: String, CaseIterable {
+    case separable
+    case vgg
+    case v1v2 = "v1-v2"
+
+    var networks: [String] {
+      switch self {
+      case .separable: ["mobilenet_v1_full_conv", "mobilenet_v1"]
+      case .vgg: ["vgg16", "mobilenet_v1"]
+      case .v1v2: ["mobilenet_v1", "mobilenet_v2"]
+      }
+    }
+
+    var claim: String {
+      switch self {
+      case .separable:
+        "MobileNetV1, Table 4: depthwise separable layers cost 1/N + 1/k² of full convolutions, for 1.1 points."
+      case .vgg:
+        "MobileNetV1, Table 8: nearly as accurate as VGG-16 (0.9 points less) with 1/32 of the parameters."
+      case .v1v2: "MobileNetV2, Table 4: more accurate than MobileNetV1 with fewer parameters and half the work."
+      }
+    }
+  }
+
+  /// One network of `compare --json`.
+  struct Entry: Encodable {
+    let name: String
+    let parameters: Int, multiplyAdds: Int, peakActivationBytes: Int
+    let publishedTop1: Double?
+    let ratios: Ratios
+  }
+
+  /// A network's figures over the first one's.
+  struct Ratios: Encodable {
+    let parameters: Double, multiplyAdds: Double, peakActivationBytes: Double
+  }
+
+  /// What `compare --json` prints.
+  struct Comparison: Encodable {
+    let preset: String?
+    let claim: String?
+    let networks: [Entry]
+    let rows: [RowPair]?
+  }
+
+  /// Two rows of two tables that do the same work in two ways.
+  struct RowPair: Encodable {
+    let output: Shape
+    let first: String, second: String
+    let multiplyAdds: [Int]
+    let parameters: [Int]
+    let ratio: Double
+  }
+
+  static let spec = CommandSpec(
+    name: "compare", summary: "Put networks side by side",
+    positionals: "[MODEL…]", count: 0...12,
+    discussion: """
+      Compares parameters, multiply-adds, peak activation memory (one operation at a time, f32) and published
+      accuracy; ratios are to the first network. --preset gives a paper's own comparison instead:
+        separable  depthwise separable against full convolution, layer by layer (MobileNetV1, Table 4)
+        vgg        MobileNetV1 against VGG-16 (MobileNetV1, Table 8)
+        v1-v2      MobileNetV2 against MobileNetV1 (MobileNetV2, Table 4)
+      """,
+    options: [.value("preset", "NAME", "separable, vgg or v1-v2.")] + NetworkOptions.specs + [
+      .flag("rows", "Show two networks row by row as well."),
+      .flag("json", "Print one JSON object: networks with ratios, and rows."),
+    ],
+    examples: [
+      "swiftlet compare mobilenet_v1 mobilenet_v2 mobilenet_v3_large", "swiftlet compare --preset separable",
+    ])
+
+  static func run(_ arguments: Arguments) throws -> Int32 {
+    let preset = try arguments.choice("preset", Preset.self)
+    let names = preset.map(\.networks) ?? arguments.positionals
+    guard names.count >= 2, preset == nil || arguments.positionals.isEmpty else {
+      throw UsageError("'compare' needs two networks or more, or --preset alone")
+    }
+    let options = try NetworkOptions.parse(arguments)
+    let summaries = try names.map { try Zoo.architecture($0, options).summary() }
+    let first = summaries[0]
+    let entries = try summaries.map { summary in
+      Entry(
+        name: summary.name, parameters: summary.parameters, multiplyAdds: summary.multiplyAdds,
+        peakActivationBytes: summary.peakActivationBytes,
+        // Published figures are those of the default form only.
+        publishedTop1: options == ZooOptions() ? try Zoo.entry(named: summary.name).published?.top1 : nil,
+        ratios: Ratios(
+          parameters: Double(summary.parameters) / Double(first.parameters),
+          multiplyAdds: Double(summary.multiplyAdds) / Double(first.multiplyAdds),
+          peakActivationBytes: Double(summary.peakActivationBytes) / Double(first.peakActivationBytes)))
+    }
+    let rows = arguments.flag("rows") || preset == .separable ? try pairRows(summaries) : nil
+    if arguments.flag("json") {
+      try Console.printJSON(
+        Comparison(preset: preset?.rawValue, claim: preset?.claim, networks: entries, rows: rows))
+      return 0
+    }
+    if let preset { try Console.print(preset.claim + "\n") }
+    for line in table(entries).lines { try Console.print(line) }
+    if let rows {
+      try Console.print("")
+      for line in table(rows, summaries).lines { try Console.print(line) }
+    }
+    return 0
+  }
+
+  /// The rows of two tables, one by one; both must have as many.
+  private static func pairRows(_ summaries: [NetworkSummary]) throws -> [RowPair] {
+    guard summaries.count == 2, summaries[0].rows.count == summaries[1].rows.count else {
+      throw UsageError("--rows compares two networks whose tables have as many rows")
+    }
+    return zip(summaries[0].rows, summaries[1].rows).filter { $0.0.multiplyAdds > 0 }.map { a, b in
+      RowPair(
+        output: b.output, first: a.operator, second: b.operator,
+        multiplyAdds: [a.multiplyAdds, b.multiplyAdds], parameters: [a.parameters, b.parameters],
+        ratio: Double(b.multiplyAdds) / Double(a.multiplyAdds))
+    }
+  }
+
+  private static func table(_ entries: [Entry]) -> TextTable {
+    var table = TextTable([
+      "network ", "parameters", "ratio", "multiply-adds", "ratio", "peak activations", "ratio", "top-1 %",
+    ])
+    for entry in entries {
+      table.add([
+        entry.name, entry.parameters.grouped, ratio(entry.ratios.parameters), entry.multiplyAdds.grouped,
+        ratio(entry.ratios.multiplyAdds), entry.peakActivationBytes.shortBytes,
+        ratio(entry.ratios.peakActivationBytes), entry.publishedTop1?.fixed(1),
+      ])
+    }
+    return table
+  }
+
+  private static func table(_ rows: [RowPair], _ summaries: [NetworkSummary]) -> TextTable {
+    var table = TextTable([
+      "output ", "\(summaries[0].name) ", "multiply-adds", "\(summaries[1].name) ", "multiply-adds", "ratio",
+    ])
+    for row in rows {
+      table.add([
+        Shape(Array(row.output.dimensions.dropFirst())).description, row.first,
+        row.multiplyAdds[0].grouped, row.second, row.multiplyAdds[1].grouped, ratio(row.ratio),
+      ])
+    }
+    return table
+  }
+
+  /// 0.13 as `1/7.5`, 1 as `1`, 2.5 as `2.50`.
+  private static func ratio(_ value: Double) -> String {
+    if value == 1 { return "1" }
+    return value < 0.95 && value > 0 ? "1/\((1 / value).fixed(1 / value < 9.95 ? 2 : 1))" : value.fixed(2)
+  }
+}

@@ -1,0 +1,58 @@
+// Console.swift: standard output and standard error, written through to the end.
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// Where a command writes.
+enum Console {
+  /// Writes a line to standard output.
+  ///
+  /// - Throws: ``UsageError`` where nobody can take it (a full disk, a closed pipe).
+  static func print(_ line: String) throws { try write(line + "\n", to: STDOUT_FILENO) }
+
+  /// Writes a value as one line of JSON with sorted keys.
+  ///
+  /// - Throws: ``UsageError`` where nobody can take it.
+  static func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+
+  /// Writes a line to standard error; if that fails there is nobody left to tell.
+  static func warn(_ line: String) { try? write("swiftlet: \(line)\n", to: STDERR_FILENO) }
+
+  /// Whether standard error is a terminal that can show a moving bar.
+  static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Columns of the terminal on standard error; 80 where it does not say.
+  static var columns: Int {
+    var size = winsize()
+    return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  }
+
+  static func write(_ text: String, to descriptor: Int32) throws {
+    let bytes = Array(text.utf8)
+    var done = 0
+    while done < bytes.count {
+      let written = bytes[done...].withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
+      if written < 0 && errno == EINTR { continue }
+      guard written > 0 else { throw UsageError("cannot write the output: \(String(cString: strerror(errno)))") }
+      done += written
+    }
+  }
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
+}
