@@ -1,3 +1,4 @@
 #pragma once
 #include <stdio.h>
 #include <webp/decode.h>
+#include <webp/demux.h>

@@ -1,1 +1,94 @@
+// CImageCodecs.h: libjpeg, libpng and libwebp behind calls that always return.
+//
+// libjpeg and libpng report errors with longjmp, which must not cross Swift frames. Each codec here is an
+// opaque decoder: open (reads the header), look at width and height, read (decodes), look at the metadata,
+// close. The encoded bytes belong to the caller and must outlive the decoder. Nothing is allocated in
+// proportion to the picture before read, so the caller can refuse a size first.
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// What a call came to. Everything but `SWIFTLET_OK` leaves one line in the message.
+enum {
+  SWIFTLET_OK = 0,
+  /// The bytes end before the picture does.
+  SWIFTLET_TRUNCATED = 1,
+  /// The bytes break the format's rules.
+  SWIFTLET_CORRUPT = 2,
+  /// A variety of the format that the library does not decode, or one that costs too much.
+  SWIFTLET_UNSUPPORTED = 3,
+  /// Memory ran out.
+  SWIFTLET_NO_MEMORY = 4,
+};
+
+/// Bytes of the message buffer that every call takes; what is written there ends with NUL.
+enum { SWIFTLET_MESSAGE_SIZE = 256 };
+
+/// Scans after which a progressive JPEG is refused: encoders make about ten, an attack makes thousands.
+enum { SWIFTLET_JPEG_MAXIMUM_SCANS = 500 };
+
+// JPEG (libjpeg API; libjpeg-turbo). Integer "islow" DCT and fancy upsampling, the library's defaults.
+
+/// A JPEG being decoded.
+typedef struct swiftlet_jpeg swiftlet_jpeg;
+
+/// Reads the header. On success `*decoder` must be closed; on failure it is NULL.
+int swiftlet_jpeg_open(const uint8_t *bytes, size_t count, swiftlet_jpeg **decoder, char *message);
+/// Pixels per row.
+size_t swiftlet_jpeg_width(const swiftlet_jpeg *decoder);
+/// Rows.
+size_t swiftlet_jpeg_height(const swiftlet_jpeg *decoder);
+/// The APP1 segments before the picture, in order; NULL past the last. Valid until `swiftlet_jpeg_read`.
+const uint8_t *swiftlet_jpeg_app1(const swiftlet_jpeg *decoder, size_t index, size_t *count);
+/// Decodes to RGB, 3 * width * height bytes. Once per decoder.
+int swiftlet_jpeg_read(swiftlet_jpeg *decoder, uint8_t *pixels, char *message);
+/// Frees the decoder; NULL is allowed.
+void swiftlet_jpeg_close(swiftlet_jpeg *decoder);
+
+// PNG (libpng).
+
+/// A PNG being decoded.
+typedef struct swiftlet_png swiftlet_png;
+
+/// Reads the header. On success `*decoder` must be closed; on failure it is NULL.
+int swiftlet_png_open(const uint8_t *bytes, size_t count, swiftlet_png **decoder, char *message);
+/// Pixels per row.
+size_t swiftlet_png_width(const swiftlet_png *decoder);
+/// Rows.
+size_t swiftlet_png_height(const swiftlet_png *decoder);
+/// Decodes to RGB, 3 * width * height bytes. Alpha is dropped; 16-bit grey saturates at 255, other 16-bit
+/// samples keep their high byte. Once per decoder.
+int swiftlet_png_read(swiftlet_png *decoder, uint8_t *pixels, char *message);
+/// The eXIf chunk, or NULL. Complete after `swiftlet_png_read`: it may stand behind the pixels.
+const uint8_t *swiftlet_png_exif(const swiftlet_png *decoder, size_t *count);
+/// The text under `keyword`, decompressed, or NULL. Complete after `swiftlet_png_read`.
+const char *swiftlet_png_text(const swiftlet_png *decoder, const char *keyword, size_t *count);
+/// Frees the decoder; NULL is allowed.
+void swiftlet_png_close(swiftlet_png *decoder);
+
+// WebP (libwebp, libwebpdemux).
+
+/// A WebP being decoded.
+typedef struct swiftlet_webp swiftlet_webp;
+
+/// Reads the header and the list of chunks. On success `*decoder` must be closed; on failure it is NULL.
+int swiftlet_webp_open(const uint8_t *bytes, size_t count, swiftlet_webp **decoder, char *message);
+/// Pixels per row of the canvas.
+size_t swiftlet_webp_width(const swiftlet_webp *decoder);
+/// Rows of the canvas.
+size_t swiftlet_webp_height(const swiftlet_webp *decoder);
+/// The first chunk named by the four characters of `name` ("EXIF", "XMP "), or NULL.
+const uint8_t *swiftlet_webp_chunk(const swiftlet_webp *decoder, const char *name, size_t *count);
+/// Decodes the picture, of an animation the first frame, to RGB, 3 * width * height bytes.
+int swiftlet_webp_read(swiftlet_webp *decoder, uint8_t *pixels, char *message);
+/// Frees the decoder; NULL is allowed.
+void swiftlet_webp_close(swiftlet_webp *decoder);
+
+#ifdef __cplusplus
+}
+#endif

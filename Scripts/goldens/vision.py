@@ -1,0 +1,545 @@
+"""Writes Tests/Goldens/vision: small pictures of every kind and what Pillow, torchvision and timm make of them.
+
+    pip install pillow==13.0.0 numpy torch==2.13.0 torchvision==0.28.0 timm==1.0.29
+    python Scripts/goldens/vision.py                                # the synthetic pictures
+    python Scripts/goldens/vision.py --photographs ../shared/data   # and the manifest of photographs
+
+Encoded files lie in Tests/Goldens/vision/files; expected pixels are concatenated in one array a kind, and the
+JSON files say which part belongs to what.
+"""
+
+import argparse
+import io
+import json
+import pathlib
+import struct
+import zlib
+
+import numpy
+import PIL
+from PIL import Image, ImageOps
+
+assert PIL.__version__ == "13.0.0", PIL.__version__
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / "Tests" / "Goldens" / "vision"
+random = numpy.random.default_rng(20240607)
+
+
+def picture(width, height, noise=40):
+    """A smooth picture with some noise: both the DCT and the filters have something to do."""
+    y, x = numpy.mgrid[0:height, 0:width].astype(float)
+    channels = [
+        128 + 100 * numpy.sin(x / 3 + y / 7),
+        255 * x / max(width - 1, 1),
+        128 + 90 * numpy.cos(x * y / 40),
+    ]
+    values = numpy.stack(channels, -1) + random.normal(0, noise, (height, width, 3))
+    return numpy.clip(values, 0, 255).astype(numpy.uint8)
+
+
+def reference(data):
+    return numpy.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+
+
+# ---- encoders -------------------------------------------------------------------------------------------------
+
+
+def saved(image, form, **options):
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def exif(orientation, big=False, kind=3):
+    order = ">" if big else "<"
+    head = b"MM\0*" if big else b"II*\0"
+    size = {1: "Bxxx", 3: "Hxx", 4: "I"}[kind]
+    entries = struct.pack(order + "HHI" + size, 0x0112, kind, 1, orientation)
+    return head + struct.pack(order + "IH", 8, 1) + entries + bytes(4)
+
+
+def xmp(orientation, element=False):
+    text = f"<tiff:Orientation>{orientation}</tiff:Orientation>" if element else f'<x tiff:Orientation="{orientation}"/>'
+    return f"<x:xmpmeta>tiff:OrientationX {text}</x:xmpmeta>".encode()
+
+
+def with_segment(jpeg, *bodies):
+    segments = b"".join(b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body for body in bodies)
+    return jpeg[:2] + segments + jpeg[2:]
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+
+
+def packed(samples, depth):
+    """samples: [height, width, channels]; one filter byte and the packed samples a row."""
+    rows = []
+    for row in samples:
+        flat = row.reshape(-1)
+        if depth == 16:
+            body = flat.astype(">u2").tobytes()
+        else:
+            bits = "".join(format(int(v), f"0{depth}b") for v in flat)
+            bits += "0" * (-len(bits) % 8)
+            body = bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits), 8))
+        rows.append(b"\0" + body)
+    return b"".join(rows)
+
+
+def png(samples, depth, colour, before=b"", after=b"", interlaced=False):
+    height, width, _ = samples.shape
+    if interlaced:
+        parts = [samples[y::dy, x::dx] for x, y, dx, dy in PASSES]
+        raw = b"".join(packed(part, depth) for part in parts if part.size)
+    else:
+        raw = packed(samples, depth)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, int(interlaced))
+    data = zlib.compress(raw)
+    middle = len(data) // 2
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + chunk(b"IDAT", data[:middle])
+        + chunk(b"IDAT", data[middle:]) + after + chunk(b"IEND", b"")
+    )
+
+
+def bmp(rows, width, height, bits, compression=0, palette=b"", size=40, masks=(), colours=0, offset=None, raw=None):
+    """rows: bytes objects in stored order, unpadded."""
+    data = raw if raw is not None else b"".join(row + bytes(-len(row) % 4) for row in rows)
+    if size == 12:
+        header = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        header = struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, compression, len(data), 2835, 2835, colours, 0)
+        body = b"".join(struct.pack("<I", mask) for mask in masks)
+        header += body if size == 40 else (body + bytes(size))[: size - 40]
+    start = 14 + len(header) + len(palette)
+    if offset is None:
+        offset = start
+    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, offset) + header + palette + data
+
+
+# ---- decoding -------------------------------------------------------------------------------------------------
+
+
+def jpeg_files():
+    colour = Image.fromarray(picture(37, 29))
+    grey = colour.convert("L")
+    ink = Image.fromarray(numpy.concatenate([picture(23, 17), picture(23, 17)[:, :, :1]], -1), "CMYK")
+    files = {
+        "444": saved(colour, "JPEG", quality=90, subsampling=0),
+        "422": saved(colour, "JPEG", quality=80, subsampling=1),
+        "420": saved(colour, "JPEG", quality=75, subsampling=2),
+        "420_even": saved(colour.crop((0, 0, 32, 16)), "JPEG", quality=75, subsampling=2),
+        "1x1": saved(colour.crop((0, 0, 1, 1)), "JPEG"),
+        "1x9": saved(colour.crop((0, 0, 1, 9)), "JPEG"),
+        "9x1": saved(colour.crop((0, 0, 9, 1)), "JPEG"),
+        "quality10": saved(colour, "JPEG", quality=10),
+        "progressive": saved(colour, "JPEG", progressive=True, quality=80),
+        "progressive_grey": saved(grey, "JPEG", progressive=True),
+        "restart": saved(colour, "JPEG", restart_marker_blocks=2),
+        "rgb": saved(colour, "JPEG", keep_rgb=True),
+        "grey": saved(grey, "JPEG"),
+        "cmyk": saved(ink, "JPEG", quality=95),
+        "cmyk_progressive": saved(ink, "JPEG", quality=60, progressive=True),
+    }
+    adobe = files["cmyk"].index(b"Adobe") + 11
+    assert files["cmyk"][adobe] == 0
+    files["ycck"] = files["cmyk"][:adobe] + b"\2" + files["cmyk"][adobe + 1 :]
+    files["trailing_garbage"] = files["444"] + b"garbage"
+    small = saved(Image.fromarray(picture(7, 5)), "JPEG", quality=90)
+    for value in range(10):
+        body = b"Exif\0\0" + exif(value, big=value % 2 == 0)
+        files[f"orientation{value}"] = with_segment(small, body)
+    files["orientation_long"] = with_segment(small, b"Exif\0\0" + exif(6, kind=4))
+    files["orientation_byte"] = with_segment(small, b"Exif\0\0" + exif(3, kind=1))
+    whole = b"Exif\0\0" + exif(8)
+    files["orientation_split"] = with_segment(small, whole[:20], b"Exif\0\0" + whole[20:])
+    packet = b"http://ns.adobe.com/xap/1.0/\0"
+    files["orientation_xmp"] = with_segment(small, packet + xmp(5))
+    files["orientation_xmp_element"] = with_segment(small, packet + xmp(7, element=True))
+    files["orientation_exif_before_xmp"] = with_segment(small, packet + xmp(5), b"Exif\0\0" + exif(2))
+    return files
+
+
+def png_files():
+    width, height = 19, 13
+    files = {}
+    colours = {0: ("grey", 1), 2: ("rgb", 3), 3: ("palette", 1), 4: ("grey_alpha", 2), 6: ("rgba", 4)}
+    depths = {0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16]}
+    for colour, (name, channels) in colours.items():
+        for depth in depths[colour]:
+            samples = random.integers(0, 1 << depth, (height, width, channels))
+            table = chunk(b"PLTE", random.bytes(3 << depth)) if colour == 3 else b""
+            for interlaced in (False, True):
+                key = f"{name}{depth}" + ("_interlaced" if interlaced else "")
+                files[key] = png(samples, depth, colour, table, interlaced=interlaced)
+    ramp = numpy.array([0, 1, 127, 128, 254, 255, 256, 257, 300, 32768, 65280, 65535]).reshape(1, -1, 1)
+    files["grey16_saturates"] = png(ramp, 16, 0)
+    bytes_ = random.integers(0, 256, (5, 6, 3))
+    files["rgb8_key"] = png(bytes_, 8, 2, chunk(b"tRNS", bytes(x for v in bytes_[0, 0] for x in (0, v))))
+    files["grey8_key"] = png(bytes_[:, :, :1], 8, 0, chunk(b"tRNS", bytes([0, bytes_[0, 0, 0]])))
+    indices = random.integers(0, 4, (5, 6, 1))
+    table = chunk(b"PLTE", random.bytes(12))
+    files["palette8_transparent"] = png(indices, 8, 3, table + chunk(b"tRNS", bytes([0, 128, 255])))
+    files["palette2_transparent"] = png(indices, 2, 3, table + chunk(b"tRNS", bytes([0, 128])))
+    files["palette8_short"] = png(random.integers(0, 9, (5, 6, 1)), 8, 3, table)
+    files["rgb8_gamma"] = png(bytes_, 8, 2, chunk(b"gAMA", struct.pack(">I", 100000)))
+    files["1x1"] = png(bytes_[:1, :1], 8, 2)
+    files["1x7_interlaced"] = png(random.integers(0, 256, (7, 1, 3)), 8, 2, interlaced=True)
+    files["filters"] = saved(Image.fromarray(picture(40, 30, noise=2)), "PNG")
+    for value in range(1, 9):
+        files[f"orientation{value}"] = png(bytes_, 8, 2, chunk(b"eXIf", exif(value, big=value % 2 == 1)))
+    files["orientation_behind"] = png(bytes_, 8, 2, after=chunk(b"eXIf", exif(6)))
+    text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(8)
+    files["orientation_xmp"] = png(bytes_, 8, 2, chunk(b"iTXt", text))
+    text = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp(4))
+    files["orientation_xmp_compressed"] = png(bytes_, 8, 2, chunk(b"iTXt", text))
+    profile = b"Exif\0\0" + exif(5)
+    lines = f"\nexif\n{len(profile):8}\n{profile.hex()[:36]}\n{profile.hex()[36:]}\n".encode()
+    files["orientation_raw_profile"] = png(
+        bytes_, 8, 2, chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(lines))
+    )
+    return files
+
+
+def webp_files():
+    colour = Image.fromarray(picture(37, 29))
+    alpha = numpy.concatenate([picture(21, 14), random.integers(0, 256, (14, 21, 1))], -1).astype(numpy.uint8)
+    transparent = Image.fromarray(alpha)
+    frames = [Image.fromarray(picture(20, 16)) for _ in range(3)]
+    holed = numpy.array(transparent)
+    holed[3:9, 4:15, 3] = 0
+    files = {
+        "lossy": saved(colour, "WEBP", quality=80),
+        "lossy10": saved(colour, "WEBP", quality=10),
+        "lossless": saved(colour, "WEBP", lossless=True),
+        "lossy_alpha": saved(transparent, "WEBP", quality=70),
+        "lossless_alpha": saved(transparent, "WEBP", lossless=True, exact=True),
+        "lossless_holes": saved(Image.fromarray(holed), "WEBP", lossless=True),
+        "animation": saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True),
+        "animation_alpha": saved(
+            Image.fromarray(holed), "WEBP", save_all=True, append_images=[transparent], quality=60
+        ),
+        "1x1": saved(colour.crop((0, 0, 1, 1)), "WEBP", lossless=True),
+        "orientation_xmp": saved(colour.crop((0, 0, 7, 5)), "WEBP", xmp=xmp(3)),
+    }
+    for value in range(1, 9):
+        data = exif(value) if value % 2 else b"Exif\0\0" + exif(value, big=True)
+        files[f"orientation{value}"] = saved(colour.crop((0, 0, 7, 5)), "WEBP", lossless=True, exif=data)
+    return files
+
+
+def runs(indices, nibbles):
+    """Run-length codes: runs, literals and ends of line."""
+    out = bytearray()
+    for y, row in enumerate(indices.tolist()):
+        x = 0
+        while x < len(row):
+            run = 1
+            while x + run < len(row) and row[x + run] == row[x] and run < 255:
+                run += 1
+            rest = row[x : x + 7]
+            if run < 3 and len(rest) >= 3:
+                out += bytes([0, len(rest)])
+                if nibbles:
+                    padded = rest + [0] * (len(rest) % 2)
+                    body = bytes(padded[i] << 4 | padded[i + 1] for i in range(0, len(padded), 2))
+                else:
+                    body = bytes(rest)
+                out += body + bytes(len(body) % 2)
+                x += len(rest)
+            else:
+                out += bytes([run, row[x] << 4 | row[x] if nibbles else row[x]])
+                x += run
+        out += b"\0\0" if y < len(indices) - 1 else b"\0\1"
+    return bytes(out)
+
+
+def bmp_files():
+    width, height = 13, 9
+    colour = random.integers(0, 256, (height, width, 3)).astype(numpy.uint8)
+    bgr = [row[:, ::-1].tobytes() for row in colour[::-1]]
+    bgra = [numpy.concatenate([row[:, ::-1], row[:, :1]], -1).tobytes() for row in colour[::-1]]
+    words = [row.astype("<u2").tobytes() for row in random.integers(0, 65536, (height, width))]
+    quads = [row.astype("<u4").tobytes() for row in random.integers(0, 1 << 32, (height, width))]
+
+    def table(count, entry=4):
+        return b"".join(random.bytes(3) + bytes(entry - 3) for _ in range(count))
+
+    def rows_of(indices, bits):
+        return [packed(row.reshape(1, -1, 1), bits)[1:] for row in indices]
+
+    files = {
+        "24": bmp(bgr, width, height, 24),
+        "24_top_down": bmp(bgr, width, -height, 24),
+        "24_core": bmp(bgr, width, height, 24, size=12),
+        "24_os2v2": bmp(bgr, width, height, 24, size=64),
+        "24_no_offset": bmp(bgr, width, height, 24, offset=0),
+        "24_mask": bmp(bgr, width, height, 24, 3, masks=(0xFF0000, 0xFF00, 0xFF)),
+        "32": bmp(bgra, width, height, 32),
+        "32_v4": bmp(bgra, width, height, 32, 3, size=108, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
+        "32_v5": bmp(bgra, width, height, 32, 3, size=124, masks=(0xFF0000, 0xFF00, 0xFF, 0)),
+        "32_zero_masks": bmp(bgra, width, height, 32, 3, size=56, masks=(0, 0, 0, 0)),
+        "32_abgr": bmp(quads, width, height, 32, 3, size=108, masks=(0xFF000000, 0xFF0000, 0xFF00, 0xFF)),
+        "32_rgba": bmp(quads, width, height, 32, 3, size=108, masks=(0xFF, 0xFF00, 0xFF0000, 0xFF000000)),
+        "32_xbgr": bmp(quads, width, height, 32, 3, masks=(0xFF000000, 0xFF0000, 0xFF00)),
+        "32_v2": bmp(quads, width, height, 32, 3, size=52, masks=(0xFF0000, 0xFF00, 0xFF)),
+        "16": bmp(words, width, height, 16),
+        "16_555": bmp(words, width, height, 16, 3, masks=(0x7C00, 0x3E0, 0x1F)),
+        "16_565": bmp(words, width, height, 16, 3, masks=(0xF800, 0x7E0, 0x1F)),
+        "16_565_top_down": bmp(words, width, -height, 16, 3, masks=(0xF800, 0x7E0, 0x1F)),
+        "pillow_rgba": saved(Image.fromarray(numpy.dstack([colour, colour[:, :, 0]])), "BMP"),
+        "pillow_grey": saved(Image.fromarray(colour).convert("L"), "BMP"),
+        "pillow_1": saved(Image.fromarray(colour).convert("1"), "BMP"),
+        "pillow_palette": saved(Image.fromarray(colour).quantize(17), "BMP"),
+    }
+    for bits in (1, 4, 8):
+        indices = random.integers(0, 1 << bits, (height, width))
+        rows = rows_of(indices, bits)
+        count = 1 << bits
+        files[f"{bits}"] = bmp(rows, width, height, bits, palette=table(count), colours=count)
+        files[f"{bits}_core"] = bmp(rows, width, height, bits, palette=table(count, 3), size=12)
+        files[f"{bits}_top_down"] = bmp(rows, width, -height, bits, palette=table(count))
+        palette = table(count)
+        files[f"{bits}_offset_without_palette"] = bmp(rows, width, height, bits, palette=palette, offset=54)
+    few = random.integers(0, 5, (height, width))
+    files["8_short_palette"] = bmp(rows_of(few, 8), width, height, 8, palette=table(4), colours=4)
+    black_white = b"\0\0\0\0\xff\xff\xff\0"
+    files["1_black_white"] = bmp(rows_of(few % 2, 1), width, height, 1, palette=black_white, colours=2)
+    few[:, 5:] = few[:, 5:6]
+    files["rle8"] = bmp([], width, height, 8, 1, palette=table(256), raw=runs(few, False))
+    files["rle4"] = bmp([], width, height, 4, 2, palette=table(16), raw=runs(few, True))
+    delta = b"\3\1\0\2\4\1\2\3\0\0" + runs(few[:2], False)
+    files["rle8_delta"] = bmp([], width, 4, 8, 1, palette=table(256), raw=delta)
+    return files
+
+
+def write_decoded():
+    folder = OUT / "files"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    manifest, pixels, start = [], [], 0
+    kinds = {"jpg": jpeg_files, "png": png_files, "webp": webp_files, "bmp": bmp_files}
+    for extension, make in kinds.items():
+        for name, data in make().items():
+            try:
+                expected = reference(data)
+            except Exception as error:
+                raise RuntimeError(f"{extension} {name}") from error
+            file = f"{extension}_{name}.{extension}"
+            (folder / file).write_bytes(data)
+            height, width, _ = expected.shape
+            manifest.append({"file": file, "width": width, "height": height, "start": start})
+            pixels.append(expected.reshape(-1))
+            start += expected.size
+    write("decoded", manifest, numpy.concatenate(pixels))
+
+
+# ---- resizing -------------------------------------------------------------------------------------------------
+
+FILTERS = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+SIZES = [
+    ((37, 23), [(37, 23), (17, 11), (16, 23), (37, 9), (1, 1), (1, 23), (37, 1), (43, 31), (36, 24), (5, 41)]),
+    # Tall, on both sides of the line where Pillow 13 resizes the rows first.
+    ((15, 23), [(12, 16), (12, 17), (12, 18), (19, 22), (19, 24), (14, 6), (4, 1), (15, 9)]),
+    ((1, 1), [(1, 1), (3, 2), (7, 1)]),
+    ((1, 17), [(1, 5), (3, 17), (4, 40)]),
+    ((64, 1), [(9, 1), (64, 3), (100, 2)]),
+    ((61, 50), [(16, 16), (17, 13), (7, 3)]),
+]
+
+
+def tensorflow_bilinear(source, width, height, half_pixel):
+    """TensorFlow's kernel, step by step in float32 (TensorFlow itself is not needed)."""
+    f32 = numpy.float32
+
+    def neighbours(size, target):
+        scale = f32(size) / f32(target)
+        index = numpy.arange(target, dtype=f32)
+        position = (index + f32(0.5)) * scale - f32(0.5) if half_pixel else index * scale
+        floor = numpy.floor(position)
+        lower = numpy.maximum(floor.astype(int), 0)
+        upper = numpy.minimum(numpy.ceil(position).astype(int), size - 1)
+        return lower, upper, (position - floor).astype(f32)
+
+    values = source.astype(f32)
+    top, bottom, down = neighbours(source.shape[0], height)
+    left, right, across = neighbours(source.shape[1], width)
+    across, down = across[None, :, None], down[:, None, None]
+    above = values[top][:, left] + (values[top][:, right] - values[top][:, left]) * across
+    below = values[bottom][:, left] + (values[bottom][:, right] - values[bottom][:, left]) * across
+    result = above + (below - above) * down
+    assert result.dtype == f32
+    return result
+
+
+def write_resized():
+    sources, manifest, results, floats = [], [], [], []
+    start = position = float_position = 0
+    for (width, height), targets in SIZES:
+        source = picture(width, height, noise=80)
+        # Full contrast makes the cubic filters overshoot.
+        source[::2, ::3] = 255 * (source[::2, ::3] > 128)
+        entry = {"width": width, "height": height, "start": start, "results": [], "floats": []}
+        sources.append(source.reshape(-1))
+        start += source.size
+        for name, pillow in FILTERS.items():
+            for target in targets:
+                result = numpy.asarray(Image.fromarray(source).resize(target, pillow))
+                entry["results"].append(
+                    {"filter": name, "width": target[0], "height": target[1], "start": position}
+                )
+                results.append(result.reshape(-1))
+                position += result.size
+        for half_pixel in (False, True):
+            for target in targets[1:3]:
+                result = tensorflow_bilinear(source, *target, half_pixel)
+                if half_pixel:
+                    check_half_pixel(source, result)
+                entry["floats"].append(
+                    {"halfPixel": half_pixel, "width": target[0], "height": target[1], "start": float_position}
+                )
+                floats.append(result.reshape(-1))
+                float_position += result.size
+        manifest.append(entry)
+    write("resized", manifest, numpy.concatenate(results))
+    numpy.save(OUT / "resized_sources.npy", numpy.concatenate(sources))
+    numpy.save(OUT / "resized_floats.npy", numpy.concatenate(floats))
+
+
+def check_half_pixel(source, result):
+    """PyTorch has the same rule, in its own order of operations."""
+    import torch
+
+    values = torch.from_numpy(source.astype(numpy.float32)).permute(2, 0, 1)[None]
+    other = torch.nn.functional.interpolate(
+        values, size=result.shape[:2], mode="bilinear", align_corners=False, antialias=False
+    )
+    assert numpy.abs(other[0].permute(1, 2, 0).numpy() - result).max() < 1e-3
+
+
+# ---- preprocessing --------------------------------------------------------------------------------------------
+
+
+def presets():
+    import torch
+
+    try:
+        # A torchvision built for CUDA cannot load its compiled operators beside a CPU-only torch, and then
+        # refuses to be imported. The transforms need none of them, only that these two are declared.
+        presets.library = torch.library.Library("torchvision", "DEF")
+        for declaration in (
+            "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+            "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+        ):
+            presets.library.define(declaration)
+    except RuntimeError:
+        pass
+    from timm.data import create_transform
+    from torchvision import transforms
+
+    bilinear = transforms.InterpolationMode.BILINEAR
+    crop = {}
+    for resolution, resize in ((224, 256), (160, 183), (32, 36), (96, 64)):
+        crop[f"torchvision {resolution} {resize}"] = transforms.Compose(
+            [transforms.Resize(resize, interpolation=bilinear), transforms.CenterCrop(resolution)]
+        )
+    for resolution, fraction, mode in ((224, 0.875, "bicubic"), (32, 0.95, "bicubic"), (65, 0.9, "bilinear")):
+        whole = create_transform(
+            (3, resolution, resolution), is_training=False, interpolation=mode, crop_pct=fraction
+        )
+        steps = [s for s in whole.transforms if isinstance(s, (transforms.Resize, transforms.CenterCrop))]
+        assert len(steps) == 2, whole
+        crop[f"timm {resolution} {fraction} {mode}"] = transforms.Compose(steps)
+    normalise = transforms.Compose(
+        [
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )
+    return crop, normalise, torch
+
+
+def write_presets():
+    crop, normalise, _ = presets()
+    manifest = []
+    for width, height in [(300, 231), (90, 120), (41, 41), (500, 20), (20, 333), (255, 257)]:
+        # The test makes the same picture by the same rule.
+        y, x = numpy.mgrid[0:height, 0:width]
+        source = numpy.stack([(7 * x + 3 * y) % 256, (x * y) % 256, (x * x + 5 * y) % 256], -1).astype(numpy.uint8)
+        entry = {"width": width, "height": height, "results": []}
+        for name, transform in crop.items():
+            result = numpy.asarray(transform(Image.fromarray(source)))
+            entry["results"].append({"preset": name, "side": result.shape[0], "crc": zlib.crc32(result.tobytes())})
+        manifest.append(entry)
+    (OUT / "presets.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    # Every byte in every channel, through ToTensor and Normalize: [256, 1, 3].
+    ramp = numpy.repeat(numpy.arange(256, dtype=numpy.uint8)[:, None, None], 3, axis=2)
+    tensor = normalise(Image.fromarray(ramp)).permute(1, 2, 0).contiguous().numpy()
+    numpy.save(OUT / "normalised.npy", tensor)
+
+
+def write_photographs(data):
+    crop, _, _ = presets()
+    manifest = []
+    for file in sorted((data / "images" / "imagenet100_orig").iterdir()):
+        image = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
+        manifest.append(
+            {
+                "file": file.name,
+                "width": image.width,
+                "height": image.height,
+                "decoded": zlib.crc32(image.tobytes()),
+                "torchvision": zlib.crc32(crop["torchvision 224 256"](image).tobytes()),
+                "timm": zlib.crc32(crop["timm 224 0.875 bicubic"](image).tobytes()),
+            }
+        )
+    lines = ",\n".join(" " + json.dumps(entry) for entry in manifest)
+    (OUT / "photographs.json").write_text(f"[\n{lines}\n]\n")
+
+
+# ---- arrays ---------------------------------------------------------------------------------------------------
+
+
+def write_arrays():
+    """What the reader of .npy files must understand, written by NumPy."""
+    folder = OUT / "arrays"
+    folder.mkdir(exist_ok=True)
+    numpy.save(folder / "float32.npy", (numpy.arange(24, dtype="<f4") / 7 - 1).reshape(2, 3, 4))
+    numpy.save(folder / "float64.npy", numpy.arange(5, dtype="<f8") / 3)
+    numpy.save(folder / "int64.npy", numpy.array([-1, 0, 1 << 40], dtype="<i8"))
+    numpy.save(folder / "uint8.npy", numpy.arange(6, dtype="u1").reshape(3, 2))
+    numpy.save(folder / "scalar.npy", numpy.float32(2.5))
+    numpy.save(folder / "empty.npy", numpy.zeros((0, 4), dtype="<f4"))
+    numpy.save(folder / "fortran.npy", numpy.asfortranarray(numpy.arange(6, dtype="<f4").reshape(2, 3)))
+    numpy.save(folder / "int16.npy", numpy.arange(3, dtype="<i2"))
+    numpy.save(folder / "big_endian.npy", numpy.arange(3, dtype=">f4"))
+    with open(folder / "version2.npy", "wb") as stream:
+        numpy.lib.format.write_array(stream, numpy.arange(4, dtype="<f4"), version=(2, 0))
+
+
+def write(name, manifest, array):
+    (OUT / f"{name}.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    numpy.save(OUT / f"{name}.npy", array)
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--photographs", type=pathlib.Path)
+    options = arguments.parse_args()
+    write_decoded()
+    write_resized()
+    write_presets()
+    write_arrays()
+    if options.photographs:
+        write_photographs(options.photographs)

@@ -1,0 +1,176 @@
+// png.c: PNG through libpng.
+
+#include "CImageCodecs.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+
+struct swiftlet_png {
+  png_structp library;
+  png_infop information;
+  const uint8_t *bytes;
+  size_t count, position;
+  bool ended;  // libpng asked for bytes past the end
+  char *message;
+};
+
+static void on_error(png_structp library, png_const_charp text) {
+  swiftlet_png *decoder = png_get_error_ptr(library);
+  if (decoder->ended) {
+    snprintf(decoder->message, SWIFTLET_MESSAGE_SIZE, "ends inside the picture");
+  } else {
+    snprintf(decoder->message, SWIFTLET_MESSAGE_SIZE, "%s", text);
+  }
+  png_longjmp(library, 1);
+}
+
+// Warnings (a bad colour profile, an unknown chunk) do not fail a picture.
+static void on_warning(png_structp library, png_const_charp text) {
+  (void)library;
+  (void)text;
+}
+
+static void on_read(png_structp library, png_bytep target, size_t count) {
+  swiftlet_png *decoder = png_get_io_ptr(library);
+  if (count > decoder->count - decoder->position) {
+    decoder->ended = true;
+    png_error(library, "ends inside the picture");
+  }
+  memcpy(target, decoder->bytes + decoder->position, count);
+  decoder->position += count;
+}
+
+static int failure(const swiftlet_png *decoder) {
+  return decoder->ended ? SWIFTLET_TRUNCATED : SWIFTLET_CORRUPT;
+}
+
+static int prepare(swiftlet_png *decoder) {
+  if (setjmp(png_jmpbuf(decoder->library))) return failure(decoder);
+  png_set_read_fn(decoder->library, decoder, on_read);
+  png_set_benign_errors(decoder->library, 1);
+  // The caller judges the size. Compressed text and colour profiles are bounded here: 32 of 4 MiB at most.
+  png_set_user_limits(decoder->library, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  png_set_chunk_malloc_max(decoder->library, 4 << 20);
+  png_set_chunk_cache_max(decoder->library, 32);
+  png_read_info(decoder->library, decoder->information);
+  return SWIFTLET_OK;
+}
+
+int swiftlet_png_open(const uint8_t *bytes, size_t count, swiftlet_png **result, char *message) {
+  *result = NULL;
+  message[0] = 0;
+  swiftlet_png *decoder = calloc(1, sizeof *decoder);
+  if (decoder) {
+    decoder->bytes = bytes;
+    decoder->count = count;
+    decoder->message = message;
+    decoder->library = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoder, on_error, on_warning);
+    if (decoder->library) decoder->information = png_create_info_struct(decoder->library);
+  }
+  if (!decoder || !decoder->information) {
+    swiftlet_png_close(decoder);
+    snprintf(message, SWIFTLET_MESSAGE_SIZE, "out of memory");
+    return SWIFTLET_NO_MEMORY;
+  }
+  int status = prepare(decoder);
+  if (status == SWIFTLET_OK) {
+    *result = decoder;
+  } else {
+    swiftlet_png_close(decoder);
+  }
+  return status;
+}
+
+size_t swiftlet_png_width(const swiftlet_png *decoder) {
+  return png_get_image_width(decoder->library, decoder->information);
+}
+
+size_t swiftlet_png_height(const swiftlet_png *decoder) {
+  return png_get_image_height(decoder->library, decoder->information);
+}
+
+// Widens rows of big-endian 16-bit grey, each at the start of its RGB row, to RGB, from the back so that
+// nothing is overwritten before it is read.
+static void widen_grey16(uint8_t *row, size_t width) {
+  for (size_t x = width; x-- > 0;) {
+    uint8_t value = row[2 * x] ? 255 : row[2 * x + 1];
+    row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = value;
+  }
+}
+
+static int read_pixels(swiftlet_png *decoder, uint8_t *pixels) {
+  png_structp library = decoder->library;
+  png_infop information = decoder->information;
+  if (setjmp(png_jmpbuf(library))) return failure(decoder);
+  int colour = png_get_color_type(library, information);
+  int depth = png_get_bit_depth(library, information);
+  bool grey16 = colour == PNG_COLOR_TYPE_GRAY && depth == 16;
+  if (!grey16) {
+    if (colour == PNG_COLOR_TYPE_PALETTE) {
+      png_set_palette_to_rgb(library);
+    } else if (colour == PNG_COLOR_TYPE_GRAY && depth < 8) {
+      png_set_expand_gray_1_2_4_to_8(library);
+    }
+    if (depth == 16) png_set_strip_16(library);
+    if (!(colour & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(library);
+    png_set_strip_alpha(library);
+  }
+  int passes = png_set_interlace_handling(library);
+  png_read_update_info(library, information);
+  size_t width = png_get_image_width(library, information);
+  size_t height = png_get_image_height(library, information);
+  if (png_get_rowbytes(library, information) != (grey16 ? 2 : 3) * width) {
+    png_error(library, "unexpected row size");
+  }
+  for (int pass = 0; pass < passes; pass++) {
+    for (size_t y = 0; y < height; y++) png_read_row(library, pixels + 3 * width * y, NULL);
+  }
+  if (grey16) {
+    for (size_t y = 0; y < height; y++) widen_grey16(pixels + 3 * width * y, width);
+  }
+  return SWIFTLET_OK;
+}
+
+// What stands behind the pixels may hold the orientation, but its loss harms no pixel.
+static void read_trailer(swiftlet_png *decoder) {
+  if (setjmp(png_jmpbuf(decoder->library))) return;
+  png_read_end(decoder->library, decoder->information);
+}
+
+int swiftlet_png_read(swiftlet_png *decoder, uint8_t *pixels, char *message) {
+  message[0] = 0;
+  decoder->message = message;
+  int status = read_pixels(decoder, pixels);
+  if (status == SWIFTLET_OK) read_trailer(decoder);
+  return status;
+}
+
+const uint8_t *swiftlet_png_exif(const swiftlet_png *decoder, size_t *count) {
+  png_uint_32 size = 0;
+  png_bytep bytes = NULL;
+  png_get_eXIf_1(decoder->library, decoder->information, &size, &bytes);
+  *count = bytes ? size : 0;
+  return bytes;
+}
+
+const char *swiftlet_png_text(const swiftlet_png *decoder, const char *keyword, size_t *count) {
+  png_textp texts = NULL;
+  int found = png_get_text(decoder->library, decoder->information, &texts, NULL);
+  for (int index = 0; index < found; index++) {
+    if (strcmp(texts[index].key, keyword) != 0 || !texts[index].text) continue;
+    *count = strlen(texts[index].text);
+    return texts[index].text;
+  }
+  *count = 0;
+  return NULL;
+}
+
+void swiftlet_png_close(swiftlet_png *decoder) {
+  if (!decoder) return;
+  if (decoder->library) png_destroy_read_struct(&decoder->library, &decoder->information, NULL);
+  free(decoder);
+}
