@@ -65,8 +65,9 @@ enum SwiftletTool {
 
   /// The list of commands.
   static var help: String {
-    let width = (commands.map(\.spec.name.count).max() ?? 0) + 3
+    let width = (commands.map { $0.spec.name.count }.max() ?? 0) + 3
     let lines = commands.map { "  " + $0.spec.name.padded(to: width) + $0.spec.summary }
+    let variables = Environment.allCases.map { "  " + $0.rawValue.padded(to: 17) + $0.help }
     return """
       swiftlet \(swiftletVersion): light convolutional networks on plain CPUs (MobileNetV1, V2, V3, SENet)
 
@@ -76,6 +77,9 @@ enum SwiftletTool {
       \(lines.joined(separator: "\n"))
 
       'swiftlet COMMAND --help' explains a command.
+
+      ENVIRONMENT:
+      \(variables.joined(separator: "\n"))
 
       EXAMPLES:
         swiftlet pull mobilenet_v2            fetch published weights, once

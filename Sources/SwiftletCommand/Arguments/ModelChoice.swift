@@ -1,0 +1,50 @@
+// ModelChoice.swift: which model a command line means: --weights, --model and the cache.
+
+import Swiftlet
+
+/// The options `--weights`, `--model` and those of ``NetworkOptions``.
+struct ModelChoice {
+  private let weights: String?
+  private let network: String?
+  private let options: ZooOptions
+
+  init(_ arguments: Arguments) throws {
+    weights = arguments.string("weights")
+    network = arguments.string("model")
+    options = try NetworkOptions.parse(arguments)
+  }
+
+  /// The model, with weights.
+  ///
+  /// - Throws: what is wrong with the file; or, without one, where to get it.
+  func model() throws -> Model {
+    if let weights { return try Model(contentsOf: weights, network: network, options: options) }
+    let name = network ?? "mobilenet_v2"
+    _ = try Zoo.architecture(name, options)
+    guard let source = WeightSource.preferred(for: name) else {
+      throw UsageError("no published weights of \(name) are known; name a file with --weights")
+    }
+    let path = try WeightCache.path(of: source)
+    guard WeightCache.exists(path) else {
+      throw UsageError(
+        "no weights for \(name): 'swiftlet pull \(source.name)' fetches them to \(path), or name a file with --weights"
+      )
+    }
+    return try Model(contentsOf: path, network: name, options: options)
+  }
+
+  /// What the model expects of a photograph, without reading weights unless they are named.
+  ///
+  /// - Throws: what is wrong with the name or the file.
+  func preprocessing() throws -> Preprocessing {
+    if let weights {
+      return try Model(contentsOf: weights, network: network, options: options).preprocessing
+    }
+    let name = network ?? "mobilenet_v2"
+    var options = self.options
+    let source = WeightSource.preferred(for: name)
+    // Without a dialect, what `classify` would use: the published weights' own.
+    if options.dialect == nil { options.dialect = source?.dialect }
+    return .usual(for: try Zoo.architecture(name, options))
+  }
+}

@@ -1,0 +1,75 @@
+// ClassifyCommand.swift: what is on a photograph.
+
+import Swiftlet
+
+/// `swiftlet classify PHOTO…`.
+struct ClassifyCommand: Command {
+  /// A line of `classify --json`.
+  struct Answer: Encodable {
+    let file: String
+    var predictions: [Prediction]?
+    var error: String?
+  }
+
+  static let spec = CommandSpec(
+    name: "classify", summary: "Say what is on a photograph",
+    positionals: "PHOTO…", count: 1...100_000,
+    discussion: """
+      Prints the most probable classes of each photograph (JPEG, PNG, WebP, BMP; a folder means all images in
+      it). Without --weights the published weights of --model (default mobilenet_v2) are used, which
+      'swiftlet pull' fetches once. A photograph that cannot be read is reported and the others are still
+      answered; the exit status is then 1.
+      """,
+    options: [
+      .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
+      .value("model", "NAME", "The network; without it, whatever the weights are of."),
+      .value("top", "N", "How many classes to print (default 5)."),
+    ] + NetworkOptions.specs + [
+      .flag("json", "Print one JSON object per line per photograph: file, predictions or error."),
+    ],
+    examples: [
+      "swiftlet classify owl.jpg", "swiftlet classify holiday/ --top 1",
+      "swiftlet classify owl.jpg --weights mobilenet_v2-b0353104.pth --json",
+    ])
+
+  static func run(_ arguments: Arguments) throws -> Int32 {
+    let top = try arguments.integer("top") ?? 5
+    guard top >= 1 else { throw UsageError("--top takes a number of classes, got \(top)") }
+    let model = try ModelChoice(arguments).model()
+    let classifier = try Classifier(model)
+    let (files, isFolder) = try PhotoList.expand(arguments.positionals)
+    let json = arguments.flag("json")
+    var failures = 0
+    var progress = ProgressBar(total: files.count)
+    for file in files {
+      var answer = Answer(file: file)
+      do {
+        answer.predictions = try classifier(Image(file)).top(top)
+      } catch {
+        answer.error = SwiftletTool.oneLine(error)
+        failures += 1
+      }
+      progress.clear()
+      if json {
+        try Console.printJSON(answer)
+      } else if let predictions = answer.predictions {
+        for line in text(file, predictions, named: files.count > 1 || isFolder) { try Console.print(line) }
+      } else if let error = answer.error {
+        Console.warn("error: \(error)")
+      }
+      progress.advance()
+    }
+    progress.clear()
+    return failures == 0 ? 0 : 1
+  }
+
+  private static func text(_ file: String, _ predictions: [Prediction], named: Bool) -> [String] {
+    let width = predictions.map(\.label.count).max() ?? 0
+    let lines = predictions.map { prediction in
+      let percent = (100 * prediction.probability).fixed(2).leftPadded(to: 6)
+      let bar = String(repeating: "█", count: Int((20 * prediction.probability).rounded()))
+      return "\(percent) %  \(bar.isEmpty ? prediction.label : prediction.label.padded(to: width) + "  " + bar)"
+    }
+    return named ? [file] + lines.map { "  " + $0 } : lines
+  }
+}

@@ -1,0 +1,59 @@
+// ConvertCommand.swift: another library's weights as one of our files.
+
+import Swiftlet
+
+/// `swiftlet convert WEIGHTS --output FILE`.
+struct ConvertCommand: Command {
+  /// What `convert --json` prints.
+  struct Result: Encodable {
+    let file: String, output: String
+    let name: String
+    let dialect: Dialect
+    let parameters: Int, classes: Int, resolution: Int
+  }
+
+  static let spec = CommandSpec(
+    name: "convert", summary: "Write weights as one self-contained file",
+    positionals: "WEIGHTS", count: 1...1,
+    discussion: """
+      Reads a model (torchvision's or timm's weights, or a file of Swiftlet's) and writes it as one safetensors
+      file that holds everything: weights, architecture, preprocessing and labels. The names and shapes of the
+      tensors tell which network it is; --model and --dialect decide where two share them.
+      """,
+    options: [
+      .value("output", "FILE", "Where to write (.safetensors); needed."),
+      .value("model", "NAME", "The network that it must be."),
+      .value("labels", "FILE", "Names of the classes, one a line."),
+    ] + NetworkOptions.specs + [
+      .flag("json", "Print one JSON object: file, output, name, dialect, parameters, classes, resolution."),
+    ],
+    examples: ["swiftlet convert mobilenet_v2-b0353104.pth --output mobilenet_v2.safetensors"])
+
+  static func run(_ arguments: Arguments) throws -> Int32 {
+    guard let output = arguments.string("output") else { throw UsageError("'convert' needs --output FILE") }
+    let input = arguments.positionals[0]
+    var model = try Model(
+      contentsOf: input, network: arguments.string("model"), options: try NetworkOptions.parse(arguments))
+    if let path = arguments.string("labels") {
+      let labels = try LabelFile.read(path)
+      guard labels.count == model.architecture.classes else {
+        throw UsageError("\(path): has \(labels.count) labels for \(model.architecture.classes) classes")
+      }
+      model = try Model(
+        model.architecture, parameters: model.parameters, preprocessing: model.preprocessing, labels: labels)
+    }
+    try model.save(to: output)
+    let result = Result(
+      file: input, output: output, name: model.architecture.name, dialect: model.architecture.dialect,
+      parameters: try model.architecture.graph().parameterCount, classes: model.architecture.classes,
+      resolution: model.architecture.resolution)
+    if arguments.flag("json") {
+      try Console.printJSON(result)
+    } else {
+      try Console.print(
+        "\(output): \(result.name) (\(result.dialect.rawValue)), \(result.parameters.grouped) parameters, "
+          + "\(result.classes) classes, \(result.resolution)×\(result.resolution)")
+    }
+    return 0
+  }
+}
