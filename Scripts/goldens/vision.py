@@ -60,7 +60,9 @@ def exif(orientation, big=False, kind=3):
 
 
 def xmp(orientation, element=False):
-    text = f"<tiff:Orientation>{orientation}</tiff:Orientation>" if element else f'<x tiff:Orientation="{orientation}"/>'
+    text = f'<x tiff:Orientation="{orientation}"/>'
+    if element:
+        text = f"<tiff:Orientation>{orientation}</tiff:Orientation>"
     return f"<x:xmpmeta>tiff:OrientationX {text}</x:xmpmeta>".encode()
 
 
@@ -113,7 +115,8 @@ def bmp(rows, width, height, bits, compression=0, palette=b"", size=40, masks=()
     if size == 12:
         header = struct.pack("<IHHHH", 12, width, height, 1, bits)
     else:
-        header = struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, compression, len(data), 2835, 2835, colours, 0)
+        fields = (size, width, height, 1, bits, compression, len(data), 2835, 2835, colours, 0)
+        header = struct.pack("<IiiHHIIiiII", *fields)
         body = b"".join(struct.pack("<I", mask) for mask in masks)
         header += body if size == 40 else (body + bytes(size))[: size - 40]
     start = 14 + len(header) + len(palette)
@@ -227,6 +230,12 @@ def webp_files():
         "1x1": saved(colour.crop((0, 0, 1, 1)), "WEBP", lossless=True),
         "orientation_xmp": saved(colour.crop((0, 0, 7, 5)), "WEBP", xmp=xmp(3)),
     }
+    # A first frame that does not fill the canvas: 9 × 6 at (4, 2) of 20 × 14.
+    body = saved(Image.fromarray(holed[:6, :9]), "WEBP", lossless=True)[12:]
+    frame = struct.pack("<HBHBHBHBHBB", 2, 0, 1, 0, 8, 0, 5, 0, 100, 0, 0) + body
+    parts = [(b"VP8X", struct.pack("<IHBHB", 0x12, 19, 0, 13, 0)), (b"ANIM", bytes(6)), (b"ANMF", frame)]
+    data = b"".join(name + struct.pack("<I", len(part)) + part + bytes(len(part) % 2) for name, part in parts)
+    files["animation_offset"] = b"RIFF" + struct.pack("<I", len(data) + 4) + b"WEBP" + data
     for value in range(1, 9):
         data = exif(value) if value % 2 else b"Exif\0\0" + exif(value, big=True)
         files[f"orientation{value}"] = saved(colour.crop((0, 0, 7, 5)), "WEBP", lossless=True, exif=data)
@@ -492,11 +501,14 @@ def write_presets():
 def write_photographs(data):
     crop, _, _ = presets()
     manifest = []
-    for file in sorted((data / "images" / "imagenet100_orig").iterdir()):
+    folders = [data / "images" / "imagenet100_orig", data / "images" / "coral_test"]
+    for file in (file for folder in folders for file in sorted(folder.iterdir())):
+        if file.name == "LICENSE":
+            continue
         image = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
         manifest.append(
             {
-                "file": file.name,
+                "file": f"{file.parent.name}/{file.name}",
                 "width": image.width,
                 "height": image.height,
                 "decoded": zlib.crc32(image.tobytes()),

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <webp/decode.h>
 #include <webp/demux.h>
@@ -75,49 +76,42 @@ const uint8_t *swiftlet_webp_chunk(const swiftlet_webp *decoder, const char *nam
   return bytes;
 }
 
-static int read_still(const swiftlet_webp *decoder, uint8_t *pixels, char *message) {
+// The first frame of an animation lies on a transparent black canvas, which it need not fill; a still picture
+// is one frame that does. It is decoded into its place, so that no canvas of four channels is ever needed.
+static int read_frame(const swiftlet_webp *decoder, const WebPIterator *frame, uint8_t *pixels, char *message) {
+  size_t width = swiftlet_webp_width(decoder), height = swiftlet_webp_height(decoder);
+  size_t x = (size_t)frame->x_offset, y = (size_t)frame->y_offset;
   WebPDecoderConfig config;
-  if (!WebPInitDecoderConfig(&config)) return report(message, VP8_STATUS_INVALID_PARAM);
-  size_t stride = 3 * swiftlet_webp_width(decoder);
+  if (x + (size_t)frame->width > width || y + (size_t)frame->height > height ||
+      !WebPInitDecoderConfig(&config)) {
+    return report(message, VP8_STATUS_BITSTREAM_ERROR);
+  }
+  if ((size_t)frame->width < width || (size_t)frame->height < height) memset(pixels, 0, 3 * width * height);
+  size_t start = 3 * (y * width + x);
   config.output.colorspace = MODE_RGB;
   config.output.is_external_memory = 1;
-  config.output.u.RGBA.rgba = pixels;
-  config.output.u.RGBA.stride = (int)stride;
-  config.output.u.RGBA.size = stride * swiftlet_webp_height(decoder);
-  VP8StatusCode status = WebPDecode(decoder->data.bytes, decoder->data.size, &config);
-  WebPFreeDecBuffer(&config.output);
-  return report(message, status);
-}
-
-static int read_animation(const swiftlet_webp *decoder, uint8_t *pixels, char *message) {
-  WebPAnimDecoderOptions options;
-  if (!WebPAnimDecoderOptionsInit(&options)) return report(message, VP8_STATUS_INVALID_PARAM);
-  options.color_mode = MODE_RGBA;
-  options.use_threads = 0;
-  WebPAnimDecoder *animation = WebPAnimDecoderNew(&decoder->data, &options);
-  uint8_t *canvas = NULL;
-  int timestamp = 0;
-  WebPAnimInfo information;
-  int read = animation && WebPAnimDecoderGetInfo(animation, &information) &&
-             information.canvas_width == swiftlet_webp_width(decoder) &&
-             information.canvas_height == swiftlet_webp_height(decoder) &&
-             WebPAnimDecoderGetNext(animation, &canvas, &timestamp);
-  if (read) {
-    size_t count = swiftlet_webp_width(decoder) * swiftlet_webp_height(decoder);
-    for (size_t index = 0; index < count; index++) {
-      pixels[3 * index] = canvas[4 * index];
-      pixels[3 * index + 1] = canvas[4 * index + 1];
-      pixels[3 * index + 2] = canvas[4 * index + 2];
-    }
+  config.output.u.RGBA.rgba = pixels + start;
+  config.output.u.RGBA.stride = (int)(3 * width);
+  config.output.u.RGBA.size = 3 * width * height - start;
+  VP8StatusCode status = WebPGetFeatures(frame->fragment.bytes, frame->fragment.size, &config.input);
+  if (status == VP8_STATUS_OK &&
+      (config.input.width != frame->width || config.input.height != frame->height)) {
+    status = VP8_STATUS_BITSTREAM_ERROR;
   }
-  WebPAnimDecoderDelete(animation);
-  return report(message, read ? VP8_STATUS_OK : VP8_STATUS_BITSTREAM_ERROR);
+  if (status == VP8_STATUS_OK) {
+    status = WebPDecode(frame->fragment.bytes, frame->fragment.size, &config);
+    WebPFreeDecBuffer(&config.output);
+  }
+  return report(message, status);
 }
 
 int swiftlet_webp_read(swiftlet_webp *decoder, uint8_t *pixels, char *message) {
   message[0] = 0;
-  return decoder->features.has_animation ? read_animation(decoder, pixels, message)
-                                         : read_still(decoder, pixels, message);
+  WebPIterator frame;
+  if (!WebPDemuxGetFrame(decoder->demuxer, 1, &frame)) return report(message, VP8_STATUS_BITSTREAM_ERROR);
+  int status = read_frame(decoder, &frame, pixels, message);
+  WebPDemuxReleaseIterator(&frame);
+  return status;
 }
 
 void swiftlet_webp_close(swiftlet_webp *decoder) {

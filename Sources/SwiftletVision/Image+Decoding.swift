@@ -59,7 +59,9 @@ extension Image {
   ///   - bytes: the whole file.
   ///   - name: what errors call the file.
   /// - Throws: ``VisionError`` naming the file and the cause.
-  public init(decoding bytes: [UInt8], name: String) throws {
+  public init(decoding bytes: some Sequence<UInt8>, name: String) throws {
+    // For an array this copies nothing.
+    let bytes = Array(bytes)
     guard !bytes.isEmpty else { throw VisionError.unreadable(file: name, reason: "the file is empty") }
     guard bytes.count <= Self.maximumFileBytes else {
       throw VisionError.fileTooLarge(file: name, bytes: bytes.count)

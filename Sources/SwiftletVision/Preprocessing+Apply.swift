@@ -7,8 +7,7 @@ extension Preprocessing {
   ///
   /// With a TensorFlow filter this is for the eye: fractions are rounded here and kept in ``input(_:)``.
   ///
-  /// - Throws: ``VisionError/preprocessing(reason:)`` where the numbers of the preset make no sense;
-  ///   ``VisionError/tooManyPixels(what:width:height:)`` where a picture on the way would be above the limits.
+  /// - Throws: ``VisionError/preprocessing(reason:)`` where the numbers of the preset make no sense.
   public func crop(_ image: Image) throws -> Image {
     try check()
     switch try plan(image) {
