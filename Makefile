@@ -36,7 +36,9 @@ lint: ## Check the house style
 	@$(swift_files) | xargs -0 swift format lint --strict
 
 goldens: .venv/installed ## Recompute Tests/Goldens with the pinned Python packages (downloads them)
-	@set -e; for script in Scripts/goldens/*.py; do echo "$$script"; .venv/bin/python "$$script"; done
+	@set -e; for name in networks vision formats; do \
+	  echo "Scripts/goldens/$$name.py"; .venv/bin/python Scripts/goldens/$$name.py; \
+	done
 
 .venv/installed: Scripts/goldens/requirements.txt
 	python3 -m venv .venv

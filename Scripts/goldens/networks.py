@@ -7,7 +7,6 @@ own.
 """
 
 import argparse
-import importlib.util
 import json
 import math
 import platform
@@ -17,16 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-# torchvision's compiled operators do not load where it was built for another PyTorch (for CUDA, say, beside a
-# PyTorch for CPUs). Classification networks need none of them, but importing torchvision needs two declared.
-_folder = Path(importlib.util.find_spec("torchvision").submodule_search_locations[0])
-try:
-    torch.ops.load_library(next(_folder.glob("_C.*so")))
-except OSError:
-    _declarations = torch.library.Library("torchvision", "FRAGMENT")
-    for _operator in ("nms", "qnms"):
-        _declarations.define(_operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
+import loadable  # noqa: F401, before torchvision
 import timm
 import timm.models.senet as legacy_senet
 import torchvision

@@ -443,17 +443,8 @@ def check_half_pixel(source, result):
 def presets():
     import torch
 
-    try:
-        # A torchvision built for CUDA cannot load its compiled operators beside a CPU-only torch, and then
-        # refuses to be imported. The transforms need none of them, only that these two are declared.
-        presets.library = torch.library.Library("torchvision", "DEF")
-        for declaration in (
-            "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-            "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-        ):
-            presets.library.define(declaration)
-    except RuntimeError:
-        pass
+    import loadable  # noqa: F401, before torchvision
+
     from timm.data import create_transform
     from torchvision import transforms
 

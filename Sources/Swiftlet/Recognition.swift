@@ -93,7 +93,9 @@ struct Recognition {
     guard let last = map.sources(for: graph)?.last(where: { $0.parameter.name == "classifier.weight" })
     else { return nil }
     // Networks that were trained on other data have another number of classes.
-    if classes == nil, let found = tensors[last.name]?.shape, found.rank >= 2, found[0] != architecture.classes {
+    if classes == nil, let found = tensors[last.name]?.shape, found.rank >= 2,
+      found[0] != architecture.classes
+    {
       architecture.classes = found[0]
       graph = try architecture.graph()
     }

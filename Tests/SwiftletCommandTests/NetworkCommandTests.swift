@@ -65,7 +65,7 @@ func object(_ line: String) throws -> [String: Any] {
       let ratio = try #require(row["ratio"] as? Double)
       #expect(abs(ratio - (1 / Double(channels) + 1 / 9)) < 0.02)
     }
-    #expect(rows.count == 12)
+    #expect(rows.count == 11)
   }
 
   @Test func comparisonsAreWithTheFirst() throws {
@@ -107,7 +107,8 @@ func object(_ line: String) throws -> [String: Any] {
     (["summary", "mobilenet_v2", "--wings"], "unknown option '--wings'"),
     (["summary", "mobilenet_v2", "-x"], "unknown option '-x'"),
     (["summary", "a", "b"], "does not take 'b'"), (["summary", "mobilenet_v2", "--json=yes"], "no value"),
-    (["compare", "mobilenet_v2"], "two networks"), (["compare", "mobilenet_v1", "resnet18", "--rows"], "rows"),
+    (["compare", "mobilenet_v2"], "two networks"),
+    (["compare", "mobilenet_v1", "resnet18", "--rows"], "rows"),
     (["compare", "--preset", "vgg", "resnet18"], "--preset alone"),
     (["pull", "mobilenet_v7"], "did you mean"), (["pull", "senet154"], "no published weights"),
     (["pull"], "needs a NAME"),

@@ -47,7 +47,12 @@ struct DrawnStateDict {
     gain = golden.batchNormGain
   }
 
-  func tensor(_ name: String) -> Tensor? {
+  /// All tensors, with `prefix` before their names.
+  func tensors(prefix: String = "") throws -> NamedTensors {
+    try NamedTensors(names.compactMap { name in tensor(name).map { (prefix + name, $0) } })
+  }
+
+  private func tensor(_ name: String) -> Tensor? {
     guard let shape = shapes[name], let leaf = name.split(separator: ".").last else { return nil }
     let prefix = name.dropLast(leaf.count)
     let isNorm = shapes["\(prefix)running_mean"] != nil
@@ -121,13 +126,9 @@ struct DrawnStateDict {
     #expect(graph.multiplyAdds == golden.multiplyAdds)
 
     let state = try DrawnStateDict(golden, seed: manifest.seed)
-    let map = try #require(
-      NameMap.all.first { map in
-        map.sources(for: graph).map { sources in
-          Set(sources.map(\.name)) == Set(state.names.filter { !$0.hasSuffix("num_batches_tracked") })
-        } ?? false
-      })
-    let parameters = try map.parameters(for: graph, names: state.names, tensor: state.tensor)
+    let tensors = try state.tensors()
+    let map = try #require(NameMap.all.first { $0.problems(for: graph, in: tensors)?.isEmpty == true })
+    let parameters = try map.parameters(for: graph, in: tensors)
     let (folded, weights) = try graph.applying([FoldBatchNorm()], to: parameters)
     try compare(folded, weights, golden, manifest)
     // Folding is exact enough for large networks to be run once; small ones are run both ways.
@@ -178,10 +179,7 @@ struct DrawnStateDict {
       input: [1, golden.height, golden.width, golden.inputChannels], conventions: senet.conventions)
     let state = try DrawnStateDict(golden, seed: manifest.seed)
     let map = try #require(NameMap.all.first { $0.name == "timm.legacy_senet" })
-    let prefix = "layer1.0."
-    let parameters = try map.parameters(for: graph, names: state.names.map { prefix + $0 }) {
-      state.tensor(String($0.dropFirst(prefix.count)))
-    }
+    let parameters = try map.parameters(for: graph, in: try state.tensors(prefix: "layer1.0."))
     try compare(graph, parameters, golden, manifest)
   }
 }

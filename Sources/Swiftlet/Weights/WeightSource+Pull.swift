@@ -41,10 +41,13 @@ extension WeightSource {
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else { throw PullError.busy(path: partial) }
 
     let address = Environment.mirror.value.map { $0 + ($0.hasSuffix("/") ? "" : "/") + fileName } ?? url
-    var digest = try Digest.sha256(ofFile: partial, allowingEmpty: true)
+    var digest = hasBytes(partial) ? try Digest.sha256(ofFile: partial) : nil
     if digest.map(matches) != true {
-      try fetch(address, to: partial, showsProgress: showsProgress)
-      digest = try Digest.sha256(ofFile: partial, allowingEmpty: true)
+      do { try fetch(address, to: partial, showsProgress: showsProgress) } catch {
+        if !hasBytes(partial) { unlink(partial) }
+        throw error
+      }
+      digest = hasBytes(partial) ? try Digest.sha256(ofFile: partial) : nil
     }
     guard let digest, matches(digest) else {
       unlink(partial)
@@ -78,13 +81,10 @@ extension WeightSource {
   }
 }
 
-extension Digest {
-  /// The digest of a file, or `nil` where it is empty.
-  fileprivate static func sha256(ofFile path: String, allowingEmpty: Bool) throws -> String? {
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_size > 0 else { return nil }
-    return try sha256(ofFile: path)
-  }
+/// Whether a file is there and not empty.
+private func hasBytes(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_size > 0
 }
 
 /// Why weights could not be fetched.

@@ -15,7 +15,9 @@ enum LabelFile {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw UsageError("\(path): cannot be read")
     }
-    guard let text = String(bytes: data, encoding: .utf8) else { throw UsageError("\(path): is not UTF-8 text") }
+    guard let text = String(bytes: data, encoding: .utf8) else {
+      throw UsageError("\(path): is not UTF-8 text")
+    }
     var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
     while lines.last?.isEmpty == true { lines.removeLast() }
     return lines

@@ -21,11 +21,13 @@ struct ClassifyCommand: Command {
       answered; the exit status is then 1.
       """,
     options: [
-      .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
+      .value(
+        "weights", "FILE",
+        "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
       .value("model", "NAME", "The network; without it, whatever the weights are of."),
       .value("top", "N", "How many classes to print (default 5)."),
     ] + NetworkOptions.specs + [
-      .flag("json", "Print one JSON object per line per photograph: file, predictions or error."),
+      .flag("json", "Print one JSON object per line per photograph: file, predictions or error.")
     ],
     examples: [
       "swiftlet classify owl.jpg", "swiftlet classify holiday/ --top 1",
@@ -68,7 +70,8 @@ struct ClassifyCommand: Command {
     let lines = predictions.map { prediction in
       let percent = (100 * prediction.probability).fixed(2).leftPadded(to: 6)
       let bar = String(repeating: "█", count: Int((20 * prediction.probability).rounded()))
-      return "\(percent) %  \(bar.isEmpty ? prediction.label : prediction.label.padded(to: width) + "  " + bar)"
+      return
+        "\(percent) %  \(bar.isEmpty ? prediction.label : prediction.label.padded(to: width) + "  " + bar)"
     }
     return named ? [file] + lines.map { "  " + $0 } : lines
   }

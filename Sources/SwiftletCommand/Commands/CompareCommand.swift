@@ -24,7 +24,8 @@ struct CompareCommand: Command {
         "MobileNetV1, Table 4: depthwise separable layers cost 1/N + 1/k² of full convolutions, for 1.1 points."
       case .vgg:
         "MobileNetV1, Table 8: nearly as accurate as VGG-16 (0.9 points less) with 1/32 of the parameters."
-      case .v1v2: "MobileNetV2, Table 4: more accurate than MobileNetV1 with fewer parameters and half the work."
+      case .v1v2:
+        "MobileNetV2, Table 4: more accurate than MobileNetV1 with fewer parameters and half the work."
       }
     }
   }

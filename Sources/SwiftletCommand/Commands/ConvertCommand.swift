@@ -25,7 +25,7 @@ struct ConvertCommand: Command {
       .value("model", "NAME", "The network that it must be."),
       .value("labels", "FILE", "Names of the classes, one a line."),
     ] + NetworkOptions.specs + [
-      .flag("json", "Print one JSON object: file, output, name, dialect, parameters, classes, resolution."),
+      .flag("json", "Print one JSON object: file, output, name, dialect, parameters, classes, resolution.")
     ],
     examples: ["swiftlet convert mobilenet_v2-b0353104.pth --output mobilenet_v2.safetensors"])
 

@@ -31,7 +31,7 @@ struct PreprocessCommand: Command {
       .value("weights", "FILE", "Weights, where their own preprocessing is wanted."),
       .value("stage", "STAGE", "input (default) or crop."),
     ] + NetworkOptions.specs + [
-      .flag("json", "Print one JSON object: file, output, stage, shape, scalarType, preprocessing."),
+      .flag("json", "Print one JSON object: file, output, stage, shape, scalarType, preprocessing.")
     ],
     examples: ["swiftlet preprocess owl.jpg --model mobilenet_v2 --output owl.npy"])
 

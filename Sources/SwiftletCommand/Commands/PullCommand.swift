@@ -42,7 +42,8 @@ struct PullCommand: Command {
     guard let source = WeightSource.named(name) else {
       // A network without published weights is told from a name that is no network's.
       _ = try Zoo.entry(named: name)
-      throw UsageError("no published weights of \(name) are known; 'swiftlet pull --list' shows what there is")
+      throw UsageError(
+        "no published weights of \(name) are known; 'swiftlet pull --list' shows what there is")
     }
     let pulled = try source.pull(showsProgress: Console.hasTerminal)
     if arguments.flag("json") {

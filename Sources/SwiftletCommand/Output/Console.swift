@@ -47,7 +47,9 @@ enum Console {
     while done < bytes.count {
       let written = bytes[done...].withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
       if written < 0 && errno == EINTR { continue }
-      guard written > 0 else { throw UsageError("cannot write the output: \(String(cString: strerror(errno)))") }
+      guard written > 0 else {
+        throw UsageError("cannot write the output: \(String(cString: strerror(errno)))")
+      }
       done += written
     }
   }

@@ -1,6 +1,5 @@
 // Numbers.swift: numbers as people read them.
 
-
 extension Int {
   /// With a comma every three digits: 3,504,872.
   var grouped: String {

@@ -1,0 +1,13 @@
+import Swiftlet
+
+guard CommandLine.arguments.count > 2 else { throw Usage() }
+// snippet: classify
+let model = try Model(contentsOf: CommandLine.arguments[1])  // torchvision's, timm's or our own file
+let classifier = try Classifier(model)  // compiled once; Sendable, for any number of threads
+for path in CommandLine.arguments.dropFirst(2) {
+  for guess in try classifier(Image(path)).top(5) {
+    print(guess.label, guess.probability)
+  }
+}
+try model.save(to: "model.safetensors")  // weights, architecture, preprocessing, labels: one file
+// end
