@@ -1,0 +1,63 @@
+// WeightFile.swift: one way into every kind of weight file.
+
+import SwiftletCore
+
+/// Reads weight files of every kind that is known, told apart by what is in them, not by their names.
+public enum WeightFile {
+  /// The kinds of file that are read.
+  public enum Format: String, Sendable, CaseIterable {
+    case safetensors
+    case pyTorch = "PyTorch checkpoint"
+  }
+
+  /// What is in a weight file.
+  public struct Contents: Sendable {
+    /// The kind of file.
+    public let format: Format
+    /// The tensors, in the file's order.
+    public let tensors: NamedTensors
+    /// Text about them; only safetensors has any.
+    public let metadata: [String: String]
+  }
+
+  /// Reads a weight file.
+  ///
+  /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of no kind that is read.
+  public static func read(_ path: String) throws -> Contents {
+    let file = try MappedFile(contentsOf: path)
+    switch file.storage.withUnsafeBytes(Kind.init) {
+    case .safetensors:
+      let contents = try SafetensorsFile(file)
+      return Contents(format: .safetensors, tensors: contents.tensors, metadata: contents.metadata)
+    case .pyTorch:
+      return Contents(format: .pyTorch, tensors: try PyTorchCheckpoint(file).tensors, metadata: [:])
+    case .other(let reason): throw FormatError.unsupported(file: path, reason: reason)
+    }
+  }
+
+  private enum Kind {
+    case safetensors, pyTorch
+    case other(String)
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+      func begins(_ start: String, at offset: Int = 0) -> Bool {
+        bytes.dropFirst(offset).starts(with: start.utf8)
+      }
+      if PyTorchCheckpoint.Form(bytes) != nil {
+        self = .pyTorch
+      } else if begins("TFL3", at: 4) {
+        self = .other("is a TFLite file, which is not supported yet")
+      } else if begins("{", at: 8) {
+        self = .safetensors
+      } else if begins("ustar", at: 257) {
+        self = .other("is a tar archive; PyTorch before 0.1.10 wrote such checkpoints, which are not read")
+      } else if begins("HDF\r\n", at: 1) {
+        self = .other("is an HDF5 file (Keras), which is not supported")
+      } else if begins("<") {
+        self = .other("is a web page or XML, not a weight file; was the download refused?")
+      } else {
+        self = .other("is no weight file that is known: safetensors and PyTorch checkpoints are read")
+      }
+    }
+  }
+}
