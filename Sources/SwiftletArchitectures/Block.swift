@@ -25,8 +25,10 @@ public enum BlockLimits {
   public static let channels = 0...32_768
   /// Sides of a kernel, and strides.
   public static let window = 1...64
-  /// Factors of expansion, and reductions.
-  public static let factor = 1...4096
+  /// Factors of expansion.
+  public static let factor = 1...64
+  /// Reductions of a squeeze.
+  public static let reduction = 1...4096
 
   /// Throws ``ArchitectureError/badBlock(_:value:allowed:)`` where `value` is not in `range`.
   public static func check(_ what: String, _ value: Int, _ range: ClosedRange<Int>) throws {

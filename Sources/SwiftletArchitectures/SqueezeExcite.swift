@@ -44,7 +44,7 @@ public struct SqueezeExcite: Sendable, Hashable, Codable {
   }
 
   /// Throws where the reduction makes no sense.
-  func check() throws { try BlockLimits.check("squeeze reduction", reduction, BlockLimits.factor) }
+  func check() throws { try BlockLimits.check("squeeze reduction", reduction, BlockLimits.reduction) }
 
   /// What tables print: `r 16`.
   var tableName: String { "r \(reduction)" }

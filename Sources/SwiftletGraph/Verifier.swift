@@ -1,11 +1,19 @@
 // Verifier.swift: what every graph must satisfy, checked after it is built and after each pass.
 
 extension Graph {
+  /// More elements than any value has, and few enough that sums and products of shapes stay within an Int.
+  static let mostElements = 1 << 40
+
   /// Checks that each value is defined once, before it is read; that the stored types are the inferred ones;
   /// and that names are unique.
   ///
   /// - Throws: ``GraphError``, naming the first node that breaks a rule.
   public func verify() throws {
+    for (index, type) in types.enumerated() {
+      guard let count = type.shape.checkedCount, count <= Self.mostElements else {
+        throw GraphError.undefinedValue(node: "a value of shape \(type.shape)", value: index)
+      }
+    }
     var defined = [Bool](repeating: false, count: types.count)
     func define(_ value: Value, _ node: String) throws {
       guard defined.indices.contains(value.id), !defined[value.id] else {

@@ -29,6 +29,9 @@ public struct Window: Hashable, Sendable, Codable {
   /// Zeros around the input.
   public let padding: Padding
 
+  /// The largest kernel and stride that are accepted.
+  static let largest = 4096
+
   /// Creates a window.
   public init(kernel: Int, stride: Int = 1, padding: Padding = .none) {
     self.kernel = kernel
@@ -42,8 +45,8 @@ public struct Window: Hashable, Sendable, Codable {
   ///   not sensible, or where not even one window fits.
   func output(_ input: TensorType, channels: Int) throws -> TensorType {
     let shape = try input.featureMap()
-    guard kernel >= 1, stride >= 1 else {
-      throw OperationError("kernel \(kernel) and stride \(stride) must be at least 1")
+    guard (1...Self.largest).contains(kernel), (1...Self.largest).contains(stride) else {
+      throw OperationError("kernel \(kernel) and stride \(stride) must be between 1 and \(Self.largest)")
     }
     let sides = [padding.top, padding.left, padding.bottom, padding.right]
     guard sides.allSatisfy({ 0 <= $0 && $0 < kernel }) || sides == [0, 0, 0, 0] else {

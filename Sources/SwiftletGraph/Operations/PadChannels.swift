@@ -16,7 +16,8 @@ public struct PadChannels: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
     let shape = inputs[0].shape
-    guard shape.rank >= 1, before >= 0, after >= 0 else {
+    let limit = 0...Graph.mostElements
+    guard shape.rank >= 1, limit.contains(before), limit.contains(after) else {
       throw OperationError("cannot pad \(shape) with \(before) and \(after) channels")
     }
     return [TensorType(Shape(shape.dimensions.dropLast() + [before + shape[-1] + after]))]

@@ -16,7 +16,7 @@ public struct SliceChannels: Operation {
     try expectCount(inputs, 1...1)
     let shape = inputs[0].shape
     guard shape.rank >= 1, start >= 0, count >= 1, start <= shape[-1] - count else {
-      throw OperationError("channels \(start)..<\(start + count) are not in \(shape)")
+      throw OperationError("\(count) channels from \(start) on are not in \(shape)")
     }
     return [TensorType(Shape(shape.dimensions.dropLast() + [count]))]
   }

@@ -1,0 +1,105 @@
+// HouseRuleTests.swift: rules of the project that the compiler does not hold.
+
+import Foundation
+import Swiftlet
+import TestSupport
+import Testing
+
+@Suite struct HouseRuleTests {
+  private func sources(_ folders: [String], _ endings: [String] = ["swift"]) throws -> [(
+    name: String, text: String
+  )] {
+    try folders.flatMap { folder -> [(String, String)] in
+      let root = Files.root.appending(path: folder)
+      let names = try #require(FileManager.default.enumerator(atPath: root.path)).compactMap { $0 as? String }
+      return try names.filter { name in
+        endings.contains { name.hasSuffix(".\($0)") } && !name.contains(".build")
+      }
+      .map { ("\(folder)/\($0)", try String(contentsOf: root.appending(path: $0), encoding: .utf8)) }
+    }
+  }
+
+  @Test func uncheckedSendableIsInItsOnePlace() throws {
+    let files = try sources(["Sources"]).filter { file in
+      file.text.split(separator: "\n").contains {
+        $0.contains("@unchecked Sendable") && !$0.contains("//")
+      }
+    }
+    #expect(files.map(\.name) == ["Sources/SwiftletCore/TensorStorage.swift"])
+  }
+
+  @Test func nothingTrapsOnPurpose() throws {
+    for (name, text) in try sources(["Sources", "Examples/Sources"]) {
+      for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        let code = line.components(separatedBy: "//")[0]
+        for word in ["fatalError(", "try!", "as!", "unsafeFlags", "nonisolated(unsafe)", "unowned("] {
+          #expect(!code.contains(word), "\(name):\(number + 1): \(word)")
+        }
+      }
+    }
+    let manifest = try String(contentsOf: Files.root.appending(path: "Package.swift"), encoding: .utf8)
+    #expect(!manifest.contains("unsafeFlags"))
+  }
+
+  @Test func everyFileSaysWhatItHolds() throws {
+    for (name, text) in try sources(["Sources", "Tests"]) {
+      let file = try #require(name.split(separator: "/").last)
+      let isTest = name.hasPrefix("Tests")
+      #expect(isTest || text.hasPrefix("// \(file): "), "\(name)")
+      let lines = text.split(separator: "\n", omittingEmptySubsequences: false).count
+      #expect(lines <= 620 || name.contains("ImageNetLabels"), "\(name) has \(lines) lines")
+    }
+  }
+
+  /// The Swift that the README quotes is that of Examples/, which is built.
+  @Test func theReadmeQuotesTheExamples() throws {
+    let readme = try String(contentsOf: Files.root.appending(path: "README.md"), encoding: .utf8)
+    var snippets: [String: String] = [:]
+    for (_, text) in try sources(["Examples/Sources"]) {
+      for part in text.components(separatedBy: "// snippet: ").dropFirst() {
+        let body = try #require(part.components(separatedBy: "// end\n").first)
+        let name = try #require(body.split(separator: "\n").first)
+        snippets[String(name)] = String(body.dropFirst(name.count + 1))
+      }
+    }
+    let quotes = readme.components(separatedBy: "<!-- snippet: ").dropFirst()
+    #expect(!quotes.isEmpty && quotes.count == readme.components(separatedBy: "```swift").count - 1)
+    for quote in quotes {
+      let name = try #require(quote.components(separatedBy: " -->").first)
+      let body = try #require(quote.components(separatedBy: "```swift\n").dropFirst().first)
+      #expect(body.components(separatedBy: "```")[0] == snippets[name], "README.md: snippet \(name)")
+    }
+  }
+
+  /// The README's table of networks is what `models` says.
+  @Test func theReadmeListsTheZoo() throws {
+    let readme = try String(contentsOf: Files.root.appending(path: "README.md"), encoding: .utf8)
+    for entry in Zoo.entries {
+      let graph = try entry.architecture().graph()
+      let line = try #require(
+        readme.split(separator: "\n").first { $0.hasPrefix("| `\(entry.name)` |") }, "\(entry.name)")
+      let digits = String(graph.parameterCount).reversed().enumerated().reduce(into: "") { text, digit in
+        if digit.offset > 0 && digit.offset % 3 == 0 { text.append(",") }
+        text.append(digit.element)
+      }
+      #expect(line.contains("| \(String(digits.reversed())) |"), "\(entry.name)")
+    }
+  }
+
+  @Test func pagesThatAreLinkedExist() throws {
+    var links = 0
+    for (name, text) in try sources(["Documentation", "Scripts", "Examples/photos"], ["md"]) + [
+      ("README.md", String(contentsOf: Files.root.appending(path: "README.md"), encoding: .utf8))
+    ] {
+      let folder = Files.root.appending(path: name).deletingLastPathComponent()
+      for part in text.components(separatedBy: "](").dropFirst() {
+        let target = String(part.prefix { $0 != ")" && $0 != "#" })
+        guard !target.isEmpty, !target.hasPrefix("http") else { continue }
+        links += 1
+        #expect(
+          FileManager.default.fileExists(atPath: folder.appending(path: target).path), "\(name): \(target)")
+      }
+    }
+    #expect(links > 5)
+  }
+}
