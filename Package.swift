@@ -16,6 +16,8 @@ let package = Package(
     .target(name: "SwiftletCore"),
     // The IR, its operations with their meaning and their gradients, passes, the reference backend.
     .target(name: "SwiftletGraph", dependencies: ["SwiftletCore"]),
+    // Micro-kernels in portable vector C, compiled for each instruction set by attribute.
+    .target(name: "CKernels", exclude: ["families"]),
     // Networks as the papers' tables: blocks, dialects, the zoo, summaries.
     .target(name: "SwiftletArchitectures", dependencies: ["SwiftletGraph"]),
     // Photographs: codecs, resize, crop.
@@ -44,6 +46,7 @@ let package = Package(
     .systemLibrary(
       name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
 
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "SwiftletCore", "TestSupport"]),
     .testTarget(name: "SwiftletCoreTests", dependencies: ["SwiftletCore"]),
     .testTarget(name: "SwiftletGraphTests", dependencies: ["SwiftletGraph", "TestSupport"]),
     .testTarget(
