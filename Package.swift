@@ -18,6 +18,8 @@ let package = Package(
     .target(name: "SwiftletGraph", dependencies: ["SwiftletCore"]),
     // Micro-kernels in portable vector C, compiled for each instruction set by attribute.
     .target(name: "CKernels", exclude: ["families"]),
+    // The engine: lowering, packing, memory plan, plans and sessions.
+    .target(name: "SwiftletCPU", dependencies: ["SwiftletGraph", "CKernels"]),
     // Networks as the papers' tables: blocks, dialects, the zoo, summaries.
     .target(name: "SwiftletArchitectures", dependencies: ["SwiftletGraph"]),
     // Photographs: codecs, resize, crop.
@@ -28,7 +30,8 @@ let package = Package(
     .target(
       name: "Swiftlet",
       dependencies: [
-        "SwiftletCore", "SwiftletGraph", "SwiftletArchitectures", "SwiftletVision", "SwiftletFormats",
+        "SwiftletCore", "SwiftletGraph", "SwiftletCPU", "SwiftletArchitectures", "SwiftletVision",
+        "SwiftletFormats",
       ]),
     // The executable `swiftlet`. (Its folder cannot be called `swiftlet`: macOS would see `Swiftlet`.)
     .executableTarget(name: "SwiftletCommand", dependencies: ["Swiftlet"]),
@@ -51,6 +54,8 @@ let package = Package(
     .testTarget(name: "SwiftletGraphTests", dependencies: ["SwiftletGraph", "TestSupport"]),
     .testTarget(
       name: "SwiftletArchitecturesTests", dependencies: ["SwiftletArchitectures", "TestSupport"]),
+    .testTarget(
+      name: "SwiftletCPUTests", dependencies: ["SwiftletCPU", "SwiftletArchitectures", "TestSupport"]),
     .testTarget(name: "SwiftletVisionTests", dependencies: ["SwiftletVision", "TestSupport"]),
     .testTarget(name: "SwiftletFormatsTests", dependencies: ["SwiftletFormats", "TestSupport"]),
     .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport"]),

@@ -1,0 +1,60 @@
+// InstructionSet.swift: the kernels of this machine.
+
+import CKernels
+@_exported import SwiftletGraph
+
+/// An instruction set that kernels were compiled for.
+public enum InstructionSet: String, Sendable, CaseIterable {
+  case portable, avx2, avx512, neon
+
+  private var code: sk_isa {
+    switch self {
+    case .portable: SK_ISA_PORTABLE
+    case .avx2: SK_ISA_AVX2
+    case .avx512: SK_ISA_AVX512
+    case .neon: SK_ISA_NEON
+    }
+  }
+
+  /// Whether this processor has it and the kernels were compiled for it.
+  public var isAvailable: Bool { sk_isa_available(code) != 0 }
+
+  /// The fastest one that is available.
+  public static var best: InstructionSet {
+    let code = sk_best_isa()
+    return allCases.first { $0.code == code } ?? .portable
+  }
+
+  /// Its kernels; the portable ones where it is not available.
+  var kernels: Kernels {
+    Kernels(table: sk_kernels_for(code) ?? sk_kernels_for(SK_ISA_PORTABLE))
+  }
+}
+
+/// A table of kernels. It is constant data of the program, so it may be shared.
+struct Kernels: Sendable {
+  private let address: UInt
+
+  init(table: UnsafePointer<sk_kernels>?) { address = UInt(bitPattern: table) }
+
+  /// The table.
+  var table: sk_kernels {
+    guard let pointer = UnsafePointer<sk_kernels>(bitPattern: address) else { return sk_kernels() }
+    return pointer.pointee
+  }
+}
+
+extension ActivationFunction {
+  /// The kernels' word for it.
+  var code: sk_activation {
+    switch self {
+    case .relu: SK_RELU
+    case .relu6: SK_RELU6
+    case .hardSwish: SK_HARD_SWISH
+    case .hardSigmoid: SK_HARD_SIGMOID
+    case .sigmoid: SK_SIGMOID
+    case .silu: SK_SILU
+    case .tanh: SK_TANH
+    }
+  }
+}
