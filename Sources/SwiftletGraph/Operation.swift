@@ -96,7 +96,7 @@ extension TensorType {
   ///
   /// - Throws: ``OperationError`` where it is not `[N, H, W, C]` with positive sizes.
   func featureMap() throws -> Shape {
-    guard shape.rank == 4, shape.dimensions.allSatisfy({ $0 > 0 }), shape.checkedCount != nil else {
+    guard shape.rank == 4, let count = shape.checkedCount, (1...Graph.mostElements).contains(count) else {
       throw OperationError("expected a feature map [N, H, W, C], got \(shape)")
     }
     return shape

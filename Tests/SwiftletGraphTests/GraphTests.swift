@@ -124,3 +124,41 @@ func smallNetwork() throws -> Graph {
     #expect(a["stem.norm.variance"]?.floats() == [1, 1, 1])
   }
 }
+
+/// Attributes that only a damaged file has; each of them once overflowed or could have.
+@Suite struct DamagedAttributeTests {
+  static let huge = Int.max
+
+  static let cases: [(any SwiftletGraph.Operation, [TensorType])] = {
+    let map = TensorType([1, 4, 4, 2])
+    let kernel = TensorType([3, 3, 2, 3])
+    let bigPadding = Padding(top: huge, left: huge, bottom: huge, right: huge)
+    return [
+      (Convolution(window: Window(kernel: 3), groups: huge), [map, kernel]),
+      (Convolution(window: Window(kernel: 3), groups: 0), [map, kernel]),
+      (Convolution(window: Window(kernel: 3), groups: -1), [map, kernel]),
+      (Convolution(window: Window(kernel: 3, padding: bigPadding)), [map, kernel]),
+      (MaxPool(window: Window(kernel: huge, padding: Padding(huge - 1))), [map]),
+      (MaxPool(window: Window(kernel: 2, stride: 0)), [map]),
+      (MaxPool(window: Window(kernel: 2)), [TensorType([])]),
+      (AveragePool(window: Window(kernel: 2)), [TensorType([])]),
+      (AdaptiveAveragePool(size: huge), [map]), (AdaptiveAveragePool(size: 0), [map]),
+      (SliceChannels(start: huge, count: huge), [map]), (SliceChannels(start: -1, count: 1), [map]),
+      (PadChannels(before: huge, after: huge), [map]), (PadChannels(before: -1, after: 0), [map]),
+      (Reshape([huge, huge]), [map]), (Reshape([-1, -32]), [map]),
+      (Dropout(rate: 1, seed: 0), [map, TensorType([])]),
+      (Dropout(rate: .nan, seed: 0), [map, TensorType([])]),
+    ]
+  }()
+
+  @Test(arguments: cases.indices)
+  func damagedAttributesAreRefused(index: Int) {
+    let (operation, inputs) = Self.cases[index]
+    func build(_ operation: some SwiftletGraph.Operation) throws {
+      var builder = GraphBuilder(name: "damaged")
+      let values = inputs.enumerated().map { builder.input("x\($0.offset)", $0.element) }
+      _ = try builder.emit(operation, values, label: "node")
+    }
+    #expect(throws: GraphError.self) { try build(operation) }
+  }
+}

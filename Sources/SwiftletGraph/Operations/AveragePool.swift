@@ -12,7 +12,7 @@ public struct AveragePool: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
-    return [try window.output(inputs[0], channels: inputs[0].shape[-1])]
+    return [try window.output(inputs[0], channels: try inputs[0].featureMap()[3])]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

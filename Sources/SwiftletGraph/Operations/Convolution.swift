@@ -24,7 +24,9 @@ public struct Convolution: Operation {
       throw OperationError(
         "a \(window.kernel)×\(window.kernel) window needs a kernel to match, got \(kernel)")
     }
-    guard groups >= 1, kernel[2] * groups == input[3], kernel[3] > 0, kernel[3] % groups == 0 else {
+    guard (1...input[3]).contains(groups), input[3] % groups == 0, kernel[2] == input[3] / groups,
+      kernel[3] > 0, kernel[3] % groups == 0
+    else {
       throw OperationError("input \(input) in \(groups) groups does not fit kernel \(kernel)")
     }
     if inputs.count == 3 { try inputs[2].expect([kernel[3]], "bias") }
