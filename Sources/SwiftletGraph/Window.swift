@@ -65,7 +65,7 @@ public struct Window: Hashable, Sendable, Codable {
   /// Pixels are numbered through the batch, (n·H + y)·W + x; taps are ky·kernel + kx. Pairs come in the order
   /// output pixel, then tap.
   @inline(__always)
-  func forEachTap(
+  package func forEachTap(
     input: Shape, output: Shape, _ body: (_ inputPixel: Int, _ tap: Int, _ outputPixel: Int) -> Void
   ) {
     let (height, width) = (input[1], input[2])

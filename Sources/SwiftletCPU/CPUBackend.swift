@@ -1,0 +1,37 @@
+// CPUBackend.swift: compiles graphs to plans of kernel calls.
+
+import SwiftletCore
+import SwiftletGraph
+
+/// The fast backend: packs weights, fuses bias, activation and sums into the kernels' stores, plans memory once.
+///
+/// Operations without a fast path run by their own definition, on one thread.
+public struct CPUBackend: Backend {
+  /// Threads of a run, the caller's included.
+  public var threads: Int
+  /// Whose kernels to use.
+  public var instructionSet: InstructionSet
+
+  /// Creates a backend.
+  ///
+  /// - Parameters:
+  ///   - threads: of a run; 1 if not said otherwise.
+  ///   - instructionSet: the fastest available if `nil`.
+  public init(threads: Int = 1, instructionSet: InstructionSet? = nil) {
+    self.threads = max(1, threads)
+    self.instructionSet = instructionSet ?? .best
+  }
+
+  public func compile(_ graph: Graph, parameters: Parameters) throws -> any Plan {
+    try plan(graph, parameters: parameters)
+  }
+
+  /// Compiles a graph whose norms have been folded already.
+  ///
+  /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its.
+  public func plan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
+    try graph.verify()
+    try parameters.check(against: graph)
+    return CPUPlan(graph, parameters, self)
+  }
+}
