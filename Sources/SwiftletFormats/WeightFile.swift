@@ -24,14 +24,18 @@ public enum WeightFile {
   ///
   /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of no kind that is read.
   public static func read(_ path: String) throws -> Contents {
-    let file = try MappedFile(contentsOf: path)
+    try read(MappedFile(contentsOf: path))
+  }
+
+  /// Reads a weight file that is mapped already.
+  package static func read(_ file: MappedFile) throws -> Contents {
     switch file.storage.withUnsafeBytes(Kind.init) {
     case .safetensors:
       let contents = try SafetensorsFile(file)
       return Contents(format: .safetensors, tensors: contents.tensors, metadata: contents.metadata)
     case .pyTorch:
       return Contents(format: .pyTorch, tensors: try PyTorchCheckpoint(file).tensors, metadata: [:])
-    case .other(let reason): throw FormatError.unsupported(file: path, reason: reason)
+    case .other(let reason): throw FormatError.unsupported(file: file.path, reason: reason)
     }
   }
 

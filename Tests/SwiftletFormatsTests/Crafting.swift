@@ -151,6 +151,11 @@ func refusal<Result>(
 
 /// What `body` throws, as its line without the folder; empty where it throws nothing.
 func message<Result>(under folder: URL, _ body: () throws -> Result) -> String {
+  message(under: folder.path, body).replacing(folder.path + "/", with: "")
+}
+
+/// What `body` throws, as its line, which must begin with `start`; empty where it throws nothing.
+func message<Result>(under start: String, _ body: () throws -> Result) -> String {
   do {
     _ = try body()
     return ""
@@ -158,10 +163,10 @@ func message<Result>(under folder: URL, _ body: () throws -> Result) -> String {
     let line = error.description
     let isOurs = error is FormatError || error is AtomicFileError
     let isOneLine = !line.contains(where: \.isNewline) && line.utf8.count < 2000
-    if !isOurs || !isOneLine || !line.hasPrefix(folder.path) {
+    if !isOurs || !isOneLine || !line.hasPrefix(start) {
       Issue.record("not one line that names the file: \(type(of: error)) \(line)")
     }
-    return line.replacing(folder.path + "/", with: "")
+    return line
   } catch {
     Issue.record("an error without a description: \(error)")
     return ""

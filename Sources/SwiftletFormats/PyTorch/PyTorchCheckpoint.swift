@@ -40,7 +40,7 @@ public struct PyTorchCheckpoint: Sendable {
   }
 
   /// Reads a checkpoint that is mapped already.
-  init(_ file: MappedFile) throws {
+  package init(_ file: MappedFile) throws {
     do {
       switch file.storage.withUnsafeBytes(Form.init) {
       case .zip: tensors = try Self.readZip(file)
