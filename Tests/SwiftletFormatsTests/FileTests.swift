@@ -113,6 +113,16 @@ import Testing
     }
   }
 
+  @Test(arguments: [0x180, 0x280, 0x480, 0x580])
+  func aHeadersLengthThatLooksLikeAPickleIsNone(length: Int) throws {
+    let header = "{}" + String(repeating: " ", count: length - 2)
+    try Files.withScratch { folder in
+      let path = folder.appending(path: "weights").path
+      try Data(safetensors(header)).write(to: URL(filePath: path))
+      #expect(try WeightFile.read(path).format == .safetensors)
+    }
+  }
+
   @Test(arguments: [
     ("\u{1C}\0\0\0TFL3", "is a TFLite file, which is not supported yet"),
     ("<!DOCTYPE html>", "is a web page or XML, not a weight file; was the download refused?"),

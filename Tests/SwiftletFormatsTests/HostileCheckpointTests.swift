@@ -148,7 +148,7 @@ import Testing
 
   // MARK: Memory and time
 
-  @Test func aBombOfSharedListsIsNotExpanded() throws {
+  @Test(.timeLimit(.minutes(1))) func aBombOfSharedListsIsNotExpanded() throws {
     // l = [l, l], thirty times over, as a value and as a state dict's neighbour: 2^30 elements if expanded.
     var pickle = PickleMaker().op("}(").text("weight").tensor([1], strides: [1], count: 1).text("bomb").op(
       "]")
@@ -161,7 +161,7 @@ import Testing
     }
   }
 
-  @Test func ringsAndDeepNestsAreHarmless() throws {
+  @Test(.timeLimit(.minutes(1))) func ringsAndDeepNestsAreHarmless() throws {
     let deep = [
       PickleMaker().op("]q\u{1}h\u{1}a."), PickleMaker().op("}q\u{1}").text("model").op("h\u{1}s."),
       PickleMaker().op(")").raw([UInt8](repeating: 0x85, count: 1_500_000)).op("."),
@@ -175,7 +175,20 @@ import Testing
     }
   }
 
-  @Test func tooManyOperationsAreRefused() throws {
+  @Test(.timeLimit(.minutes(1))) func dictionariesUnderEveryKeyAreLookedAtOnce() throws {
+    // Four levels, each under all eight keys of the next, the last with 400,000 keys.
+    var pickle = PickleMaker().op("}(")
+    for index in 0..<400_000 { pickle.bytes += PickleMaker().text("\(index)").op("N").bytes.dropFirst(2) }
+    pickle = pickle.op("uq\u{1}")
+    for _ in 0..<3 {
+      pickle = pickle.op("}(")
+      for key in PyTorchCheckpoint.stateDictKeys { pickle = pickle.text(key).op("h\u{1}") }
+      pickle = pickle.op("uq\u{1}")
+    }
+    #expect(try checkpointRefusal(checkpoint(pickle.op(".").bytes)).contains("holds no state dict"))
+  }
+
+  @Test(.timeLimit(.minutes(1))) func tooManyOperationsAreRefused() throws {
     let flood = PickleMaker().raw([UInt8](repeating: 0x4E, count: 3_000_000)).op(".")
     #expect(
       try checkpointRefusal(checkpoint(flood.bytes)) == "net.pth: pickle: more than 2000000 operations")
