@@ -24,6 +24,12 @@ public struct MappedFile: Sendable {
   /// The size of the file.
   public var byteCount: Int { storage.byteCount }
 
+  /// Bytes that are in memory already, as if `path` held them.
+  package init(path: String, storage: TensorStorage) {
+    self.path = path
+    self.storage = storage
+  }
+
   /// Maps a file.
   ///
   /// - Parameter path: a regular file that is not empty, or a symbolic link to one.

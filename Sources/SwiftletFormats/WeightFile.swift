@@ -24,14 +24,18 @@ public enum WeightFile {
   ///
   /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of no kind that is read.
   public static func read(_ path: String) throws -> Contents {
-    let file = try MappedFile(contentsOf: path)
+    try read(MappedFile(contentsOf: path))
+  }
+
+  /// Reads a weight file that is mapped already.
+  package static func read(_ file: MappedFile) throws -> Contents {
     switch file.storage.withUnsafeBytes(Kind.init) {
     case .safetensors:
       let contents = try SafetensorsFile(file)
       return Contents(format: .safetensors, tensors: contents.tensors, metadata: contents.metadata)
     case .pyTorch:
       return Contents(format: .pyTorch, tensors: try PyTorchCheckpoint(file).tensors, metadata: [:])
-    case .other(let reason): throw FormatError.unsupported(file: path, reason: reason)
+    case .other(let reason): throw FormatError.unsupported(file: file.path, reason: reason)
     }
   }
 
@@ -43,12 +47,13 @@ public enum WeightFile {
       func begins(_ start: String, at offset: Int = 0) -> Bool {
         bytes.dropFirst(offset).starts(with: start.utf8)
       }
-      if PyTorchCheckpoint.Form(bytes) != nil {
-        self = .pyTorch
-      } else if begins("TFL3", at: 4) {
+      if begins("TFL3", at: 4) {
         self = .other("is a TFLite file, which is not supported yet")
       } else if begins("{", at: 8) {
+        // Looked for before pickles: the length of a header may look like the start of one.
         self = .safetensors
+      } else if PyTorchCheckpoint.Form(bytes) != nil {
+        self = .pyTorch
       } else if begins("ustar", at: 257) {
         self = .other("is a tar archive; PyTorch before 0.1.10 wrote such checkpoints, which are not read")
       } else if begins("HDF\r\n", at: 1) {

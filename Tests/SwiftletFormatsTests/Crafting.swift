@@ -151,15 +151,22 @@ func refusal<Result>(
 
 /// What `body` throws, as its line without the folder; empty where it throws nothing.
 func message<Result>(under folder: URL, _ body: () throws -> Result) -> String {
+  message(under: folder.path, body).replacing(folder.path + "/", with: "")
+}
+
+/// What `body` throws, as its line, which must begin with `start`; empty where it throws nothing.
+func message<Result>(under start: String, _ body: () throws -> Result) -> String {
   do {
     _ = try body()
     return ""
   } catch let error as any Error & CustomStringConvertible {
     let line = error.description
-    #expect(error is FormatError || error is AtomicFileError, "\(type(of: error))")
-    #expect(!line.contains(where: \.isNewline) && line.unicodeScalars.count < 1000)
-    #expect(line.hasPrefix(folder.path), "it names the file: \(line)")
-    return line.replacing(folder.path + "/", with: "")
+    let isOurs = error is FormatError || error is AtomicFileError
+    let isOneLine = !line.contains(where: \.isNewline) && line.utf8.count < 2000
+    if !isOurs || !isOneLine || !line.hasPrefix(start) {
+      Issue.record("not one line that names the file: \(type(of: error)) \(line)")
+    }
+    return line
   } catch {
     Issue.record("an error without a description: \(error)")
     return ""

@@ -40,7 +40,7 @@ public struct PyTorchCheckpoint: Sendable {
   }
 
   /// Reads a checkpoint that is mapped already.
-  init(_ file: MappedFile) throws {
+  package init(_ file: MappedFile) throws {
     do {
       switch file.storage.withUnsafeBytes(Form.init) {
       case .zip: tensors = try Self.readZip(file)
@@ -62,7 +62,7 @@ public struct PyTorchCheckpoint: Sendable {
     init?(_ bytes: UnsafeRawBufferPointer) {
       if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
         self = .zip
-      } else if bytes.count > 2, bytes[0] == 0x80, bytes[1] <= 5 {
+      } else if bytes.count > 2, bytes[0] == 0x80, (2...5).contains(bytes[1]) {
         self = .legacy
       } else {
         return nil
@@ -140,7 +140,8 @@ public struct PyTorchCheckpoint: Sendable {
   private static func tensors(
     _ root: PickleValue, _ heap: PickleHeap, _ source: some StorageSource, _ file: MappedFile
   ) throws -> NamedTensors {
-    guard let stateDict = try stateDict(root, heap, file, depth: 4) else {
+    var seen = Set<Int>()
+    guard let stateDict = try stateDict(root, heap, file, seen: &seen, depth: 4) else {
       throw FormatError.unsupported(
         file: file.path,
         reason: "holds no state dict: a dictionary of tensors is needed, at the top or under "
@@ -158,14 +159,17 @@ public struct PyTorchCheckpoint: Sendable {
       }, file: file.path)
   }
 
-  /// The dictionary whose tensors are wanted: see the type's description.
+  /// The dictionary whose tensors are wanted: see the type's description. None is looked at twice: a file may
+  /// have one under every key of every other.
   private static func stateDict(
-    _ value: PickleValue, _ heap: PickleHeap, _ file: MappedFile, depth: Int
+    _ value: PickleValue, _ heap: PickleHeap, _ file: MappedFile, seen: inout Set<Int>, depth: Int
   ) throws -> PickleDictionary? {
-    guard depth > 0, let dictionary = try PickleDictionary(value, heap, file) else { return nil }
+    guard depth > 0, case .dictionary(let index) = value, seen.insert(index).inserted,
+      let dictionary = try PickleDictionary(value, heap, file)
+    else { return nil }
     for key in stateDictKeys {
       guard let inner = dictionary[key] else { continue }
-      if let found = try stateDict(inner, heap, file, depth: depth - 1) { return found }
+      if let found = try stateDict(inner, heap, file, seen: &seen, depth: depth - 1) { return found }
     }
     let hasTensors = dictionary.pairs.contains { if case .tensor = $0.value { true } else { false } }
     return hasTensors ? dictionary : nil

@@ -30,7 +30,7 @@ extension SafetensorsFile {
     }
   }
 
-  /// Writes named tensors: whole or not at all. See ``write(_:metadata:to:)-([(String,Tensor)],_,_)``.
+  /// Writes named tensors: whole or not at all. Otherwise as for an array of pairs.
   public static func write(_ tensors: NamedTensors, metadata: [String: String] = [:], to path: String) throws
   {
     try write(Array(tensors), metadata: metadata, to: path)

@@ -31,7 +31,7 @@ public struct SafetensorsFile: Sendable {
   }
 
   /// Reads the header of a file that is mapped already.
-  init(_ file: MappedFile) throws {
+  package init(_ file: MappedFile) throws {
     let header = try file.storage.withUnsafeBytes { bytes in
       do {
         return try Header(file: bytes)
