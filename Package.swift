@@ -55,7 +55,10 @@ let package = Package(
     .testTarget(
       name: "SwiftletArchitecturesTests", dependencies: ["SwiftletArchitectures", "TestSupport"]),
     .testTarget(
-      name: "SwiftletCPUTests", dependencies: ["SwiftletCPU", "SwiftletArchitectures", "TestSupport"]),
+      name: "SwiftletCPUTests",
+      dependencies: ["SwiftletCPU", "SwiftletArchitectures", "TestSupport", "AllocationCounter"]),
+    // Counts allocations in the test program.
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
     .testTarget(name: "SwiftletVisionTests", dependencies: ["SwiftletVision", "TestSupport"]),
     .testTarget(name: "SwiftletFormatsTests", dependencies: ["SwiftletFormats", "TestSupport"]),
     .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport"]),

@@ -4,6 +4,8 @@
 public struct Value: Hashable, Sendable, Codable {
   /// Its index in ``Graph/types``.
   public let id: Int
+
+  package init(id: Int) { self.id = id }
 }
 
 /// One operation of a graph, with what it reads and writes.

@@ -1,0 +1,64 @@
+// AllocationCounter.c: malloc and its kin, defined in the test program so that they come before the C library's.
+#include "AllocationCounter.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#if defined(__GLIBC__)
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+
+static atomic_int counting;
+static atomic_long count;
+
+static void note(void) {
+  if (atomic_load_explicit(&counting, memory_order_relaxed)) atomic_fetch_add(&count, 1);
+}
+
+void *malloc(size_t size) {
+  note();
+  return __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size) {
+  note();
+  return __libc_calloc(n, size);
+}
+
+void *realloc(void *old, size_t size) {
+  note();
+  return __libc_realloc(old, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+  note();
+  return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **result, size_t alignment, size_t size) {
+  note();
+  void *memory = __libc_memalign(alignment, size);
+  if (!memory) return ENOMEM;
+  *result = memory;
+  return 0;
+}
+
+int allocation_counter_works(void) { return 1; }
+
+void allocation_counter_start(void) {
+  atomic_store(&count, 0);
+  atomic_store(&counting, 1);
+}
+
+long allocation_counter_stop(void) {
+  atomic_store(&counting, 0);
+  return atomic_load(&count);
+}
+#else
+int allocation_counter_works(void) { return 0; }
+void allocation_counter_start(void) {}
+long allocation_counter_stop(void) { return -1; }
+#endif
