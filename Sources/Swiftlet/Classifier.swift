@@ -51,15 +51,18 @@ public struct Classification: Sendable {
 public struct Classifier: Sendable {
   /// The model.
   public let model: Model
-  private let plan: any Plan
+  private let sessions: SessionPool
 
   /// What activations may take, in bytes of 32-bit floats: a file could ask for any amount.
   static let mostActivationBytes = 2 << 30
 
   /// Compiles a model.
   ///
+  /// - Parameters:
+  ///   - model: the network with its weights.
+  ///   - threads: of each classification; those of the processor if `nil`.
   /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large.
-  public init(_ model: Model) throws {
+  public init(_ model: Model, threads: Int? = nil) throws {
     self.model = model
     let unfolded = try model.architecture.graph()
     let needed = unfolded.peakActivationBytes
@@ -67,7 +70,9 @@ public struct Classifier: Sendable {
       throw ClassifierError.tooLarge(network: model.architecture.name, bytes: needed)
     }
     let (graph, parameters) = try unfolded.applying([FoldBatchNorm()], to: model.parameters)
-    plan = try ReferenceBackend().compile(graph, parameters: parameters)
+    let backend = CPUBackend(
+      threads: threads ?? Processor.count, instructionSet: try InstructionSet.chosen())
+    sessions = SessionPool(try backend.plan(graph, parameters: parameters))
   }
 
   /// Classifies a photograph.
@@ -82,8 +87,7 @@ public struct Classifier: Sendable {
   ///
   /// - Throws: ``GraphError/wrongInput(name:expected:got:)``, ``ClassifierError``.
   public func classify(input: Tensor) throws -> Classification {
-    var session = plan.makeSession()
-    let logits = try session.run([input])[0].floats()
+    let logits = try sessions.run([input])[0].floats()
     guard logits.allSatisfy({ $0.isFinite }) else {
       throw ClassifierError.notANumber(network: model.architecture.name)
     }

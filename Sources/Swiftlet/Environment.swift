@@ -12,6 +12,8 @@
 public enum Environment: String, CaseIterable, Sendable {
   /// The folder of downloaded weights.
   case cache = "SWIFTLET_CACHE"
+  /// The instruction set whose kernels to use.
+  case instructionSet = "SWIFTLET_ISA"
   /// Where to fetch weights from instead of their publishers.
   case mirror = "SWIFTLET_MIRROR"
 
@@ -19,6 +21,7 @@ public enum Environment: String, CaseIterable, Sendable {
   public var help: String {
     switch self {
     case .cache: "the folder of downloaded weights (default: ~/.cache/swiftlet)"
+    case .instructionSet: "the kernels to use: portable, avx2, avx512 or neon (default: the fastest there are)"
     case .mirror: "a URL that 'pull' fetches the weights' files from instead of their publishers"
     }
   }
@@ -32,4 +35,30 @@ public enum Environment: String, CaseIterable, Sendable {
     let value = String(cString: text)
     return value.isEmpty ? nil : value
   }
+}
+
+/// The machine's processor.
+enum Processor {
+  /// How many threads it runs at a time.
+  static var count: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}
+
+extension InstructionSet {
+  /// The one that the environment asks for, else the fastest.
+  ///
+  /// - Throws: ``EnvironmentError`` where it asks for one that this machine does not have.
+  public static func chosen() throws -> InstructionSet {
+    guard let name = Environment.instructionSet.value else { return .best }
+    guard let set = InstructionSet(rawValue: name), set.isAvailable else {
+      let available = allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")
+      throw EnvironmentError(
+        description: "\(Environment.instructionSet.rawValue): '\(name)' is not available here; there are \(available)")
+    }
+    return set
+  }
+}
+
+/// An environment variable with a value that makes no sense.
+public struct EnvironmentError: Error, Equatable, CustomStringConvertible {
+  public let description: String
 }

@@ -1,6 +1,7 @@
 // Swiftlet.swift: what `import Swiftlet` brings: the rooms below, and the ten-minute API of this one.
 
 @_exported import SwiftletArchitectures
+@_exported import SwiftletCPU
 @_exported import SwiftletCore
 @_exported import SwiftletFormats
 @_exported import SwiftletGraph

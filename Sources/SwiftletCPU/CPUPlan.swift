@@ -74,6 +74,9 @@ public struct CPUPlan: Plan {
   /// Threads of a run.
   public var threads: Int { pool.count }
 
+  /// For each step, the nodes that it does and its kind.
+  public var stepNames: [(labels: [String], kind: String)] { steps.map { ($0.labels, $0.name) } }
+
   public func makeSession() -> any Session & ~Copyable { CPUSession(self) }
 
   /// A session of the concrete type.

@@ -39,7 +39,7 @@ public struct CPUSession: Session, ~Copyable {
   public mutating func run() { state.run() }
 
   /// Runs the plan once on one thread, and gives the seconds that each step took.
-  mutating func timedSteps() -> [Double] { state.timedSteps() }
+  package mutating func timedSteps() -> [Double] { state.timedSteps() }
 
   private static func copy(_ tensor: Tensor, to floats: UnsafeMutableBufferPointer<Float>) {
     guard tensor.scalarType == .float32 else {

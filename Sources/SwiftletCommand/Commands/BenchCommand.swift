@@ -1,0 +1,115 @@
+// BenchCommand.swift: how fast networks run on this machine.
+
+import Swiftlet
+
+/// `swiftlet bench MODEL…`.
+struct BenchCommand: Command {
+  /// A line of `bench --json`.
+  struct Result: Encodable {
+    let model: String
+    let threads: Int, batch: Int, resolution: Int
+    let medianMilliseconds: Double, minimumMilliseconds: Double
+    let dispersion: Double
+    let runs: Int
+    let imagesPerSecond: Double
+    let instructionSet: String
+    let activationBytes: Int
+    let layers: [Layer]?
+  }
+
+  /// A step of the plan, with `--layers`.
+  struct Layer: Encodable {
+    let labels: [String]
+    let kind: String
+    let milliseconds: Double
+    let multiplyAdds: Int
+  }
+
+  static let spec = CommandSpec(
+    name: "bench", summary: "Measure how fast networks run here",
+    positionals: "MODEL…", count: 1...50,
+    discussion: """
+      Runs each network with seeded random weights, for every number of threads and batch size given, and prints
+      the median, the minimum and the dispersion (half of the middle 80 % over the median) of a run's time.
+      """,
+    options: [
+      .value("threads", "LIST", "Numbers of threads, such as 1,2 (default 1)."),
+      .value("batch", "LIST", "Batch sizes, such as 1,8 (default 1)."),
+      .value("seconds", "S", "How long to measure each (default 2)."),
+      .flag("layers", "Show the time of each step on one thread."),
+    ] + NetworkOptions.specs + [
+      .flag("json", "Print one JSON object per model, number of threads and batch size."),
+    ],
+    examples: ["swiftlet bench mobilenet_v2 --threads 1,2", "swiftlet bench mobilenet_v3_small --layers"])
+
+  static func run(_ arguments: Arguments) throws -> Int32 {
+    let threads = try list(arguments, "threads", 1...256)
+    let batches = try list(arguments, "batch", 1...1024)
+    let seconds = try arguments.number("seconds") ?? 2
+    guard seconds > 0, seconds <= 3600 else { throw UsageError("--seconds takes a time in seconds, got \(seconds)") }
+    let options = try NetworkOptions.parse(arguments)
+    let architectures = try arguments.positionals.map { try Zoo.architecture($0, options) }
+    let json = arguments.flag("json")
+    var table = TextTable([
+      "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s", "G multiply-adds/s",
+    ])
+    for architecture in architectures {
+      for count in threads {
+        for batch in batches {
+          let measured = try Benchmark(architecture, threads: count, batch: batch)
+            .measure(seconds: seconds, steps: arguments.flag("layers"))
+          let result = Result(
+            model: architecture.name, threads: count, batch: batch, resolution: architecture.resolution,
+            medianMilliseconds: 1e3 * measured.median, minimumMilliseconds: 1e3 * measured.minimum,
+            dispersion: measured.dispersion, runs: measured.runs,
+            imagesPerSecond: Double(batch) / measured.median, instructionSet: measured.instructionSet,
+            activationBytes: measured.activationBytes,
+            layers: measured.steps?.map {
+              Layer(
+                labels: $0.labels, kind: $0.kind, milliseconds: 1e3 * $0.seconds, multiplyAdds: $0.multiplyAdds)
+            })
+          if json {
+            try Console.printJSON(result)
+            continue
+          }
+          table.add([
+            architecture.name, String(count), String(batch), String(architecture.resolution),
+            result.medianMilliseconds.fixed(3), result.minimumMilliseconds.fixed(3),
+            (100 * measured.dispersion).fixed(1), result.imagesPerSecond.fixed(1),
+            (Double(measured.multiplyAdds) / measured.median / 1e9).fixed(1),
+          ])
+          if let steps = measured.steps { for line in chart(steps).lines { try Console.print(line) } }
+        }
+      }
+    }
+    if !json { for line in table.lines { try Console.print(line) } }
+    return 0
+  }
+
+  /// A bar chart of the steps' times.
+  private static func chart(_ steps: [Benchmark.StepTime]) -> TextTable {
+    var table = TextTable(["step ", "kind ", "µs", "share", "G multiply-adds/s", "time "])
+    let total = steps.reduce(0) { $0 + $1.seconds }
+    let longest = steps.map(\.seconds).max() ?? 1
+    for step in steps {
+      table.add([
+        step.labels.first, step.kind, (1e6 * step.seconds).fixed(1), (100 * step.seconds / total).fixed(1) + " %",
+        step.multiplyAdds > 0 ? (Double(step.multiplyAdds) / step.seconds / 1e9).fixed(1) : nil,
+        String(repeating: "█", count: Int((30 * step.seconds / longest).rounded(.up))),
+      ])
+    }
+    table.addRule()
+    return table
+  }
+
+  private static func list(_ arguments: Arguments, _ name: String, _ allowed: ClosedRange<Int>) throws -> [Int] {
+    guard let text = arguments.string(name) else { return [1] }
+    return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let number = Int(word), allowed.contains(number) else {
+        throw UsageError(
+          "--\(name) takes numbers from \(allowed.lowerBound) to \(allowed.upperBound), such as 1,2; got '\(text)'")
+      }
+      return number
+    }
+  }
+}
