@@ -21,7 +21,8 @@ public enum Environment: String, CaseIterable, Sendable {
   public var help: String {
     switch self {
     case .cache: "the folder of downloaded weights (default: ~/.cache/swiftlet)"
-    case .instructionSet: "the kernels to use: portable, avx2, avx512 or neon (default: the fastest there are)"
+    case .instructionSet:
+      "the kernels to use: portable, avx2, avx512 or neon (default: the fastest there are)"
     case .mirror: "a URL that 'pull' fetches the weights' files from instead of their publishers"
     }
   }
@@ -52,7 +53,8 @@ extension InstructionSet {
     guard let set = InstructionSet(rawValue: name), set.isAvailable else {
       let available = allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")
       throw EnvironmentError(
-        description: "\(Environment.instructionSet.rawValue): '\(name)' is not available here; there are \(available)")
+        description:
+          "\(Environment.instructionSet.rawValue): '\(name)' is not available here; there are \(available)")
     }
     return set
   }

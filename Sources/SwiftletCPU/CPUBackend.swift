@@ -12,6 +12,19 @@ public struct CPUBackend: Backend {
   /// Whose kernels to use.
   public var instructionSet: InstructionSet
 
+  /// Which blocks run in row strips; the results are the same to the bit.
+  public var fusion = Fusion.whereItPays
+
+  /// Which blocks run as one step, in row strips that stay in the cache.
+  public enum Fusion: String, Sendable, CaseIterable {
+    /// None.
+    case never
+    /// Those whose inner tensor does not fit in L2.
+    case whereItPays
+    /// All that can.
+    case always
+  }
+
   /// Creates a backend.
   ///
   /// - Parameters:

@@ -18,6 +18,8 @@ public struct CPUPlan: Plan {
   let zeros: BlobOffset
   /// Where each value of the graph is; parameters that only a definition reads come from `parameters`.
   let places: [Value: Place]
+  /// Where the scratch of each fused block is, by the step's index.
+  let scratchPlaces: [Int: Place]
   /// Floats of the arena.
   let arenaCount: Int
   let parameters: [Value: Tensor]
@@ -29,7 +31,8 @@ public struct CPUPlan: Plan {
     pool = ThreadPool(count: backend.threads)
     var lowering = Lowering(graph, parameters, kernels.table)
     lowering.run()
-    steps = lowering.steps
+    let kept = Set((graph.outputs + graph.updates).map(\.value))
+    steps = BlockFusion.apply(lowering.steps, graph, kept: kept, backend.fusion)
     blob = lowering.blob.packed()
     zeros = lowering.zeros
 
@@ -42,16 +45,24 @@ public struct CPUPlan: Plan {
     }
     let parameterValues = Set(graph.parameters.map(\.value))
     for port in graph.inputs { buffer(port.value, at: -1) }
-    for (index, step) in lowering.steps.enumerated() {
+    for (index, step) in steps.enumerated() {
       for value in step.outputs { buffer(value, at: index) }
       for value in step.reads + step.outputs where !parameterValues.contains(value) {
         if let id = buffers[lowering.root(value)] { planner.extend(id, to: index) }
       }
     }
     for port in graph.outputs + graph.updates {
-      if let id = buffers[lowering.root(port.value)] { planner.extend(id, to: lowering.steps.count) }
+      if let id = buffers[lowering.root(port.value)] { planner.extend(id, to: steps.count) }
+    }
+    // Scratch of fused blocks, one piece for each thread, lives through its own step only.
+    var scratch: [Int: Int] = [:]
+    for (index, step) in steps.enumerated() {
+      guard case .block(let block) = step.kind else { continue }
+      scratch[index] = planner.reserve(
+        (block.scratch.expanded + block.scratch.filtered) * pool.count, at: index)
     }
     let layout = planner.layOut()
+    scratchPlaces = scratch.mapValues { Place(offset: layout.offsets[$0]) }
     arenaCount = layout.size
     var places: [Value: Place] = [:]
     for id in graph.types.indices {

@@ -67,7 +67,9 @@ private final class SessionState {
     base = arena.assumingMemoryBound(to: Float.self).baseAddress.unsafelyUnwrapped
     table = plan.kernels.table
     runnables = .allocate(capacity: plan.steps.count)
-    for (index, step) in plan.steps.enumerated() { runnables.initializeElement(at: index, to: bind(step)) }
+    for (index, step) in plan.steps.enumerated() {
+      runnables.initializeElement(at: index, to: bind(step, index))
+    }
   }
 
   deinit {
@@ -104,7 +106,9 @@ private final class SessionState {
 
   // MARK: Binding
 
-  private func pointer(_ value: Value) -> UnsafeMutablePointer<Float> { base + (plan.places[value]?.offset ?? 0) }
+  private func pointer(_ value: Value) -> UnsafeMutablePointer<Float> {
+    base + (plan.places[value]?.offset ?? 0)
+  }
 
   private func weights(_ offset: BlobOffset) -> UnsafePointer<Float>? {
     plan.blob.withUnsafeBytes { $0.baseAddress?.assumingMemoryBound(to: Float.self) }.map { $0 + offset }
@@ -116,7 +120,7 @@ private final class SessionState {
       residual_stride: channels, activation: epilogue.activation?.code ?? SK_NONE, sums: nil)
   }
 
-  private func bind(_ step: Step) -> Runnable {
+  private func bind(_ step: Step, _ index: Int) -> Runnable {
     let input = step.inputs.first.map { plan.graph.type(of: $0).shape } ?? []
     let output = plan.graph.type(of: step.outputs[0]).shape
     let x = step.inputs.first.map(pointer) ?? base
@@ -124,7 +128,8 @@ private final class SessionState {
     switch step.kind {
     case .gemm(let rows, let depth, let columns, let offset, let epilogue):
       let call = sk_gemm(
-        a: x, a_stride: depth, gate: nil, b: weights(offset), c: y, c_stride: columns, rows: rows, depth: depth,
+        a: x, a_stride: depth, gate: nil, b: weights(offset), c: y, c_stride: columns, rows: rows,
+        depth: depth,
         columns: columns, epilogue: bind(epilogue, channels: columns))
       // About 48 kB of rows at a time, which stay in L2 while all panels pass.
       let tile = max(table.gemm_rows, 1)
@@ -135,7 +140,8 @@ private final class SessionState {
       _ = indirection.initialize(from: convolution.offsets)
       indirections.append(indirection)
       let call = sk_conv(
-        input: x, offsets: indirection.baseAddress, zeros: weights(plan.zeros), b: weights(convolution.weights),
+        input: x, offsets: indirection.baseAddress, zeros: weights(plan.zeros),
+        b: weights(convolution.weights),
         c: y, c_stride: output[3], pixels: output[1] * output[2], taps: convolution.taps,
         depth: convolution.groupInputs, columns: convolution.groupOutputs,
         epilogue: bind(convolution.epilogue, channels: output[3]))
@@ -150,6 +156,31 @@ private final class SessionState {
         pad_left: window.padding.left, output: y, output_stride: output[3], output_height: output[1],
         output_width: output[2], epilogue: bind(epilogue, channels: output[3]))
       return .depthwise(call, images: output[0])
+    case .block(let block):
+      func bind(_ part: PointwisePart) -> sk_gemm {
+        sk_gemm(
+          a: x, a_stride: part.depth, gate: nil, b: weights(part.weights), c: y, c_stride: part.columns,
+          rows: 0,
+          depth: part.depth, columns: part.columns, epilogue: self.bind(part.epilogue, channels: part.columns)
+        )
+      }
+      let (expanded, filtered, window) = (block.expanded, block.filtered, block.window)
+      var expand = block.expand.map(bind)
+      expand?.c_stride = expanded[3]
+      return .block(
+        BlockRun(
+          expand: expand,
+          depthwise: sk_depthwise(
+            input: x, input_stride: expanded[3], height: expanded[1], width: expanded[2],
+            channels: expanded[3],
+            weights: weights(block.depthwiseWeights), kernel: window.kernel, stride: window.stride,
+            pad_top: window.padding.top, pad_left: window.padding.left, output: y, output_stride: expanded[3],
+            output_height: filtered[1], output_width: filtered[2],
+            epilogue: self.bind(block.depthwiseEpilogue, channels: expanded[3])),
+          project: bind(block.project), input: x, inputChannels: input[3], images: input[0],
+          height: expanded[1], width: expanded[2], channels: expanded[3], rows: block.rows,
+          scratch: base + (plan.scratchPlaces[index]?.offset ?? 0), expandedCount: block.scratch.expanded,
+          scratchCount: block.scratch.expanded + block.scratch.filtered))
     case .pool(let window, let isMax):
       let call = sk_pool(
         input: x, height: input[1], width: input[2], channels: input[3], kernel: window.kernel,

@@ -8,14 +8,18 @@ import SwiftletGraph
 enum Runnable {
   case gemm(sk_gemm, chunk: Int)
   case convolution(
-    sk_conv, images: Int, inputImage: Int, groups: Int, groupInputs: Int, groupOutputs: Int, weightStride: Int)
+    sk_conv, images: Int, inputImage: Int, groups: Int, groupInputs: Int, groupOutputs: Int, weightStride: Int
+  )
   case depthwise(sk_depthwise, images: Int)
+  case block(BlockRun)
   case pool(sk_pool, images: Int, isMax: Bool)
-  case globalPool(input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, images: Int, pixels: Int, channels: Int)
+  case globalPool(
+    input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, images: Int, pixels: Int, channels: Int)
   case activate(UnsafePointer<Float>, UnsafeMutablePointer<Float>, count: Int, sk_activation)
   case add(UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, count: Int, sk_activation)
   case channelScale(
-    UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, images: Int, pixels: Int, channels: Int)
+    UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, images: Int, pixels: Int,
+    channels: Int)
   case reference(ReferenceCall)
 }
 
@@ -63,7 +67,8 @@ extension Runnable {
       for begin in stride(from: rows.lowerBound, to: rows.upperBound, by: chunk) {
         kernels.gemm(&call, begin, min(begin + chunk, rows.upperBound), mine.lowerBound, mine.upperBound)
       }
-    case .convolution(let call, let images, let inputImage, let groups, let groupInputs, let groupOutputs, let weightStride):
+    case .convolution(
+      let call, let images, let inputImage, let groups, let groupInputs, let groupOutputs, let weightStride):
       let panels = (groupOutputs + kernels.gemm_panel - 1) / kernels.gemm_panel
       let mine = Range.share(images * call.pixels, of: part, parts, unit: kernels.gemm_rows)
       let firstImage = mine.lowerBound / max(call.pixels, 1)
@@ -96,6 +101,7 @@ extension Runnable {
         if call.epilogue.residual != nil { call.epilogue.residual += output }
         kernels.depthwise(&call, begin, end, 0, blocks)
       }
+    case .block(let block): block.run(kernels, part: part, parts: parts)
     case .pool(let call, let images, let isMax):
       let mine = Range.share(images * call.output_height, of: part, parts)
       for image in 0..<images {

@@ -26,6 +26,8 @@ enum StepKind: Sendable {
   case convolution(ConvolutionStep)
   /// A depthwise convolution of each image.
   case depthwise(window: Window, weights: BlobOffset, Epilogue)
+  /// Expansion, depthwise convolution and projection in row strips.
+  case block(BlockStep)
   /// A max or average pool of each image.
   case pool(window: Window, isMax: Bool)
   /// `[N, H, W, C]` → `[N, C]`.
@@ -67,6 +69,7 @@ struct Step: Sendable {
     case .gemm(_, _, _, _, let epilogue), .depthwise(_, _, let epilogue):
       inputs + [epilogue.residual].compactMap { $0 }
     case .convolution(let step): inputs + [step.epilogue.residual].compactMap { $0 }
+    case .block(let step): inputs + [step.project.epilogue.residual].compactMap { $0 }
     default: inputs
     }
   }
@@ -77,6 +80,7 @@ struct Step: Sendable {
     case .gemm: "gemm"
     case .convolution: "convolution"
     case .depthwise: "depthwise"
+    case .block(let step): step.expand == nil ? "separable block" : "inverted residual"
     case .pool(_, let isMax): isMax ? "maxPool" : "averagePool"
     case .globalPool: "globalPool"
     case .activate: "activate"

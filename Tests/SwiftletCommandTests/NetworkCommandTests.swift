@@ -77,7 +77,9 @@ func object(_ line: String) throws -> [String: Any] {
   @Test func helpIsThereForEveryCommand() throws {
     let help = try Tool.run(["--help"])
     #expect(help.status == 0)
-    for command in ["classify", "models", "summary", "compare", "pull", "preprocess", "convert"] {
+    for command in [
+      "classify", "models", "summary", "compare", "pull", "preprocess", "convert", "bench", "inspect",
+    ] {
       #expect(help.output.contains("  \(command)"))
       let own = try Tool.run([command, "--help"])
       #expect(own.status == 0 && own.output.hasPrefix("USAGE: swiftlet \(command)"))
@@ -111,12 +113,62 @@ func object(_ line: String) throws -> [String: Any] {
     (["compare", "mobilenet_v1", "resnet18", "--rows"], "rows"),
     (["compare", "--preset", "vgg", "resnet18"], "--preset alone"),
     (["pull", "mobilenet_v7"], "did you mean"), (["pull", "senet154"], "no published weights"),
-    (["pull"], "needs a NAME"),
+    (["pull"], "needs a NAME"), (["bench", "mobilenet_v2", "--threads", "0"], "--threads"),
+    (["bench", "mobilenet_v2", "--batch", "1,x"], "--batch"),
+    (["bench", "mobilenet_v2", "--seconds", "nan"], "--seconds"),
+    (["inspect", "mobilenet_v2", "--stage", "attic"], "graph, training, folded, plan"),
+    (["inspect", "mobilenet_v2", "--batch", "0"], "--batch"),
+    (["classify", "x.jpg", "--threads", "0"], "--threads"),
   ])
   func mistakesAreOneClearLine(arguments: [String], cause: String) throws {
     let run = try Tool.run(arguments)
     #expect(run.isCleanFailure(naming: cause), "\(arguments): \(run)")
     #expect(run.output.isEmpty)
+  }
+
+  @Test func benchHasTheKeysThatScriptsRelyOn() throws {
+    let run = try Tool.run([
+      "bench", "cifar_mobilenet_v2", "--threads", "1,2", "--batch", "1,3", "--seconds", "0.05", "--json",
+    ])
+    #expect(run.status == 0, "\(run)")
+    let results = try run.lines.map(object)
+    #expect(
+      results.map { $0["threads"] as? Int } == [1, 1, 2, 2]
+        && results.map { $0["batch"] as? Int } == [1, 3, 1, 3])
+    for result in results {
+      #expect(result["model"] as? String == "cifar_mobilenet_v2" && result["resolution"] as? Int == 32)
+      let (median, minimum) = (
+        result["medianMilliseconds"] as? Double, result["minimumMilliseconds"] as? Double
+      )
+      #expect(try #require(minimum) > 0 && #require(median) >= #require(minimum))
+    }
+    let layers = try Tool.run(["bench", "cifar_mobilenet_v2", "--seconds", "0.05", "--layers"])
+    #expect(layers.output.contains("stages.2.0.expand") && layers.output.contains("█"))
+  }
+
+  @Test func inspectPrintsEveryStation() throws {
+    let stages = [
+      "graph": "batchNorm(", "training": "batchNormTraining(", "folded": "stem.0.bias", "plan": " steps, ",
+    ]
+    for (stage, mark) in stages {
+      let run = try Tool.run(["inspect", "mobilenet_v2", "--stage", stage])
+      #expect(run.status == 0 && run.output.contains(mark), "\(stage)")
+    }
+    let json = try object(try Tool.run(["inspect", "mobilenet_v2", "--stage", "plan", "--json"]).output)
+    #expect(try #require(json["activationBytes"] as? Int) < 3_000_000)
+  }
+
+  @Test func everyInstructionSetThatIsThereCanBeForced() throws {
+    let photo = Files.root.appending(path: "Examples/photos/apples.jpg").path
+    try Workplace.with { place in
+      let answers = try ["portable", ""].map { set in
+        try Tool.run(["classify", photo, "--weights", place.model], environment: ["SWIFTLET_ISA": set]).output
+      }
+      #expect(answers[0] == answers[1] && !answers[0].isEmpty)
+      let unknown = try Tool.run(
+        ["classify", photo, "--weights", place.model], environment: ["SWIFTLET_ISA": "mmx"])
+      #expect(unknown.isCleanFailure(naming: "SWIFTLET_ISA", "'mmx'", "portable"), "\(unknown)")
+    }
   }
 
   @Test func aReaderThatGoesAwayIsNoCrash() throws {

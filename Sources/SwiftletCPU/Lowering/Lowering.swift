@@ -105,7 +105,8 @@ struct Lowering {
       return Step(
         labels: labels,
         kind: .gemm(
-          rows: input[0] * input[1] * input[2], depth: kernel[2], columns: kernel[3], weights: packed, epilogue),
+          rows: input[0] * input[1] * input[2], depth: kernel[2], columns: kernel[3], weights: packed,
+          epilogue),
         inputs: [node.inputs[0]], outputs: [output])
     }
     let (groups, taps) = (operation.groups, window.kernel * window.kernel)
@@ -118,7 +119,8 @@ struct Lowering {
         guard let base = source.baseAddress else { return }
         for group in 0..<groups {
           pack?(
-            base + group * groupOutputs, kernel[3], taps * groupInputs, groupOutputs, destination + group * stride)
+            base + group * groupOutputs, kernel[3], taps * groupInputs, groupOutputs,
+            destination + group * stride)
         }
       }
     }
@@ -188,7 +190,8 @@ struct Lowering {
     return epilogue
   }
 
-  private mutating func fuseActivation(_ output: inout Value, _ labels: inout [String]) -> ActivationFunction? {
+  private mutating func fuseActivation(_ output: inout Value, _ labels: inout [String]) -> ActivationFunction?
+  {
     guard let index = soleReader(output), let activation = graph.nodes[index].operation as? Activation else {
       return nil
     }

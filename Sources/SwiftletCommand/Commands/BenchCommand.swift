@@ -38,7 +38,7 @@ struct BenchCommand: Command {
       .value("seconds", "S", "How long to measure each (default 2)."),
       .flag("layers", "Show the time of each step on one thread."),
     ] + NetworkOptions.specs + [
-      .flag("json", "Print one JSON object per model, number of threads and batch size."),
+      .flag("json", "Print one JSON object per model, number of threads and batch size.")
     ],
     examples: ["swiftlet bench mobilenet_v2 --threads 1,2", "swiftlet bench mobilenet_v3_small --layers"])
 
@@ -46,12 +46,15 @@ struct BenchCommand: Command {
     let threads = try list(arguments, "threads", 1...256)
     let batches = try list(arguments, "batch", 1...1024)
     let seconds = try arguments.number("seconds") ?? 2
-    guard seconds > 0, seconds <= 3600 else { throw UsageError("--seconds takes a time in seconds, got \(seconds)") }
+    guard seconds > 0, seconds <= 3600 else {
+      throw UsageError("--seconds takes a time in seconds, got \(seconds)")
+    }
     let options = try NetworkOptions.parse(arguments)
     let architectures = try arguments.positionals.map { try Zoo.architecture($0, options) }
     let json = arguments.flag("json")
     var table = TextTable([
-      "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s", "G multiply-adds/s",
+      "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s",
+      "G multiply-adds/s",
     ])
     for architecture in architectures {
       for count in threads {
@@ -66,7 +69,8 @@ struct BenchCommand: Command {
             activationBytes: measured.activationBytes,
             layers: measured.steps?.map {
               Layer(
-                labels: $0.labels, kind: $0.kind, milliseconds: 1e3 * $0.seconds, multiplyAdds: $0.multiplyAdds)
+                labels: $0.labels, kind: $0.kind, milliseconds: 1e3 * $0.seconds,
+                multiplyAdds: $0.multiplyAdds)
             })
           if json {
             try Console.printJSON(result)
@@ -93,7 +97,8 @@ struct BenchCommand: Command {
     let longest = steps.map(\.seconds).max() ?? 1
     for step in steps {
       table.add([
-        step.labels.first, step.kind, (1e6 * step.seconds).fixed(1), (100 * step.seconds / total).fixed(1) + " %",
+        step.labels.first, step.kind, (1e6 * step.seconds).fixed(1),
+        (100 * step.seconds / total).fixed(1) + " %",
         step.multiplyAdds > 0 ? (Double(step.multiplyAdds) / step.seconds / 1e9).fixed(1) : nil,
         String(repeating: "█", count: Int((30 * step.seconds / longest).rounded(.up))),
       ])
@@ -102,12 +107,15 @@ struct BenchCommand: Command {
     return table
   }
 
-  private static func list(_ arguments: Arguments, _ name: String, _ allowed: ClosedRange<Int>) throws -> [Int] {
+  private static func list(_ arguments: Arguments, _ name: String, _ allowed: ClosedRange<Int>) throws
+    -> [Int]
+  {
     guard let text = arguments.string(name) else { return [1] }
     return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
       guard let number = Int(word), allowed.contains(number) else {
         throw UsageError(
-          "--\(name) takes numbers from \(allowed.lowerBound) to \(allowed.upperBound), such as 1,2; got '\(text)'")
+          "--\(name) takes numbers from \(allowed.lowerBound) to \(allowed.upperBound), such as 1,2; got '\(text)'"
+        )
       }
       return number
     }

@@ -26,6 +26,7 @@ struct ClassifyCommand: Command {
         "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
       .value("model", "NAME", "The network; without it, whatever the weights are of."),
       .value("top", "N", "How many classes to print (default 5)."),
+      .value("threads", "N", "Threads of each classification (default: those of the processor)."),
     ] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per line per photograph: file, predictions or error.")
     ],
@@ -37,8 +38,11 @@ struct ClassifyCommand: Command {
   static func run(_ arguments: Arguments) throws -> Int32 {
     let top = try arguments.integer("top") ?? 5
     guard top >= 1 else { throw UsageError("--top takes a number of classes, got \(top)") }
-    let model = try ModelChoice(arguments).model()
-    let classifier = try Classifier(model)
+    let threads = try arguments.integer("threads")
+    guard (1...256).contains(threads ?? 1) else {
+      throw UsageError("--threads must be between 1 and 256, got \(threads ?? 0)")
+    }
+    let classifier = try Classifier(ModelChoice(arguments).model(), threads: threads)
     let (files, isFolder) = try PhotoList.expand(arguments.positionals)
     let json = arguments.flag("json")
     var failures = 0

@@ -31,14 +31,17 @@ struct InspectCommand: Command {
       .value("stage", "STAGE", "graph (default), training, folded or plan."),
       .value("batch", "N", "Images at a time (default 1)."),
     ] + NetworkOptions.specs + [
-      .flag("json", "Print one JSON object: name, stage, text, and the plan's activationBytes and weightBytes."),
+      .flag(
+        "json", "Print one JSON object: name, stage, text, and the plan's activationBytes and weightBytes.")
     ],
     examples: ["swiftlet inspect mobilenet_v2 --stage plan"])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     let stage = try arguments.choice("stage", Stage.self) ?? .graph
     let batch = try arguments.integer("batch") ?? 1
-    guard (1...1024).contains(batch) else { throw UsageError("--batch must be between 1 and 1024, got \(batch)") }
+    guard (1...1024).contains(batch) else {
+      throw UsageError("--batch must be between 1 and 1024, got \(batch)")
+    }
     let architecture = try Zoo.architecture(arguments.positionals[0], try NetworkOptions.parse(arguments))
     let graph = try architecture.graph(batch: batch, mode: stage == .training ? .training : .inference)
     let text: String

@@ -1,0 +1,117 @@
+// BlockFusion.swift: an inverted residual, or a depthwise separable pair, as one step in row strips.
+//
+// Where feature maps are large, the expanded tensor does not fit in L2: at 112×112×96 it is 4.8 MB. A strip of a few rows does,
+// and then never exists as a whole. Below 56×56 tensors sit in L2 anyway and operations one at a time are as fast.
+
+import SwiftletGraph
+
+/// One pointwise convolution of a fused block.
+struct PointwisePart: Sendable {
+  var depth: Int, columns: Int
+  var weights: BlobOffset
+  var epilogue: Epilogue
+}
+
+/// Expansion (if any), depthwise convolution and projection, strip by strip.
+struct BlockStep: Sendable {
+  var expand: PointwisePart?
+  var window: Window
+  var depthwiseWeights: BlobOffset
+  var depthwiseEpilogue: Epilogue
+  var project: PointwisePart
+  /// `[N, H, W, C]` of the depthwise convolution's input and output.
+  var expanded: Shape, filtered: Shape
+  /// Output rows of a strip.
+  var rows: Int
+
+  /// Floats of scratch that one part needs: a strip of the expanded tensor, and one of the depthwise result.
+  var scratch: (expanded: Int, filtered: Int) {
+    let inputRows = (rows - 1) * window.stride + window.kernel
+    let strip = expand == nil ? 0 : min(inputRows, expanded[1]) * expanded[2] * expanded[3]
+    return ((strip + 15) / 16 * 16, (rows * filtered[2] * filtered[3] + 15) / 16 * 16)
+  }
+}
+
+/// Fuses the blocks for which it pays.
+enum BlockFusion {
+  /// Bytes of the tensor between the layers from which on a block is fused: what L2 cannot hold beside the rest.
+  static let leastBytes = 768 << 10
+  /// Bytes of a strip of it: a good part of L1 and L2.
+  static let stripBytes = 160 << 10
+
+  /// The steps with blocks in place of their layers.
+  ///
+  /// - Parameters:
+  ///   - steps: as lowered, one layer each.
+  ///   - graph: the graph that they were lowered from.
+  ///   - kept: values that must exist as a whole.
+  ///   - fusion: which blocks.
+  static func apply(
+    _ steps: [Step], _ graph: Graph, kept: Set<Value>, _ fusion: CPUBackend.Fusion
+  ) -> [Step] {
+    if fusion == .never { return steps }
+    let least = fusion == .always ? 0 : leastBytes
+    var readers: [Value: Int] = [:]
+    for step in steps {
+      for value in step.reads { readers[value, default: 0] += 1 }
+    }
+    func isPrivate(_ value: Value) -> Bool { readers[value] == 1 && !kept.contains(value) }
+    var result: [Step] = []
+    var index = 0
+    while index < steps.count {
+      if let (block, count) = block(steps[index...], graph, least, isPrivate) {
+        result.append(block)
+        index += count
+      } else {
+        result.append(steps[index])
+        index += 1
+      }
+    }
+    return result
+  }
+
+  /// The block that begins here, and how many steps it replaces.
+  private static func block(
+    _ steps: ArraySlice<Step>, _ graph: Graph, _ least: Int, _ isPrivate: (Value) -> Bool
+  ) -> (Step, Int)? {
+    var layers = steps[...]
+    guard let first = layers.first else { return nil }
+    var labels: [String] = []
+    var expand: PointwisePart?
+    if let part = pointwise(first), graph.type(of: first.outputs[0]).shape.rank == 4 {
+      guard part.epilogue.residual == nil, isPrivate(first.outputs[0]), layers.count >= 3 else { return nil }
+      expand = part
+      labels += first.labels
+      layers.removeFirst()
+    }
+    guard layers.count >= 2, let middle = layers.first, let last = layers.dropFirst().first,
+      case .depthwise(let window, let weights, let epilogue) = middle.kind, epilogue.residual == nil,
+      expand == nil || middle.inputs[0] == first.outputs[0], isPrivate(middle.outputs[0]),
+      let project = pointwise(last), last.inputs[0] == middle.outputs[0]
+    else { return nil }
+    let expanded = graph.type(of: middle.inputs[0]).shape
+    let filtered = graph.type(of: middle.outputs[0]).shape
+    let largest = max(expand == nil ? 0 : expanded.count / expanded[0], filtered.count / filtered[0])
+    guard 4 * largest >= least else { return nil }
+    var step = BlockStep(
+      expand: expand, window: window, depthwiseWeights: weights, depthwiseEpilogue: epilogue,
+      project: project,
+      expanded: expanded, filtered: filtered, rows: 1)
+    while step.rows < filtered[1] {
+      var taller = step
+      taller.rows += 1
+      if 4 * (taller.scratch.expanded + taller.scratch.filtered) > stripBytes { break }
+      step = taller
+    }
+    return (
+      Step(
+        labels: labels + middle.labels + last.labels, kind: .block(step), inputs: [first.inputs[0]],
+        outputs: last.outputs), expand == nil ? 2 : 3
+    )
+  }
+
+  private static func pointwise(_ step: Step) -> PointwisePart? {
+    guard case .gemm(_, let depth, let columns, let weights, let epilogue) = step.kind else { return nil }
+    return PointwisePart(depth: depth, columns: columns, weights: weights, epilogue: epilogue)
+  }
+}
