@@ -43,6 +43,17 @@ public struct Tensor: Sendable {
     self = try Tensor(shape: shape, scalarType: .float32, elements: values)
   }
 
+  /// Creates a `float32` tensor whose elements `write` fills in; they are zeros before.
+  ///
+  /// - Throws: ``TensorError/countMismatch(shape:count:)`` where the shape has no sensible count.
+  public init(shape: Shape, writingFloats write: (UnsafeMutableBufferPointer<Float>) -> Void) throws {
+    guard let count = shape.checkedCount, count <= Int.max / 4 else {
+      throw TensorError.countMismatch(shape: shape, count: 0)
+    }
+    let storage = TensorStorage(byteCount: 4 * count) { write($0.bindMemory(to: Float.self)) }
+    self = try Tensor(shape: shape, scalarType: .float32, storage: storage)
+  }
+
   /// Creates a `uint8` tensor.
   ///
   /// - Throws: ``TensorError/countMismatch(shape:count:)`` where `values` does not fill the shape exactly.
@@ -86,6 +97,19 @@ public struct Tensor: Sendable {
   public func floats() -> [Float] {
     if scalarType == .float32 { return copied(zero: 0) }
     return withUnsafeBytes { bytes in (0..<count).map { Float(scalarType.load(bytes, at: $0)) } }
+  }
+
+  /// Calls `body` with the elements as 32-bit floats: those of the storage where it holds floats at a fitting address, else
+  /// a converted copy. They must not be kept.
+  public func withFloats<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
+    if scalarType == .float32 {
+      let direct = try withUnsafeBytes { bytes -> Result? in
+        guard Int(bitPattern: bytes.baseAddress) % MemoryLayout<Float>.alignment == 0 else { return nil }
+        return try body(bytes.bindMemory(to: Float.self))
+      }
+      if let direct { return direct }
+    }
+    return try floats().withUnsafeBufferPointer(body)
   }
 
   /// The elements as Doubles, converted where they are something else.

@@ -92,10 +92,11 @@ struct Lowering {
   }
 
   private mutating func convolution(_ node: Node, _ operation: Convolution) -> Step? {
-    guard let weight = weights(node.inputs[1]), isComputed(node.inputs[0]), hasPlainBias(node) else {
-      return reference(node)
-    }
     let (input, kernel) = (shape(node.inputs[0]), shape(node.inputs[1]))
+    // The kernels' offsets into an image are 32 bits.
+    guard let weight = weights(node.inputs[1]), isComputed(node.inputs[0]), hasPlainBias(node),
+      input[1] * input[2] * input[3] <= Int(Int32.max)
+    else { return reference(node) }
     let window = operation.window
     var labels = [node.label]
     var output = node.outputs[0]
@@ -115,7 +116,7 @@ struct Lowering {
     let stride = (count + 15) / 16 * 16
     let pack = kernels.gemm_pack
     let packed = blob.reserve(stride * groups) { destination in
-      weight.withUnsafeBufferPointer { source in
+      weight.withFloats { source in
         guard let base = source.baseAddress else { return }
         for group in 0..<groups {
           pack?(
@@ -140,7 +141,7 @@ struct Lowering {
     let (kernel, channels) = (operation.window.kernel, shape(node.inputs[1])[2])
     let pack = kernels.depthwise_pack
     let packed = blob.reserve(kernels.depthwise_packed_count(kernel, channels)) { destination in
-      weight.withUnsafeBufferPointer { pack?($0.baseAddress, kernel, channels, destination) }
+      weight.withFloats { pack?($0.baseAddress, kernel, channels, destination) }
     }
     var labels = [node.label]
     var output = node.outputs[0]
@@ -174,7 +175,7 @@ struct Lowering {
     var epilogue = Epilogue()
     if node.inputs.count == 3, let bias = weights(node.inputs[2]) {
       epilogue.bias = blob.reserve(bias.count) { destination in
-        for (index, value) in bias.enumerated() { destination[index] = value }
+        bias.withFloats { destination.update(from: $0.baseAddress ?? UnsafePointer(destination), count: $0.count) }
       }
     }
     epilogue.activation = fuseActivation(&output, &labels)
@@ -215,15 +216,13 @@ struct Lowering {
 
   private func hasPlainBias(_ node: Node) -> Bool { node.inputs.count < 3 || specs[node.inputs[2]] != nil }
 
-  /// The floats of a parameter; `nil` where the value is not one.
-  private func weights(_ value: Value) -> [Float]? {
-    specs[value].flatMap { parameters[$0.name] }?.floats()
-  }
+  /// A parameter's tensor; `nil` where the value is not one.
+  private func weights(_ value: Value) -> Tensor? { specs[value].flatMap { parameters[$0.name] } }
 
-  private mutating func packGemm(_ weight: [Float], depth: Int, columns: Int) -> BlobOffset {
+  private mutating func packGemm(_ weight: Tensor, depth: Int, columns: Int) -> BlobOffset {
     let pack = kernels.gemm_pack
     return blob.reserve(kernels.gemm_packed_count(depth, columns)) { destination in
-      weight.withUnsafeBufferPointer { pack?($0.baseAddress, columns, depth, columns, destination) }
+      weight.withFloats { pack?($0.baseAddress, columns, depth, columns, destination) }
     }
   }
 

@@ -134,42 +134,41 @@ extension ParameterSpec {
 
   /// A PyTorch tensor of ``sourceShape`` in our layout, as 32-bit floats.
   fileprivate func fromPyTorch(_ tensor: Tensor, flattened: Int?) throws -> Tensor {
-    let values = tensor.floats()
+    // [O, M, K] → [K, M, O], where M and K are 1 for what is not there.
+    let (outer, middle, inner): (Int, Int, Int)
     switch role {
-    case .bias, .normScale, .normOffset, .normMean, .normVariance:
-      return try Tensor(shape: shape, floats: values)
-    case .convolution:
-      // [O, I, k, k] → [k, k, I, O].
-      let (kernel, inputs, outputs) = (shape[0] * shape[1], shape[2], shape[3])
-      return try Tensor(
-        shape: shape, floats: transposed(values, outer: outputs, middle: inputs, inner: kernel))
-    case .depthwise:
-      return try Tensor(
-        shape: shape, floats: transposed(values, outer: shape[2], middle: 1, inner: shape[0] * shape[1]))
+    case .bias, .normScale, .normOffset, .normMean, .normVariance: (outer, middle, inner) = (shape.count, 1, 1)
+    case .convolution: (outer, middle, inner) = (shape[3], shape[2], shape[0] * shape[1])
+    case .depthwise: (outer, middle, inner) = (shape[2], 1, shape[0] * shape[1])
     case .linear:
       // [O, I] → [I, O]; where I is a flattened [C, H·W], → [H·W, C, O].
-      let (inputs, outputs) = (shape[0], shape[1])
       let pixels = flattened.map { $0 * $0 } ?? 1
-      let channels = pixels > 0 && inputs % pixels == 0 ? inputs / pixels : inputs
-      return try Tensor(
-        shape: shape,
-        floats: transposed(values, outer: outputs, middle: channels, inner: inputs / channels))
+      let channels = shape[0] % pixels == 0 ? shape[0] / pixels : shape[0]
+      (outer, middle, inner) = (shape[1], channels, shape[0] / max(channels, 1))
     }
+    return try Tensor(
+      shape: shape,
+      writingFloats: { result in
+        tensor.withFloats { transpose($0, to: result, outer: outer, middle: middle, inner: inner) }
+      })
   }
 }
 
-/// `[outer, middle, inner]` → `[inner, middle, outer]`.
-private func transposed(_ values: [Float], outer: Int, middle: Int, inner: Int) -> [Float] {
-  [Float](unsafeUninitializedCapacity: values.count) { result, count in
-    var next = 0
-    for i in 0..<inner {
-      for m in 0..<middle {
-        for o in 0..<outer {
-          result[next] = values[(o * middle + m) * inner + i]
-          next += 1
+/// `[outer, middle, inner]` → `[inner, middle, outer]`, in tiles that keep both sides in the cache.
+private func transpose(
+  _ values: UnsafeBufferPointer<Float>, to result: UnsafeMutableBufferPointer<Float>, outer: Int, middle: Int,
+  inner: Int
+) {
+  let tile = 16
+  for i in 0..<inner {
+    for firstMiddle in Swift.stride(from: 0, to: middle, by: tile) {
+      for firstOuter in Swift.stride(from: 0, to: outer, by: tile) {
+        for m in firstMiddle..<min(firstMiddle + tile, middle) {
+          for o in firstOuter..<min(firstOuter + tile, outer) {
+            result[(i * middle + m) * outer + o] = values[(o * middle + m) * inner + i]
+          }
         }
       }
     }
-    count = next
   }
 }

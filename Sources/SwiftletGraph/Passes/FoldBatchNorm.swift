@@ -38,9 +38,7 @@ public struct FoldBatchNorm: Pass {
       else { continue }
 
       let factor = zip(scale, variance).map { $0 / ($1 + norm.epsilon).squareRoot() }
-      var host = HostTensor(tensor)
-      host.forEachChannel { i, c in host.values[i] *= factor[c] }
-      weights[weight.name] = try host.tensor()
+      weights[weight.name] = try Self.scaled(tensor, by: factor)
 
       var bias = [Double](repeating: 0, count: factor.count)
       if layer.inputs.count == 3 {
@@ -73,6 +71,17 @@ public struct FoldBatchNorm: Pass {
 
   private static func foldable(_ operation: any Operation) -> Bool {
     operation is Convolution || operation is DepthwiseConvolution || operation is Linear
+  }
+
+  /// Each row of the innermost dimension times `factor`, rounded once.
+  private static func scaled(_ tensor: Tensor, by factor: [Double]) throws -> Tensor {
+    try Tensor(shape: tensor.shape, writingFloats: { result in
+      tensor.withFloats { values in
+        for row in Swift.stride(from: 0, to: values.count, by: factor.count) {
+          for c in 0..<factor.count { result[row + c] = Float(Double(values[row + c]) * factor[c]) }
+        }
+      }
+    })
   }
 
   private static func shift(
