@@ -86,7 +86,8 @@ struct ConvolutionTests {
     let table = try kernels.table()
     var next = 0
     for (size, kernel, stride, pad) in [
-      ((9, 7), 3, 1, 1), ((13, 11), 3, 2, 1), ((8, 9), 3, 2, 0), ((5, 6), 1, 2, 0), ((9, 9), 5, 1, 2), ((2, 3), 5, 1, 2),
+      ((9, 7), 3, 1, 1), ((13, 11), 3, 2, 1), ((8, 9), 3, 2, 0), ((5, 6), 1, 2, 0), ((9, 9), 5, 1, 2),
+      ((2, 3), 5, 1, 2),
       ((11, 9), 7, 2, 3),
     ] {
       for (depth, columns) in [(1, 5), (3, 16), (3, 32), (4, table.gemm_panel + 1), (7, 24)] {
@@ -95,7 +96,8 @@ struct ConvolutionTests {
           next += 53
           let example = try ConvolutionCase(
             table, size: size, depth: depth, columns: columns, kernel: kernel, stride: stride, pad: pad,
-            gap: gap, EpilogueCase(
+            gap: gap,
+            EpilogueCase(
               bias: parts.bias, residual: parts.residual, sums: parts.sums, activation: parts.activation),
             placement)
           let before = example.epilogue.sums.values
@@ -117,7 +119,8 @@ struct ConvolutionTests {
     let parts = EpilogueCase(bias: true, sums: true, activation: .hardSwish)
     func results(_ pixelsAtOnce: Int) throws -> [UInt32] {
       let example = try ConvolutionCase(
-        table, size: (15, 14), depth: 3, columns: 24, kernel: 3, stride: 2, pad: 1, gap: 0, parts, .beforeGuard)
+        table, size: (15, 14), depth: 3, columns: 24, kernel: 3, stride: 2, pad: 1, gap: 0, parts,
+        .beforeGuard)
       example.run(pixelsAtOnce: pixelsAtOnce)
       return (example.c.values + example.epilogue.sums.values).map(\.bitPattern)
     }

@@ -146,7 +146,8 @@ struct DepthwiseTests {
     func results(_ rowsAtOnce: Int, _ blocksAtOnce: Int) throws -> [UInt32] {
       let example = try #require(
         try DepthwiseCase(
-          table, window, size: (13, 17), channels: 3 * table.depthwise_block + 3, gap: 0, parts, .beforeGuard))
+          table, window, size: (13, 17), channels: 3 * table.depthwise_block + 3, gap: 0, parts, .beforeGuard)
+      )
       example.run(rowsAtOnce: rowsAtOnce, blocksAtOnce: blocksAtOnce)
       return (example.output.values + example.epilogue.sums.values).map(\.bitPattern)
     }

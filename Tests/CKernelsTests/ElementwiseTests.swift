@@ -7,7 +7,9 @@ import Testing
 struct ElementwiseTests {
   /// Every sign and exponent with some fractions, values near the bends, and what is not an ordinary number.
   static let wholeRange: [Float] = {
-    var values: [Float] = [0, -0.0, 3, -3, 6, 0.55, 0.5499999, -0.55, 88.7, -88.7, 103.9, -103.9, 104.1, -104.1]
+    var values: [Float] = [
+      0, -0.0, 3, -3, 6, 0.55, 0.5499999, -0.55, 88.7, -88.7, 103.9, -103.9, 104.1, -104.1,
+    ]
     for bits in stride(from: UInt32(0), through: 0x7F7F_FFFF, by: 0x0003_FFF1) {
       let value = Float(bitPattern: bits)
       values += [value, -value]

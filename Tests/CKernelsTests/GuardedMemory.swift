@@ -1,4 +1,4 @@
-// GuardedMemory.swift: operands between pages that may not be touched, with margins of NaN that nobody may change.
+// GuardedMemory.swift: operands between forbidden pages, with margins of NaN that nobody may change.
 
 #if canImport(Glibc)
   import Glibc

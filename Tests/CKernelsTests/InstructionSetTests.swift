@@ -1,4 +1,4 @@
-// InstructionSetTests.swift: which kernels this processor can run. Every other test runs over all of `Kernels.available`.
+// InstructionSetTests.swift: which kernels this processor can run; every other test runs over all of them.
 
 import CKernels
 import Testing

@@ -1,4 +1,4 @@
-// Kernels.swift: the instruction sets that the tests run over, random operands, and the epilogue as a formula.
+// Kernels.swift: the instruction sets that the tests run over, random operands, the epilogue as a formula.
 
 import CKernels
 import SwiftletCore
@@ -149,7 +149,8 @@ struct EpilogueOperands {
     let rows = results.count / max(columns, 1)
     for (index, result) in results.enumerated() {
       expected[index % columns].value += result.value
-      expected[index % columns].tolerance += result.tolerance + unit * Double(rows).squareRoot() * abs(result.value)
+      expected[index % columns].tolerance += result.tolerance
+      expected[index % columns].tolerance += unit * Double(rows).squareRoot() * abs(result.value)
     }
     return expected
   }

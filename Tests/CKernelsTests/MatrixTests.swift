@@ -121,7 +121,9 @@ struct MatrixTests {
     let table = try kernels.table()
     let gated = EpilogueCase(bias: true, residual: true, gate: true)
     let summed = EpilogueCase(bias: true, sums: true, activation: .relu6)
-    for (rows, depth, columns) in [(49, 960, 24), (200, 211, 40), (31, 1300, 16), (1, 1280, 250), (5000, 8, 9)] {
+    for (rows, depth, columns) in [
+      (49, 960, 24), (200, 211, 40), (31, 1300, 16), (1, 1280, 250), (5000, 8, 9),
+    ] {
       try MatrixCase(table, rows: rows, depth: depth, columns: columns, gated, .beforeGuard, gap: 0).check()
       try MatrixCase(table, rows: rows, depth: depth, columns: columns, summed, .beforeGuard).check()
     }
@@ -142,7 +144,8 @@ struct MatrixTests {
               table, rows: rows, depth: depth, columns: columns, parts, .beforeGuard)
             split.run(rowsAtOnce: rowsAtOnce, panelsAtOnce: panelsAtOnce)
             #expect(split.c.values.map(\.bitPattern) == whole.c.values.map(\.bitPattern))
-            #expect(split.epilogue.sums.values.map(\.bitPattern) == whole.epilogue.sums.values.map(\.bitPattern))
+            #expect(
+              split.epilogue.sums.values.map(\.bitPattern) == whole.epilogue.sums.values.map(\.bitPattern))
           }
         }
       }
