@@ -1,0 +1,169 @@
+// MatrixTests.swift: packed matrix products against sums in Double.
+
+import CKernels
+import SwiftletCore
+import Testing
+
+/// One product's operands.
+struct MatrixCase {
+  let rows: Int, depth: Int, columns: Int
+  let aStride: Int, cStride: Int
+  let a: GuardedFloats, b: GuardedFloats, c: GuardedFloats, gate: GuardedFloats
+  let epilogue: EpilogueOperands
+  let weights: [Float]
+  let table: sk_kernels
+
+  init(
+    _ table: sk_kernels, rows: Int, depth: Int, columns: Int, _ parts: EpilogueCase, _ placement: Placement,
+    gap: Int = 5, seed: UInt64 = 1
+  ) throws {
+    var generator = SeededGenerator(seed: seed, stream: "\(rows) \(depth) \(columns)")
+    self.table = table
+    (self.rows, self.depth, self.columns) = (rows, depth, columns)
+    aStride = depth + gap
+    cStride = columns + gap
+    a = try GuardedFloats(
+      spread(randomFloats(rows * depth, &generator), width: depth, stride: aStride), placement)
+    weights = randomFloats(depth * columns, &generator)
+    gate = try GuardedFloats(randomFloats(depth, &generator), placement)
+    let wStride = columns + 2
+    let w = try GuardedFloats(spread(weights, width: columns, stride: wStride), placement)
+    let poison = [Float](
+      repeating: GuardedFloats.poison, count: table.gemm_packed_count(depth, columns))
+    b = try GuardedFloats(poison, placement)
+    table.gemm_pack(w.pointer, wStride, depth, columns, b.pointer)
+    c = try GuardedFloats(
+      spread([Float](repeating: 0, count: rows * columns), width: columns, stride: cStride), placement)
+    epilogue = try EpilogueOperands(parts, rows: rows, columns: columns, placement, &generator)
+  }
+
+  var panels: Int { (columns + table.gemm_panel - 1) / table.gemm_panel }
+
+  func run(rowsAtOnce: Int, panelsAtOnce: Int) {
+    var call = sk_gemm(
+      a: a.pointer, a_stride: aStride, gate: epilogue.parts.gate ? UnsafePointer(gate.pointer) : nil,
+      b: b.pointer, c: c.pointer, c_stride: cStride, rows: rows, depth: depth, columns: columns,
+      epilogue: epilogue.forKernel)
+    for (panelBegin, panelEnd) in pieces(panels, of: panelsAtOnce) {
+      for (rowBegin, rowEnd) in pieces(rows, of: rowsAtOnce) {
+        table.gemm(&call, rowBegin, rowEnd, panelBegin, panelEnd)
+      }
+    }
+  }
+
+  var expected: [Expected] {
+    (0..<(rows * columns)).map { index in
+      let (row, column) = (index / columns, index % columns)
+      var sum = Accumulator()
+      for k in 0..<depth {
+        sum.add(
+          a.pointer[row * aStride + k], weights[k * columns + column],
+          epilogue.parts.gate ? gate.pointer[k] : 1)
+      }
+      return epilogue.finished(sum, row: row, column: column)
+    }
+  }
+
+  var hasIntactMargins: Bool {
+    [a, b, c, gate].allSatisfy(\.hasIntactMargins) && epilogue.hasIntactMargins
+  }
+
+  /// Runs it whole and compares everything that it may have changed.
+  func check(_ location: SourceLocation = #_sourceLocation) throws {
+    let note: Comment = "\(rows) × \(depth) × \(columns), \(epilogue.parts.testDescription)"
+    let before = epilogue.sums.values
+    run(rowsAtOnce: rows, panelsAtOnce: panels)
+    let expected = expected
+    let results = try #require(
+      gathered(c.values, width: columns, stride: cStride), note, sourceLocation: location)
+    #expect(disagreement(results, expected) == nil, note, sourceLocation: location)
+    #expect(
+      disagreement(epilogue.sums.values, epilogue.expectedSums(expected, before: before)) == nil, note,
+      sourceLocation: location)
+    #expect(hasIntactMargins, note, sourceLocation: location)
+  }
+}
+
+struct MatrixTests {
+  @Test(arguments: Kernels.available, Placement.allCases)
+  func productsAroundEverySizeOfATile(_ kernels: Kernels, _ placement: Placement) throws {
+    let table = try kernels.table()
+    let (tile, panel) = (table.gemm_rows, table.gemm_panel)
+    let cases = EpilogueCase.all
+    var next = 0
+    let someRows = Array(1...(2 * tile + 1)) + [23, 49]
+    let someColumns = [1, panel - 1, panel, panel + 1, 2 * panel, 4 * panel + 5, 8, 24, 40, 37]
+    for rows in someRows {
+      for columns in someColumns {
+        for depth in [1, 2, 3, 4, 7, 16, 29] {
+          try MatrixCase(
+            table, rows: rows, depth: depth, columns: columns, cases[next % cases.count], placement
+          ).check()
+          next += 37
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Kernels.available, EpilogueCase.all)
+  func everyEpilogue(_ kernels: Kernels, _ parts: EpilogueCase) throws {
+    let table = try kernels.table()
+    for placement in Placement.allCases {
+      for (rows, columns) in [(1, 5 * table.gemm_panel), (2 * table.gemm_rows + 1, table.gemm_panel + 3)] {
+        try MatrixCase(table, rows: rows, depth: 13, columns: columns, parts, placement).check()
+      }
+    }
+  }
+
+  /// Deep products, blocks of rows, and gates on both sides of what is multiplied beforehand.
+  @Test(arguments: Kernels.available)
+  func largeProducts(_ kernels: Kernels) throws {
+    let table = try kernels.table()
+    let gated = EpilogueCase(bias: true, residual: true, gate: true)
+    let summed = EpilogueCase(bias: true, sums: true, activation: .relu6)
+    for (rows, depth, columns) in [
+      (49, 960, 24), (200, 211, 40), (31, 1300, 16), (1, 1280, 250), (5000, 8, 9),
+    ] {
+      try MatrixCase(table, rows: rows, depth: depth, columns: columns, gated, .beforeGuard, gap: 0).check()
+      try MatrixCase(table, rows: rows, depth: depth, columns: columns, summed, .beforeGuard).check()
+    }
+  }
+
+  @Test(arguments: Kernels.available)
+  func theResultDoesNotDependOnHowWorkWasSplit(_ kernels: Kernels) throws {
+    let table = try kernels.table()
+    for (rows, depth, columns) in [(61, 40, 5 * table.gemm_panel + 3), (300, 130, 40)] {
+      for gate in [false, true] {
+        for activation in [Activation.hardSwish, .silu] {
+          let parts = EpilogueCase(bias: true, residual: true, sums: true, gate: gate, activation: activation)
+          let whole = try MatrixCase(
+            table, rows: rows, depth: depth, columns: columns, parts, .beforeGuard)
+          whole.run(rowsAtOnce: rows, panelsAtOnce: whole.panels)
+          for (rowsAtOnce, panelsAtOnce) in [(1, 9), (1, 1), (5, 2), (table.gemm_rows, 3), (17, 1)] {
+            let split = try MatrixCase(
+              table, rows: rows, depth: depth, columns: columns, parts, .beforeGuard)
+            split.run(rowsAtOnce: rowsAtOnce, panelsAtOnce: panelsAtOnce)
+            #expect(split.c.values.map(\.bitPattern) == whole.c.values.map(\.bitPattern))
+            #expect(
+              split.epilogue.sums.values.map(\.bitPattern) == whole.epilogue.sums.values.map(\.bitPattern))
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Kernels.available)
+  func emptyRangesDoNothing(_ kernels: Kernels) throws {
+    let table = try kernels.table()
+    let product = try MatrixCase(
+      table, rows: 3, depth: 4, columns: 5, EpilogueCase(bias: true), .beforeGuard)
+    var call = sk_gemm(
+      a: product.a.pointer, a_stride: product.aStride, gate: nil, b: product.b.pointer,
+      c: product.c.pointer, c_stride: product.cStride, rows: 3, depth: 4, columns: 5,
+      epilogue: product.epilogue.forKernel)
+    table.gemm(&call, 1, 1, 0, 1)
+    table.gemm(&call, 0, 3, 1, 1)
+    let results = try #require(gathered(product.c.values, width: 5, stride: product.cStride))
+    #expect(results == [Float](repeating: 0, count: 15))
+  }
+}
