@@ -175,7 +175,9 @@ struct Lowering {
     var epilogue = Epilogue()
     if node.inputs.count == 3, let bias = weights(node.inputs[2]) {
       epilogue.bias = blob.reserve(bias.count) { destination in
-        bias.withFloats { destination.update(from: $0.baseAddress ?? UnsafePointer(destination), count: $0.count) }
+        bias.withFloats {
+          destination.update(from: $0.baseAddress ?? UnsafePointer(destination), count: $0.count)
+        }
       }
     }
     epilogue.activation = fuseActivation(&output, &labels)

@@ -137,7 +137,8 @@ extension ParameterSpec {
     // [O, M, K] → [K, M, O], where M and K are 1 for what is not there.
     let (outer, middle, inner): (Int, Int, Int)
     switch role {
-    case .bias, .normScale, .normOffset, .normMean, .normVariance: (outer, middle, inner) = (shape.count, 1, 1)
+    case .bias, .normScale, .normOffset, .normMean, .normVariance:
+      (outer, middle, inner) = (shape.count, 1, 1)
     case .convolution: (outer, middle, inner) = (shape[3], shape[2], shape[0] * shape[1])
     case .depthwise: (outer, middle, inner) = (shape[2], 1, shape[0] * shape[1])
     case .linear:

@@ -75,13 +75,15 @@ public struct FoldBatchNorm: Pass {
 
   /// Each row of the innermost dimension times `factor`, rounded once.
   private static func scaled(_ tensor: Tensor, by factor: [Double]) throws -> Tensor {
-    try Tensor(shape: tensor.shape, writingFloats: { result in
-      tensor.withFloats { values in
-        for row in Swift.stride(from: 0, to: values.count, by: factor.count) {
-          for c in 0..<factor.count { result[row + c] = Float(Double(values[row + c]) * factor[c]) }
+    try Tensor(
+      shape: tensor.shape,
+      writingFloats: { result in
+        tensor.withFloats { values in
+          for row in Swift.stride(from: 0, to: values.count, by: factor.count) {
+            for c in 0..<factor.count { result[row + c] = Float(Double(values[row + c]) * factor[c]) }
+          }
         }
-      }
-    })
+      })
   }
 
   private static func shift(
