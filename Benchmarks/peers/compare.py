@@ -1,0 +1,392 @@
+"""Side by side: whole networks in Swiftlet and in other engines, in turns, on this machine.
+
+Writes results/<processor>.md and .json. README.md in the folder above says what the figures mean.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import resource
+import select
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engines import ENGINES
+from networks import FILES, NETWORKS, SIZE
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+DEFAULT = ["swiftlet"] + [name for name in ENGINES if name != "torch-inductor"]
+# Beyond this an engine does not compute the same network.
+TOLERANCE = 1e-3
+
+
+class Refused(Exception):
+    """Why an engine does not take part."""
+
+
+# --- The engines, as processes.
+
+
+class Peer:
+    """A process of one engine with one number of threads, for the whole comparison."""
+
+    def __init__(self, name, threads, cpus):
+        environment = dict(os.environ, PYTHONWARNINGS="ignore")
+        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            environment[variable] = str(threads)
+        self.process = subprocess.Popen(
+            pinned(cpus, threads) + [sys.executable, str(HERE / "engines.py"), name, str(threads)],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+
+    def ask(self, command, limit):
+        try:
+            self.process.stdin.write((command + "\n").encode())
+        except BrokenPipeError:
+            raise Refused(self.ending()) from None
+        text, end = b"", time.monotonic() + limit
+        while not text.endswith(b"\n"):
+            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                self.close()
+                raise Refused(f"no answer in {limit:.0f} s")
+            part = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not part:
+                raise Refused(self.ending())
+            text += part
+        answer = json.loads(text)
+        if "error" in answer:
+            raise Refused(answer["error"])
+        return answer
+
+    def ending(self):
+        return f"the process ended with status {self.process.wait()}"
+
+    def load(self, network, batch, folder):
+        deviation = self.ask(f"load {folder}", 600)["deviation"]
+        if not deviation < TOLERANCE:
+            raise Refused(f"its output strays from PyTorch's by {deviation:.1e} of the largest logit")
+        return deviation
+
+    def slice(self, seconds):
+        answer = self.ask(f"run {seconds}", 600)
+        return min(answer["times"]), statistics.median(answer["times"]), len(answer["times"]), answer["cores"]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Swiftlet:
+    """`swiftlet bench`, a process for each slice: its figures are those of runs after a warm-up."""
+
+    def __init__(self, program, threads, cpus):
+        self.program, self.threads, self.cpus = program, threads, cpus
+
+    def load(self, network, batch, folder):
+        dialect = NETWORKS[network][0]
+        self.command = pinned(self.cpus, self.threads) + [
+            self.program, "bench", network, "--dialect", dialect, "--threads", str(self.threads), "--batch", str(batch),
+            "--json", "--seconds",
+        ]
+        summary = self.call([self.program, "summary", network, "--dialect", dialect, "--json"])
+        ours, theirs = summary.get("multiplyAdds"), int((folder / "multiply-adds").read_text())
+        if ours != theirs:
+            raise Refused(f"{ours} multiply-adds, but {theirs} in {NETWORKS[network][1]}: not the same network")
+        return None
+
+    def slice(self, seconds):
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        answer = self.call(self.command + [str(seconds)])
+        after, elapsed = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return answer["minimumMilliseconds"] / 1e3, answer["medianMilliseconds"] / 1e3, answer["runs"], busy / elapsed
+
+    def call(self, command):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            raise Refused((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+        return json.loads(done.stdout)
+
+    def close(self):
+        pass
+
+
+def pinned(cpus, threads):
+    """The prefix that confines a command to as many of the processors named as it has threads."""
+    return ["taskset", "-c", ",".join(cpus[:threads])] if cpus else []
+
+
+# --- What they need.
+
+
+def prepare(engines, network, batch, limit):
+    """Makes the files of a network. Returns their folder, and why an engine has none."""
+    folder = HERE / ".models" / f"{network}-{batch}"
+    reasons = {}
+    failed = {}
+    for step in FILES:
+        if step != "torch" and not any(step in ENGINES[name].needs for name in engines if name in ENGINES):
+            continue
+        if step == "mnn" and "onnx" in failed:
+            continue
+        try:
+            done = subprocess.run(
+                [sys.executable, str(HERE / "networks.py"), step, network, str(batch), str(folder)],
+                capture_output=True, text=True, timeout=limit)
+            if done.returncode != 0:
+                failed[step] = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1][:200]
+        except subprocess.TimeoutExpired:
+            failed[step] = f"not done in {limit} s"
+    if "torch" in failed:
+        sys.exit(f"{network}: {failed['torch']}")
+    for name in engines:
+        for step in ENGINES[name].needs if name in ENGINES else []:
+            if step in failed:
+                reasons.setdefault(name, f"conversion to {step}: {failed[step]}")
+    return folder, reasons
+
+
+# --- Measuring.
+
+
+def compare(arguments, log):
+    """All measurements, and all that was not run with the reason."""
+    rows, missing = [], []
+    available = []
+    for name in arguments.engines:
+        try:
+            if name in ENGINES:
+                importlib.metadata.version(ENGINES[name].package)
+            elif not os.access(arguments.swiftlet, os.X_OK):
+                sys.exit(f"{arguments.swiftlet} is not there; run swift build -c release --product swiftlet")
+            available.append(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append({"engine": name, "why": f"the package {ENGINES[name].package} is not installed"})
+    processes = {}
+    try:
+        for network in arguments.networks:
+            for batch in arguments.batch:
+                folder, reasons = prepare(available, network, batch, arguments.limit)
+                for threads in arguments.threads:
+                    case = {"network": network, "batch": batch, "threads": threads}
+                    running = {}
+                    for name in available:
+                        try:
+                            if name in reasons:
+                                raise Refused(reasons[name])
+                            process = processes.get((name, threads))
+                            if process is None:
+                                process = start(name, threads, arguments)
+                                processes[name, threads] = process
+                            running[name] = process, process.load(network, batch, folder), []
+                        except Refused as reason:
+                            drop(processes, name, threads)
+                            missing.append({**case, "engine": name, "why": str(reason)})
+                    rows += measure(case, running, arguments, missing, processes, log)
+    finally:
+        for process in processes.values():
+            process.close()
+    return rows, missing
+
+
+def start(name, threads, arguments):
+    if name == "swiftlet":
+        return Swiftlet(arguments.swiftlet, threads, arguments.cpus)
+    return Peer(name, threads, arguments.cpus)
+
+
+def drop(processes, name, threads):
+    process = processes.pop((name, threads), None)
+    if process is not None:
+        process.close()
+
+
+def measure(case, running, arguments, missing, processes, log):
+    """Rounds of slices, in turns."""
+    for _ in range(arguments.rounds):
+        for name in list(running):
+            # Threads of the last engine may spin for a while after its last run.
+            time.sleep(arguments.pause)
+            try:
+                running[name][2].append(running[name][0].slice(arguments.seconds))
+            except Refused as reason:
+                del running[name]
+                drop(processes, name, case["threads"])
+                missing.append({**case, "engine": name, "why": str(reason)})
+    rows = []
+    for name, (_, deviation, slices) in running.items():
+        medians = [each[1] for each in slices]
+        median = statistics.median(medians)
+        rows.append({
+            **case, "engine": name, "minimumMilliseconds": 1e3 * min(each[0] for each in slices),
+            "medianMilliseconds": 1e3 * median, "dispersion": (max(medians) - min(medians)) / 2 / median,
+            "coresBusy": statistics.median(each[3] for each in slices), "deviation": deviation,
+            "runs": sum(each[2] for each in slices),
+            "rounds": [{"minimumMilliseconds": 1e3 * each[0], "medianMilliseconds": 1e3 * each[1]} for each in slices],
+        })
+        log(f"{case['network']} batch {case['batch']} threads {case['threads']} {name}: "
+            f"{rows[-1]['minimumMilliseconds']:.2f} / {rows[-1]['medianMilliseconds']:.2f} ms")
+    return rows
+
+
+def ratios(rows):
+    """For each case, the best peer over Swiftlet: more than 1 where Swiftlet is faster."""
+    cases = {}
+    for row in rows:
+        cases.setdefault((row["network"], row["batch"], row["threads"]), {})[row["engine"]] = row
+    result = []
+    for (network, batch, threads), engines in cases.items():
+        ours = engines.pop("swiftlet", None)
+        if ours is None or not engines:
+            continue
+        entry = {"network": network, "batch": batch, "threads": threads}
+        for figure in ("minimum", "median"):
+            key = figure + "Milliseconds"
+            best = min(engines.values(), key=lambda row: row[key])
+            entry[figure] = {
+                "swiftlet": ours[key], "peer": best["engine"], "peerMilliseconds": best[key],
+                "ratio": best[key] / ours[key],
+            }
+        result.append(entry)
+    return result
+
+
+# --- The report.
+
+
+def machine():
+    fields = {}
+    try:
+        for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines():
+            key, _, value = line.partition(":")
+            fields[key.strip()] = value.strip()
+        name = fields.get("model name") or platform.machine()
+    except OSError:
+        name = subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True).stdout.strip()
+    if fields.get("cpu family"):
+        name += f" (family {fields['cpu family']}, model {fields['model']})"
+    wanted = re.compile(r"sse4_2|avx.*|fma|f16c|amx.*|asimd.*|sve.*|i8mm|bf16")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    flags = (fields.get("flags") or fields.get("Features") or "").split()
+    return {
+        "processor": name, "cores": cores,
+        "instructionSets": [flag for flag in flags if wanted.fullmatch(flag)],
+        "hypervisor": "hypervisor" in flags, "system": platform.system(),
+    }
+
+
+def versions(engines):
+    packages = {ENGINES[name].package for name in engines if name in ENGINES}
+    packages |= {"torch", "torchvision", "timm", "onnx", "pnnx", "litert-torch", "numpy"}
+    result = {"python": platform.python_version()}
+    for package in sorted(packages):
+        try:
+            result[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
+    result["swiftlet"] = commit.stdout.strip() or "unknown"
+    return result
+
+
+def markdown(report):
+    about = report["machine"]
+    lines = [
+        f"# {about['processor']}", "",
+        f"{report['date']}, {about['cores']} cores, {' '.join(about['instructionSets'])}; {about['system']}"
+        + (", a virtual machine" if about["hypervisor"] else "") + f"; load {report['load']:.1f} at the start.", "",
+    ]
+    if report["note"]:
+        lines += [f"**{report['note']}**", ""]
+    lines += [
+        f"Input {SIZE} × {SIZE}, 32-bit floats; {report['rounds']} rounds of {report['seconds']} s slices, in turns.", "",
+        "Versions: " + ", ".join(f"{name} {value}" for name, value in report["versions"].items()) + ".", "",
+        "## Swiftlet and the best peer", "",
+        "Ratio: the best peer's time over Swiftlet's; above 1 Swiftlet is faster.", "",
+        "| network | batch | threads | Swiftlet minimum, ms | best peer, ms | ratio | "
+        "Swiftlet median, ms | best peer, ms | ratio |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for entry in report["ratios"]:
+        cells = [entry["network"], str(entry["batch"]), str(entry["threads"])]
+        for figure in ("minimum", "median"):
+            part = entry[figure]
+            cells += [f"{part['swiftlet']:.2f}", f"{part['peer']} {part['peerMilliseconds']:.2f}",
+                      f"**{part['ratio']:.2f}**"]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "", "## All", "",
+        "| network | batch | threads | engine | minimum, ms | median, ms | ± % | cores busy | strays by |",
+        "|---|--:|--:|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in report["rows"]:
+        strays = "" if row["deviation"] is None else f"{row['deviation']:.0e}"
+        lines.append(
+            f"| {row['network']} | {row['batch']} | {row['threads']} | {row['engine']} "
+            f"| {row['minimumMilliseconds']:.2f} | {row['medianMilliseconds']:.2f} | {100 * row['dispersion']:.1f} "
+            f"| {row['coresBusy']:.2f} | {strays} |")
+    lines += ["", "## Not run", ""]
+    for row in report["missing"]:
+        where = f", {row['network']}, batch {row['batch']}, threads {row['threads']}" if "network" in row else ""
+        lines.append(f"* not run: {row['engine']}{where}: {row['why']}")
+    if not report["missing"]:
+        lines.append("Everything was run.")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    def numbers(text):
+        return [int(word) for word in text.split(",")]
+
+    def names(allowed):
+        def parse(text):
+            words = text.split(",")
+            for word in words:
+                if word not in allowed:
+                    raise argparse.ArgumentTypeError(f"'{word}' is none of {', '.join(allowed)}")
+            return words
+        return parse
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", type=names(list(NETWORKS)), default=list(NETWORKS))
+    parser.add_argument("--engines", type=names(["swiftlet", *ENGINES]), default=DEFAULT,
+                        help="of " + ", ".join(["swiftlet", *ENGINES]))
+    parser.add_argument("--threads", type=numbers, default=[1, 2])
+    parser.add_argument("--batch", type=numbers, default=[1])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of a slice (default 0.5)")
+    parser.add_argument("--pause", type=float, default=0.25, help="seconds between slices (default 0.25)")
+    parser.add_argument("--limit", type=int, default=300, help="seconds for a conversion (default 300)")
+    parser.add_argument("--cpus", type=lambda text: text.split(","), default=[],
+                        help="confine every engine to the first of these processors, as many as threads")
+    parser.add_argument("--swiftlet", default=str(ROOT / ".build/release/swiftlet"), help="the program")
+    parser.add_argument("--note", default="", help="what a reader must know of this run")
+    parser.add_argument("--output", type=Path, default=HERE / "results")
+    arguments = parser.parse_args()
+
+    report = {
+        "date": datetime.date.today().isoformat(), "machine": machine(), "load": os.getloadavg()[0],
+        "versions": versions(arguments.engines), "note": arguments.note, "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+    }
+    rows, missing = compare(arguments, lambda line: print(line, file=sys.stderr, flush=True))
+    report |= {"ratios": ratios(rows), "missing": missing, "rows": rows}
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    stem = re.sub(r"[^a-z0-9]+", "-", report["machine"]["processor"].lower()).strip("-")
+    (arguments.output / f"{stem}.json").write_text(json.dumps(report, indent=1) + "\n")
+    (arguments.output / f"{stem}.md").write_text(markdown(report))
+    print(markdown(report).split("## All")[0])
+    for row in missing:
+        print(f"not run: {row['engine']} {row.get('network', '')}: {row['why']}")
+
+
+if __name__ == "__main__":
+    main()
