@@ -101,6 +101,8 @@ static void conv(const sk_kernels *k, int size, int channels, int columns, int k
         }
   k->gemm_pack(w, columns, kernel * kernel * channels, columns, b);
   sk_conv v = {x, offsets, zeros, b, c, columns, (ptrdiff_t)out * out, kernel * kernel, channels, columns, {bias, NULL, 0, SK_RELU6, NULL}};
+  ptrdiff_t inside = (size + pad - kernel) / stride + 1, edge = (pad + stride - 1) / stride;
+  v.regular = (sk_regular){out, edge, inside, edge, inside, stride * channels, kernel, (ptrdiff_t)size * channels};
   double t = BEST(k->conv(&v, 0, (ptrdiff_t)out * out, 0, (columns + k->gemm_panel - 1) / k->gemm_panel));
   char s[99];
   snprintf(s, sizeof s, "conv %dx%d stride %d, %d^2 x %d -> %d", kernel, kernel, stride, size, channels, columns);
@@ -143,7 +145,7 @@ int main(int argc, char **argv) {
     static const int shapes[][3] = {{12544, 32, 16}, {12544, 16, 96}, {12544, 16, 64}, {3136, 96, 24}, {3136, 24, 144}, {3136, 144, 24}, {3136, 24, 72},
                                     {784, 144, 32}, {784, 32, 192}, {784, 192, 32}, {784, 72, 40}, {784, 40, 120}, {784, 120, 40}, {196, 192, 64},
                                     {196, 64, 384}, {196, 384, 64}, {196, 384, 96}, {196, 96, 576}, {196, 576, 96}, {196, 80, 480}, {196, 112, 672},
-                                    {49, 576, 160}, {49, 160, 960}, {49, 960, 160}, {49, 960, 320}, {49, 320, 1280}};
+                                    {49, 576, 160}, {49, 160, 960}, {49, 960, 160}, {49, 960, 320}, {49, 320, 1280}, {196, 512, 512}, {784, 256, 256}, {49, 1024, 1024}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) gemm(k, shapes[i][0], shapes[i][1], shapes[i][2], SK_RELU6, 0, 0);
     gemm(k, 784, 40, 120, SK_HARD_SWISH, 0, 0), gemm(k, 784, 40, 120, SK_SILU, 0, 0);
     gemm(k, 784, 120, 40, SK_NONE, 1, 1), gemm(k, 196, 672, 112, SK_NONE, 1, 1), gemm(k, 49, 960, 160, SK_NONE, 1, 1), gemm(k, 49, 960, 160, SK_NONE, 0, 1);

@@ -131,10 +131,7 @@ private final class SessionState {
         a: x, a_stride: depth, gate: nil, b: weights(offset), c: y, c_stride: columns, rows: rows,
         depth: depth,
         columns: columns, epilogue: bind(epilogue, channels: columns))
-      // About 48 kB of rows at a time, which stay in L2 while all panels pass.
-      let tile = max(table.gemm_rows, 1)
-      let chunk = max(1, 12_288 / max(depth, 1) / tile) * tile
-      return .gemm(call, chunk: chunk)
+      return .gemm(call)
     case .convolution(let convolution):
       let indirection = UnsafeMutableBufferPointer<Int32>.allocate(capacity: convolution.offsets.count)
       _ = indirection.initialize(from: convolution.offsets)
@@ -144,7 +141,7 @@ private final class SessionState {
         b: weights(convolution.weights),
         c: y, c_stride: output[3], pixels: output[1] * output[2], taps: convolution.taps,
         depth: convolution.groupInputs, columns: convolution.groupOutputs,
-        epilogue: bind(convolution.epilogue, channels: output[3]))
+        epilogue: bind(convolution.epilogue, channels: output[3]), regular: convolution.regular)
       return .convolution(
         call, images: output[0], inputImage: input[1] * input[2] * input[3], groups: convolution.groups,
         groupInputs: convolution.groupInputs, groupOutputs: convolution.groupOutputs,

@@ -6,7 +6,7 @@ import SwiftletGraph
 
 /// A step bound to one session's arena.
 enum Runnable {
-  case gemm(sk_gemm, chunk: Int)
+  case gemm(sk_gemm)
   case convolution(
     sk_conv, images: Int, inputImage: Int, groups: Int, groupInputs: Int, groupOutputs: Int, weightStride: Int
   )
@@ -57,16 +57,14 @@ extension Runnable {
   @inline(__always)
   func run(_ kernels: borrowing sk_kernels, part: Int, parts: Int) {
     switch self {
-    case .gemm(var call, let chunk):
+    case .gemm(var call):
       let panels = (call.columns + kernels.gemm_panel - 1) / kernels.gemm_panel
       // Rows are split where there are enough of them, panels of weights where there are not.
       let byRows = call.rows >= 2 * parts * kernels.gemm_rows || panels < parts
       let rows = byRows ? Range.share(call.rows, of: part, parts, unit: kernels.gemm_rows) : 0..<call.rows
       let mine = byRows ? 0..<panels : Range.share(panels, of: part, parts)
       if rows.isEmpty || mine.isEmpty { return }
-      for begin in stride(from: rows.lowerBound, to: rows.upperBound, by: chunk) {
-        kernels.gemm(&call, begin, min(begin + chunk, rows.upperBound), mine.lowerBound, mine.upperBound)
-      }
+      kernels.gemm(&call, rows.lowerBound, rows.upperBound, mine.lowerBound, mine.upperBound)
     case .convolution(
       let call, let images, let inputImage, let groups, let groupInputs, let groupOutputs, let weightStride):
       let panels = (groupOutputs + kernels.gemm_panel - 1) / kernels.gemm_panel

@@ -1,5 +1,6 @@
 // Step.swift: what a plan does, one after the other: kernel calls with places instead of pointers.
 
+import CKernels
 import SwiftletGraph
 
 /// Where a tensor's floats are in a session: an index into the arena. Values that are never alive together share places.
@@ -50,6 +51,8 @@ struct ConvolutionStep: Sendable {
   var weights: BlobOffset, weightStride: Int
   /// `[output pixels][taps]` for one image.
   var offsets: [Int32]
+  /// The pixels that need no offsets.
+  var regular: sk_regular
   var epilogue: Epilogue
 }
 

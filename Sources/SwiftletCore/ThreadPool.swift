@@ -64,8 +64,10 @@ private final class Team: @unchecked Sendable {
   private let done = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
+  /// Arrivals at barriers, ever. It has a cache line of its own, for all members look at it while they wait.
+  private let apart = (0, 0, 0, 0, 0, 0, 0, 0)
   private let arrived = Atomic<Int>(0)
-  private let meeting = Atomic<Int>(0)
+  private let apartBehind = (0, 0, 0, 0, 0, 0, 0, 0)
   private var parts = 1
   private var work: ThreadPool.Work?
   private var context: UnsafeMutableRawPointer?
@@ -74,6 +76,8 @@ private final class Team: @unchecked Sendable {
 
   /// Looks at the generation before a member goes to sleep: some tens of microseconds.
   private static let spins = 20_000
+  /// Looks at what others have done before a member that waits for them gives way.
+  private static let patience = 50_000
 
   init() {
     mutex.initialize(to: pthread_mutex_t())
@@ -143,13 +147,10 @@ private final class Team: @unchecked Sendable {
   }
 
   func meet(_ parts: Int) {
-    let ticket = meeting.load(ordering: .acquiring)
-    if arrived.add(1, ordering: .acquiringAndReleasing).newValue == parts {
-      arrived.store(0, ordering: .relaxed)
-      meeting.add(1, ordering: .releasing)
-    } else {
-      wait { self.meeting.load(ordering: .acquiring) != ticket }
-    }
+    // Nobody arrives at the next meeting before all have arrived at this one.
+    let arrival = arrived.add(1, ordering: .acquiringAndReleasing).newValue
+    let all = (arrival + parts - 1) / parts * parts
+    wait { self.arrived.load(ordering: .acquiring) >= all }
   }
 
   private func serve(part: Int) {
@@ -163,13 +164,14 @@ private final class Team: @unchecked Sendable {
     }
   }
 
-  /// Spins, then lets other threads run in between: another process may have taken the core that is waited for.
+  /// Spins for about as long as a large step takes, then lets other threads run in between: another process may have taken the
+  /// core that is waited for. Giving way too early costs a whole time slice where the machine is busy.
   @inline(__always)
   private func wait(_ condition: () -> Bool) {
     var spins = 0
     while !condition() {
       spins += 1
-      if spins > 4000 { sched_yield() }
+      if spins > Self.patience { sched_yield() }
     }
   }
 

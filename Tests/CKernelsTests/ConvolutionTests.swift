@@ -52,12 +52,27 @@ struct ConvolutionCase {
   var panels: Int { (columns + table.gemm_panel - 1) / table.gemm_panel }
   var pixels: Int { outputHeight * outputWidth }
 
-  func run(pixelsAtOnce: Int) {
+  /// The pixels whose taps are all inside the image; none where pixels are apart.
+  private var regular: sk_regular {
+    guard pixel == depth else { return sk_regular() }
+    func inside(_ size: Int, _ count: Int) -> Range<Int> {
+      let places = (0..<count).filter { $0 * stride >= pad && $0 * stride - pad + kernel <= size }
+      return places.isEmpty ? 0..<0 : places[0]..<(places[places.count - 1] + 1)
+    }
+    let (rows, columns) = (inside(height, outputHeight), inside(width, outputWidth))
+    return sk_regular(
+      width: outputWidth, top: rows.lowerBound, bottom: rows.upperBound, left: columns.lowerBound,
+      right: columns.upperBound, pixel_stride: stride * depth, tap_rows: kernel,
+      tap_row_stride: width * depth)
+  }
+
+  func run(pixelsAtOnce: Int, withRegular: Bool = true) {
     offsets.withUnsafeBufferPointer { offsets in
       var call = sk_conv(
         input: input.pointer, offsets: offsets.baseAddress, zeros: zeros.pointer, b: b.pointer,
         c: c.pointer, c_stride: columns, pixels: pixels, taps: kernel * kernel, depth: depth,
-        columns: columns, epilogue: epilogue.forKernel)
+        columns: columns, epilogue: epilogue.forKernel,
+        regular: withRegular ? regular : sk_regular())
       for (begin, end) in pieces(pixels, of: pixelsAtOnce) { table.conv(&call, begin, end, 0, panels) }
     }
   }
@@ -88,7 +103,7 @@ struct ConvolutionTests {
     for (size, kernel, stride, pad) in [
       ((9, 7), 3, 1, 1), ((13, 11), 3, 2, 1), ((8, 9), 3, 2, 0), ((5, 6), 1, 2, 0), ((9, 9), 5, 1, 2),
       ((2, 3), 5, 1, 2),
-      ((11, 9), 7, 2, 3),
+      ((11, 9), 7, 2, 3), ((9, 40), 3, 2, 1), ((6, 31), 3, 1, 1), ((17, 40), 7, 2, 3), ((7, 23), 3, 1, 0),
     ] {
       for (depth, columns) in [(1, 5), (3, 16), (3, 32), (4, table.gemm_panel + 1), (7, 24)] {
         for gap in [0, 2] {
@@ -117,16 +132,16 @@ struct ConvolutionTests {
   func theResultDoesNotDependOnHowPixelsWereSplit(_ kernels: Kernels) throws {
     let table = try kernels.table()
     let parts = EpilogueCase(bias: true, sums: true, activation: .hardSwish)
-    func results(_ pixelsAtOnce: Int) throws -> [UInt32] {
+    func results(_ pixelsAtOnce: Int, withRegular: Bool) throws -> [UInt32] {
       let example = try ConvolutionCase(
-        table, size: (15, 14), depth: 3, columns: 24, kernel: 3, stride: 2, pad: 1, gap: 0, parts,
+        table, size: (15, 44), depth: 3, columns: 24, kernel: 3, stride: 2, pad: 1, gap: 0, parts,
         .beforeGuard)
-      example.run(pixelsAtOnce: pixelsAtOnce)
+      example.run(pixelsAtOnce: pixelsAtOnce, withRegular: withRegular)
       return (example.c.values + example.epilogue.sums.values).map(\.bitPattern)
     }
-    let whole = try results(.max)
-    for pixelsAtOnce in [1, 2, 7, 13] {
-      let split = try results(pixelsAtOnce)
+    let whole = try results(.max, withRegular: false)
+    for pixelsAtOnce in [1, 2, 7, 13, .max] {
+      let split = try results(pixelsAtOnce, withRegular: true)
       #expect(split == whole)
     }
   }

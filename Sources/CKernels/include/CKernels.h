@@ -49,6 +49,17 @@ typedef struct sk_gemm {
   sk_epilogue epilogue;
 } sk_gemm;
 
+/// The output pixels whose taps need no offsets of their own: all lie inside the image, a kernel row's taps one after another in
+/// memory, and a pixel's taps a constant distance from its left neighbour's. All zeros: there are none.
+typedef struct sk_regular {
+  ptrdiff_t width;            ///< of a row of output pixels
+  ptrdiff_t top, bottom;      ///< output rows [top, bottom) …
+  ptrdiff_t left, right;      ///< … and columns [left, right)
+  ptrdiff_t pixel_stride;     ///< floats from a pixel's first tap to the next pixel's
+  ptrdiff_t tap_rows;         ///< rows of the kernel
+  ptrdiff_t tap_row_stride;   ///< floats from one row's first tap to the next row's
+} sk_regular;
+
 /// Dense (or one group's) convolution as an indirect matrix product: taps · depth instead of depth.
 typedef struct sk_conv {
   const float *input;      ///< the first float of the group's first channel of the first pixel
@@ -59,6 +70,7 @@ typedef struct sk_conv {
   ptrdiff_t c_stride;
   ptrdiff_t pixels, taps, depth, columns;
   sk_epilogue epilogue;
+  sk_regular regular;
 } sk_conv;
 
 /// Depthwise convolution of one image.

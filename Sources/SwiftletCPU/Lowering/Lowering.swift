@@ -130,7 +130,8 @@ struct Lowering {
       kind: .convolution(
         ConvolutionStep(
           groups: groups, taps: taps, groupInputs: groupInputs, groupOutputs: groupOutputs, weights: packed,
-          weightStride: stride, offsets: Self.offsets(window, input, shape(output)), epilogue: epilogue)),
+          weightStride: stride, offsets: Self.offsets(window, input, shape(output)),
+          regular: Self.regular(window, input, shape(output), isDense: groups == 1), epilogue: epilogue)),
       inputs: [node.inputs[0]], outputs: [output])
   }
 
@@ -238,5 +239,21 @@ struct Lowering {
       offsets[outputPixel * taps + tap] = Int32(truncatingIfNeeded: inputPixel * input[3])
     }
     return offsets
+  }
+
+  /// The output pixels whose taps are all inside the image; none where a pixel's channels are not all of the group's.
+  private static func regular(_ window: Window, _ input: Shape, _ output: Shape, isDense: Bool) -> sk_regular
+  {
+    guard isDense else { return sk_regular() }
+    func inside(_ size: Int, _ padding: Int, _ count: Int) -> (first: Int, end: Int) {
+      let first = (padding + window.stride - 1) / window.stride
+      let last = (size + padding - window.kernel) / window.stride
+      return (min(first, count), max(min(last + 1, count), 0))
+    }
+    let rows = inside(input[1], window.padding.top, output[1])
+    let columns = inside(input[2], window.padding.left, output[2])
+    return sk_regular(
+      width: output[2], top: rows.first, bottom: rows.end, left: columns.first, right: columns.end,
+      pixel_stride: window.stride * input[3], tap_rows: window.kernel, tap_row_stride: input[2] * input[3])
   }
 }
