@@ -2,6 +2,13 @@
 
 import CKernels
 
+/// The rows of the expanded tensor that scratch holds, and at which of its rows they begin. What a strip has in common with the
+/// next one stays where it is; only at the end of scratch it moves to the front.
+private struct HeldRows {
+  var rows = 0..<0
+  var at = 0
+}
+
 /// A fused block with its pointers.
 struct BlockRun {
   /// The layers' calls; their row counts, and what they read and write, are set strip by strip.
@@ -14,8 +21,8 @@ struct BlockRun {
   let images: Int
   /// Rows and columns of the depthwise convolution's input, and its channels.
   let height: Int, width: Int, channels: Int
-  /// Output rows of a strip.
-  let rows: Int
+  /// Output rows of a strip, and rows of the expanded tensor that scratch has room for.
+  let rows: Int, expandedRows: Int
   /// Each part's scratch: the expanded strip, then the depthwise result.
   let scratch: UnsafeMutablePointer<Float>
   let expandedCount: Int, scratchCount: Int
@@ -28,8 +35,7 @@ struct BlockRun {
     for image in 0..<images {
       let begin = max(mine.lowerBound - image * outputHeight, 0)
       let end = min(mine.upperBound - image * outputHeight, outputHeight)
-      // Rows of the expanded tensor that the strip holds from its start on.
-      var held = 0..<0
+      var held = HeldRows()
       for y in Swift.stride(from: begin, to: end, by: rows) {
         run(image, y..<min(y + rows, end), strip, &held, kernels)
       }
@@ -37,7 +43,7 @@ struct BlockRun {
   }
 
   private func run(
-    _ image: Int, _ outputRows: Range<Int>, _ strip: UnsafeMutablePointer<Float>, _ held: inout Range<Int>,
+    _ image: Int, _ outputRows: Range<Int>, _ strip: UnsafeMutablePointer<Float>, _ held: inout HeldRows,
     _ kernels: borrowing sk_kernels
   ) {
     let top = outputRows.lowerBound * depthwise.stride - depthwise.pad_top
@@ -48,21 +54,21 @@ struct BlockRun {
     var filter = depthwise
     if var expand {
       let row = width * channels
-      // Rows that the last strip ends with are this one's first: they move, the rest is computed.
-      let kept = needed.clamped(to: held)
-      if !kept.isEmpty && kept.lowerBound > held.lowerBound {
-        (strip + (kept.lowerBound - needed.lowerBound) * row).update(
-          from: strip + (kept.lowerBound - held.lowerBound) * row, count: kept.count * row)
+      let kept = needed.clamped(to: held.rows)
+      var at = kept.isEmpty ? 0 : held.at + kept.lowerBound - held.rows.lowerBound
+      if at + needed.count > expandedRows {
+        strip.update(from: strip + at * row, count: kept.count * row)
+        at = 0
       }
       let fresh = (kept.isEmpty ? needed.lowerBound : kept.upperBound)..<needed.upperBound
       if !fresh.isEmpty {
         expand.a = source + fresh.lowerBound * width * inputChannels
-        expand.c = strip + (fresh.lowerBound - needed.lowerBound) * row
+        expand.c = strip + (at + fresh.lowerBound - needed.lowerBound) * row
         expand.rows = fresh.count * width
         kernels.gemm(&expand, 0, expand.rows, 0, panels(expand, kernels))
       }
-      held = needed
-      filter.input = UnsafePointer(strip)
+      held = HeldRows(rows: needed, at: at)
+      filter.input = UnsafePointer(strip + at * row)
     } else {
       filter.input = source + needed.lowerBound * width * channels
     }

@@ -176,6 +176,7 @@ private final class SessionState {
             epilogue: self.bind(block.depthwiseEpilogue, channels: expanded[3])),
           project: bind(block.project), input: x, inputChannels: input[3], images: input[0],
           height: expanded[1], width: expanded[2], channels: expanded[3], rows: block.rows,
+          expandedRows: block.expandedRows,
           scratch: base + (plan.scratchPlaces[index]?.offset ?? 0), expandedCount: block.scratch.expanded,
           scratchCount: block.scratch.expanded + block.scratch.filtered))
     case .pool(let window, let isMax):

@@ -24,10 +24,16 @@ struct BlockStep: Sendable {
   /// Output rows of a strip.
   var rows: Int
 
-  /// Floats of scratch that one part needs: a strip of the expanded tensor, and one of the depthwise result.
+  /// Rows of the expanded tensor that scratch has room for: those of three strips, so that rows which two strips have in common
+  /// are seldom moved.
+  var expandedRows: Int {
+    let overlap = max(window.kernel - window.stride, 0)
+    return min(3 * rows * window.stride + overlap, max(expanded[1], window.kernel))
+  }
+
+  /// Floats of scratch that one part needs: rows of the expanded tensor, and a strip of the depthwise result.
   var scratch: (expanded: Int, filtered: Int) {
-    let inputRows = (rows - 1) * window.stride + window.kernel
-    let strip = expand == nil ? 0 : min(inputRows, expanded[1]) * expanded[2] * expanded[3]
+    let strip = expand == nil ? 0 : expandedRows * expanded[2] * expanded[3]
     return ((strip + 15) / 16 * 16, (rows * filtered[2] * filtered[3] + 15) / 16 * 16)
   }
 }
@@ -37,7 +43,7 @@ enum BlockFusion {
   /// Bytes of the tensor between the layers from which on a block is fused: what L2 cannot hold beside the rest.
   static let leastBytes = 768 << 10
   /// Bytes of a strip of it: a good part of L1 and L2.
-  static let stripBytes = 160 << 10
+  static let stripBytes = 320 << 10
 
   /// The steps with blocks in place of their layers.
   ///
