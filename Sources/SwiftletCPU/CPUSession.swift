@@ -53,7 +53,7 @@ public struct CPUSession: Session, ~Copyable {
 /// A session's memory. Sessions are not shared, and neither is this; members of a run see it only during the run.
 private final class SessionState {
   let plan: CPUPlan
-  private let arena: UnsafeMutableRawBufferPointer
+  private let arena: ZeroedMemory
   private let base: UnsafeMutablePointer<Float>
   private var table: sk_kernels
   private var runnables: UnsafeMutableBufferPointer<Runnable>
@@ -62,9 +62,8 @@ private final class SessionState {
 
   init(_ plan: CPUPlan) {
     self.plan = plan
-    arena = .allocate(byteCount: max(4 * plan.arenaCount, 64), alignment: 4096)
-    arena.initializeMemory(as: UInt8.self, repeating: 0)
-    base = arena.assumingMemoryBound(to: Float.self).baseAddress.unsafelyUnwrapped
+    arena = ZeroedMemory(byteCount: max(4 * plan.arenaCount, 64))
+    base = arena.bytes.assumingMemoryBound(to: Float.self).baseAddress.unsafelyUnwrapped
     table = plan.kernels.table
     runnables = .allocate(capacity: plan.steps.count)
     for (index, step) in plan.steps.enumerated() {

@@ -15,16 +15,15 @@ public final class TensorStorage: @unchecked Sendable {
   ///   - byteCount: how many bytes; 0 is allowed.
   ///   - initialise: called once with the memory, which is zeroed.
   public init(byteCount: Int, initialise: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0)
+    let memory = ZeroedMemory(byteCount: byteCount)
     do {
-      try initialise(UnsafeMutableRawBufferPointer(rebasing: memory[..<byteCount]))
+      try initialise(memory.bytes)
     } catch {
       memory.deallocate()
       throw error
     }
-    bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<byteCount])
-    release = { $0.baseAddress?.deallocate() }
+    bytes = UnsafeRawBufferPointer(memory.bytes)
+    release = { _ in memory.deallocate() }
   }
 
   /// Takes over bytes that somebody else provides, such as a mapped file.

@@ -1,0 +1,73 @@
+// ZeroedMemory.swift: memory that is zero, in large pages where there is much of it.
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Memory that begins as zeros, aligned to a cache line; large blocks come straight from the system.
+///
+/// Packed weights are megabytes that every run reads from end to end. In pages of 4 kB that is thousands of entries of the
+/// translation cache, more than it has; so large blocks ask for pages of 2 MB, which Linux gives where it can.
+package struct ZeroedMemory: Sendable {
+  /// The memory's address; never 0.
+  private let address: UInt
+  /// Bytes that were asked for.
+  package let byteCount: Int
+  /// What `munmap` is to be given; `nil` where the memory is the allocator's.
+  private let mapping: (address: UInt, byteCount: Int)?
+
+  /// A large page of x86-64, and from how many bytes on they are asked for.
+  private static let page = 2 << 20
+
+  /// Reserves `byteCount` bytes.
+  package init(byteCount: Int) {
+    self.byteCount = byteCount
+    if byteCount >= Self.page, let (start, mapping) = Self.map(byteCount) {
+      address = start
+      self.mapping = mapping
+      return
+    }
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    address = UInt(bitPattern: memory)
+    mapping = nil
+  }
+
+  /// A mapping in which the memory begins at a large page; `nil` where the system gives none.
+  private static func map(_ byteCount: Int) -> (UInt, (UInt, Int))? {
+    let (length, overflow) = byteCount.addingReportingOverflow(page)
+    guard !overflow else { return nil }
+    #if canImport(Darwin)
+      let flags = MAP_PRIVATE | MAP_ANON
+    #else
+      let flags = MAP_PRIVATE | MAP_ANONYMOUS
+    #endif
+    guard let base = mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
+      return nil
+    }
+    let aligned = (UInt(bitPattern: base) + UInt(page) - 1) / UInt(page) * UInt(page)
+    #if os(Linux)
+      // Only advice: where it is not followed everything still works.
+      _ = madvise(UnsafeMutableRawPointer(bitPattern: aligned), byteCount, Int32(MADV_HUGEPAGE))
+    #endif
+    return (aligned, (UInt(bitPattern: base), length))
+  }
+
+  /// The memory.
+  package var bytes: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(bitPattern: address), count: byteCount)
+  }
+
+  /// Gives the memory back. Nothing may use it any more.
+  package func deallocate() {
+    if let mapping {
+      munmap(UnsafeMutableRawPointer(bitPattern: mapping.address), mapping.byteCount)
+    } else {
+      UnsafeMutableRawPointer(bitPattern: address)?.deallocate()
+    }
+  }
+}
