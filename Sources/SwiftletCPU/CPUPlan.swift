@@ -18,7 +18,7 @@ public struct CPUPlan: Plan {
   let zeros: BlobOffset
   /// Where each value of the graph is; parameters that only a definition reads come from `parameters`.
   let places: [Value: Place]
-  /// Where the scratch of each fused block is, by the step's index.
+  /// Where the scratch of steps is, by their index.
   let scratchPlaces: [Int: Place]
   /// Floats of the arena.
   let arenaCount: Int
@@ -29,7 +29,7 @@ public struct CPUPlan: Plan {
     instructionSet = backend.instructionSet
     kernels = backend.instructionSet.kernels
     pool = ThreadPool(count: backend.threads)
-    var lowering = Lowering(graph, parameters, kernels.table)
+    var lowering = Lowering(graph, parameters, kernels.table, winograd: backend.winograd)
     lowering.run()
     let kept = Set((graph.outputs + graph.updates).map(\.value))
     steps = BlockFusion.apply(lowering.steps, graph, kept: kept, backend.fusion)
@@ -54,12 +54,10 @@ public struct CPUPlan: Plan {
     for port in graph.outputs + graph.updates {
       if let id = buffers[lowering.root(port.value)] { planner.extend(id, to: steps.count) }
     }
-    // Scratch of fused blocks, one piece for each thread, lives through its own step only.
+    // Scratch, one piece for each thread, lives through its own step only.
     var scratch: [Int: Int] = [:]
-    for (index, step) in steps.enumerated() {
-      guard case .block(let block) = step.kind else { continue }
-      scratch[index] = planner.reserve(
-        (block.scratch.expanded + block.scratch.filtered) * pool.count, at: index)
+    for (index, step) in steps.enumerated() where step.scratch > 0 {
+      scratch[index] = planner.reserve(step.scratch * pool.count, at: index)
     }
     let layout = planner.layOut()
     scratchPlaces = scratch.mapValues { Place(offset: layout.offsets[$0]) }

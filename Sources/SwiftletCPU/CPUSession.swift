@@ -145,6 +145,18 @@ private final class SessionState {
         call, images: output[0], inputImage: input[1] * input[2] * input[3], groups: convolution.groups,
         groupInputs: convolution.groupInputs, groupOutputs: convolution.groupOutputs,
         weightStride: convolution.weightStride)
+    case .winograd(let convolution):
+      let call = sk_winograd(
+        input: x, height: input[1], width: input[2], channels: convolution.channels,
+        pad_top: convolution.padding.top, pad_left: convolution.padding.left, c: y, c_stride: output[3],
+        output_height: output[1], output_width: output[2], columns: convolution.columns,
+        epilogue: bind(convolution.epilogue, channels: output[3]))
+      return .winograd(
+        WinogradRun(
+          call: call, weights: weights(convolution.weights), weightStride: convolution.weightStride,
+          images: output[0], inputImage: input[1] * input[2] * input[3], tiles: convolution.tiles,
+          tilesAtOnce: convolution.tilesAtOnce, scratch: base + (plan.scratchPlaces[index]?.offset ?? 0),
+          scratchCount: convolution.scratch))
     case .depthwise(let window, let offset, let epilogue):
       let call = sk_depthwise(
         input: x, input_stride: input[3], height: input[1], width: input[2], channels: input[3],

@@ -10,6 +10,7 @@ enum Runnable {
   case convolution(
     sk_conv, images: Int, inputImage: Int, groups: Int, groupInputs: Int, groupOutputs: Int, weightStride: Int
   )
+  case winograd(WinogradRun)
   case depthwise(sk_depthwise, images: Int)
   case block(BlockRun)
   case pool(sk_pool, images: Int, isMax: Bool)
@@ -99,6 +100,7 @@ extension Runnable {
         if call.epilogue.residual != nil { call.epilogue.residual += output }
         kernels.depthwise(&call, begin, end, 0, blocks)
       }
+    case .winograd(let convolution): convolution.run(kernels, part: part, parts: parts)
     case .block(let block): block.run(kernels, part: part, parts: parts)
     case .pool(let call, let images, let isMax):
       let mine = Range.share(images * call.output_height, of: part, parts)

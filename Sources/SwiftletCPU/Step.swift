@@ -25,6 +25,8 @@ enum StepKind: Sendable {
   case gemm(rows: Int, depth: Int, columns: Int, weights: BlobOffset, Epilogue)
   /// A convolution of each image and group as an indirect product.
   case convolution(ConvolutionStep)
+  /// A dense 3 × 3 convolution of each image, by Winograd's minimal filtering.
+  case winograd(WinogradStep)
   /// A depthwise convolution of each image.
   case depthwise(window: Window, weights: BlobOffset, Epilogue)
   /// Expansion, depthwise convolution and projection in row strips.
@@ -72,8 +74,18 @@ struct Step: Sendable {
     case .gemm(_, _, _, _, let epilogue), .depthwise(_, _, let epilogue):
       inputs + [epilogue.residual].compactMap { $0 }
     case .convolution(let step): inputs + [step.epilogue.residual].compactMap { $0 }
+    case .winograd(let step): inputs + [step.epilogue.residual].compactMap { $0 }
     case .block(let step): inputs + [step.project.epilogue.residual].compactMap { $0 }
     default: inputs
+    }
+  }
+
+  /// Floats of scratch that each part needs while the step runs.
+  var scratch: Int {
+    switch kind {
+    case .block(let step): step.scratch.expanded + step.scratch.filtered
+    case .winograd(let step): step.scratch
+    default: 0
     }
   }
 
@@ -82,6 +94,7 @@ struct Step: Sendable {
     switch kind {
     case .gemm: "gemm"
     case .convolution: "convolution"
+    case .winograd: "winograd"
     case .depthwise: "depthwise"
     case .block(let step): step.expand == nil ? "separable block" : "inverted residual"
     case .pool(_, let isMax): isMax ? "maxPool" : "averagePool"

@@ -41,7 +41,7 @@ import Testing
     let expected = try ReferencePlan(graph, parameters: parameters).run([image])[0]
     for set in availableSets {
       var answers: [[Float]] = []
-      for (fusion, threads) in [(CPUBackend.Fusion.never, 1), (.always, 1), (.always, 2), (.always, 3)] {
+      for (fusion, threads) in [(CPUBackend.Use.never, 1), (.always, 1), (.always, 2), (.always, 3)] {
         var backend = CPUBackend(threads: threads, instructionSet: set)
         backend.fusion = fusion
         let plan = try backend.plan(graph, parameters: parameters)

@@ -73,6 +73,17 @@ typedef struct sk_conv {
   sk_regular regular;
 } sk_conv;
 
+/// Dense 3 × 3 convolution of one image with stride 1, by tiles of 4 × 4 output pixels: transformed, multiplied by position (36
+/// calls of gemm, tiles × channels by channels × columns), transformed back. Tiles are counted along the rows of the image.
+typedef struct sk_winograd {
+  const float *input;  ///< height × width pixels, dense
+  ptrdiff_t height, width, channels, pad_top, pad_left;
+  float *c;
+  ptrdiff_t c_stride;
+  ptrdiff_t output_height, output_width, columns;
+  sk_epilogue epilogue;  ///< without sums
+} sk_winograd;
+
 /// Depthwise convolution of one image.
 typedef struct sk_depthwise {
   const float *input;     ///< height × width pixels
@@ -112,6 +123,14 @@ typedef struct sk_kernels {
   /// Pixels [pixel_begin, pixel_end) × panels [panel_begin, panel_end).
   void (*conv)(const sk_conv *, ptrdiff_t pixel_begin, ptrdiff_t pixel_end, ptrdiff_t panel_begin,
                ptrdiff_t panel_end);
+
+  /// Transforms and packs w[3][3][channels][columns]: 36 matrices, `stride` floats from one to the next (at least
+  /// gemm_packed_count), each as gemm_pack would.
+  void (*winograd_pack)(const float *w, ptrdiff_t channels, ptrdiff_t columns, float *packed, ptrdiff_t stride);
+  /// Tiles [tile_begin, tile_end) of the input as v[36][tiles][channels].
+  void (*winograd_input)(const sk_winograd *, ptrdiff_t tile_begin, ptrdiff_t tile_end, float *v);
+  /// Tiles [tile_begin, tile_end) of the output, from the products m[36][tiles][columns].
+  void (*winograd_output)(const sk_winograd *, ptrdiff_t tile_begin, ptrdiff_t tile_end, const float *m);
 
   /// Floats that packed depthwise weights take, for [kernel][kernel][channels].
   size_t (*depthwise_packed_count)(ptrdiff_t kernel, ptrdiff_t channels);

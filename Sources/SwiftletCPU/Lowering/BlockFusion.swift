@@ -53,7 +53,7 @@ enum BlockFusion {
   ///   - kept: values that must exist as a whole.
   ///   - fusion: which blocks.
   static func apply(
-    _ steps: [Step], _ graph: Graph, kept: Set<Value>, _ fusion: CPUBackend.Fusion
+    _ steps: [Step], _ graph: Graph, kept: Set<Value>, _ fusion: CPUBackend.Use
   ) -> [Step] {
     if fusion == .never { return steps }
     let least = fusion == .always ? 0 : leastBytes

@@ -8,6 +8,7 @@ struct Lowering {
   let graph: Graph
   let parameters: Parameters
   let kernels: sk_kernels
+  let winograd: CPUBackend.Use
   var steps: [Step] = []
   var blob = WeightBlob()
   /// Values that are another value's memory under another shape.
@@ -23,10 +24,11 @@ struct Lowering {
   /// Zeros that taps outside an image read.
   private(set) var zeros: BlobOffset = 0
 
-  init(_ graph: Graph, _ parameters: Parameters, _ kernels: sk_kernels) {
+  init(_ graph: Graph, _ parameters: Parameters, _ kernels: sk_kernels, winograd: CPUBackend.Use) {
     self.graph = graph
     self.parameters = parameters
     self.kernels = kernels
+    self.winograd = winograd
     specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
     var readers: [Value: [Int]] = [:]
     for (index, node) in graph.nodes.enumerated() {
@@ -108,6 +110,21 @@ struct Lowering {
         kind: .gemm(
           rows: input[0] * input[1] * input[2], depth: kernel[2], columns: kernel[3], weights: packed,
           epilogue),
+        inputs: [node.inputs[0]], outputs: [output])
+    }
+    if WinogradStep.applies(window, groups: operation.groups, input: input, output: shape(output), winograd) {
+      let (channels, columns) = (kernel[2], kernel[3])
+      let stride = (kernels.gemm_packed_count(channels, columns) + 15) / 16 * 16
+      let pack = kernels.winograd_pack
+      let packed = blob.reserve(36 * stride) { destination in
+        weight.withFloats { pack?($0.baseAddress, channels, columns, destination, stride) }
+      }
+      return Step(
+        labels: labels,
+        kind: .winograd(
+          WinogradStep(
+            channels: channels, columns: columns, padding: window.padding, weights: packed,
+            weightStride: stride, output: shape(output), epilogue: epilogue)),
         inputs: [node.inputs[0]], outputs: [output])
     }
     let (groups, taps) = (operation.groups, window.kernel * window.kernel)
