@@ -26,6 +26,8 @@ public struct Benchmark {
     public let instructionSet: String
     /// Bytes of the session's activations.
     public let activationBytes: Int
+    /// Multiply-adds per second that one core can do at most, where the steps were asked for.
+    public let peak: Double?
     /// The time of each step, where asked for.
     public let steps: [StepTime]?
   }
@@ -64,7 +66,8 @@ public struct Benchmark {
     return Measurement(
       median: median, minimum: times[0], dispersion: spread / 2 / median, runs: times.count,
       multiplyAdds: graph.multiplyAdds, instructionSet: plan.instructionSet.rawValue,
-      activationBytes: plan.activationBytes, steps: steps ? stepTimes(&session) : nil)
+      activationBytes: plan.activationBytes,
+      peak: steps ? plan.instructionSet.peakMultiplyAddsPerSecond() : nil, steps: steps ? stepTimes(&session) : nil)
   }
 
   private func stepTimes(_ session: inout CPUSession) -> [StepTime] {

@@ -25,6 +25,22 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     return allCases.first { $0.code == code } ?? .portable
   }
 
+  /// Multiply-adds per second of one core at most, measured for about 20 ms: what no kernel can exceed.
+  public func peakMultiplyAddsPerSecond() -> Double {
+    let table = kernels.table
+    let rounds = 20_000
+    var least = Double.infinity
+    var sink: Float = 0
+    let start = ContinuousClock.now
+    repeat {
+      let begin = ContinuousClock.now
+      sink += table.peak(rounds, 0.5, 1)
+      let time = (ContinuousClock.now - begin).components
+      least = min(least, Double(time.seconds) + Double(time.attoseconds) * 1e-18)
+    } while ContinuousClock.now - start < .milliseconds(20)
+    return sink.isFinite ? Double(rounds * table.peak_multiply_adds) / least : 0
+  }
+
   /// Its kernels; the portable ones where it is not available.
   var kernels: Kernels {
     Kernels(table: sk_kernels_for(code) ?? sk_kernels_for(SK_ISA_PORTABLE))

@@ -144,6 +144,12 @@ func object(_ line: String) throws -> [String: Any] {
     }
     let layers = try Tool.run(["bench", "cifar_mobilenet_v2", "--seconds", "0.05", "--layers"])
     #expect(layers.output.contains("stages.2.0.expand") && layers.output.contains("█"))
+    #expect(layers.output.contains("of peak"))
+    let measured = try object(
+      try Tool.run(["bench", "cifar_mobilenet_v2", "--seconds", "0.05", "--layers", "--json"]).output)
+    #expect(try #require(measured["peakMultiplyAddsPerSecond"] as? Double) > 1e8)
+    let steps = try #require(measured["layers"] as? [[String: Any]])
+    #expect(steps.contains { ($0["shareOfPeak"] as? Double ?? 0) > 0.01 })
   }
 
   @Test func inspectPrintsEveryStation() throws {

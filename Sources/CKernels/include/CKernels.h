@@ -153,6 +153,12 @@ typedef struct sk_kernels {
   void (*add)(const float *a, const float *b, float *y, ptrdiff_t count, sk_activation activation);
   /// y[pixel][c] = x[pixel][c] · gate[c], densely laid out; y may be x.
   void (*channel_scale)(const float *x, const float *gate, float *y, ptrdiff_t pixels, ptrdiff_t channels);
+
+  /// `rounds` times as many multiply-adds as the next field says, in registers: the fastest that this instruction set can go. The
+  /// result only keeps the compiler from leaving them out; factors below 1 keep it finite.
+  float (*peak)(ptrdiff_t rounds, float factor, float term);
+  /// Multiply-adds of one round.
+  ptrdiff_t peak_multiply_adds;
 } sk_kernels;
 
 /// Whether an instruction set was compiled in and this processor has it.

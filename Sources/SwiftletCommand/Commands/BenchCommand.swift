@@ -14,6 +14,8 @@ struct BenchCommand: Command {
     let imagesPerSecond: Double
     let instructionSet: String
     let activationBytes: Int
+    /// Of one core, measured beside the layers.
+    let peakMultiplyAddsPerSecond: Double?
     let layers: [Layer]?
   }
 
@@ -23,6 +25,8 @@ struct BenchCommand: Command {
     let kind: String
     let milliseconds: Double
     let multiplyAdds: Int
+    /// Of what one core can do.
+    let shareOfPeak: Double
   }
 
   static let spec = CommandSpec(
@@ -36,7 +40,7 @@ struct BenchCommand: Command {
       .value("threads", "LIST", "Numbers of threads, such as 1,2 (default 1)."),
       .value("batch", "LIST", "Batch sizes, such as 1,8 (default 1)."),
       .value("seconds", "S", "How long to measure each (default 2)."),
-      .flag("layers", "Show the time of each step on one thread."),
+      .flag("layers", "Show the time of each step on one thread, and its share of what the core can do."),
     ] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per model, number of threads and batch size.")
     ],
@@ -66,11 +70,11 @@ struct BenchCommand: Command {
             medianMilliseconds: 1e3 * measured.median, minimumMilliseconds: 1e3 * measured.minimum,
             dispersion: measured.dispersion, runs: measured.runs,
             imagesPerSecond: Double(batch) / measured.median, instructionSet: measured.instructionSet,
-            activationBytes: measured.activationBytes,
-            layers: measured.steps?.map {
+            activationBytes: measured.activationBytes, peakMultiplyAddsPerSecond: measured.peak,
+            layers: measured.steps?.map { step in
               Layer(
-                labels: $0.labels, kind: $0.kind, milliseconds: 1e3 * $0.seconds,
-                multiplyAdds: $0.multiplyAdds)
+                labels: step.labels, kind: step.kind, milliseconds: 1e3 * step.seconds,
+                multiplyAdds: step.multiplyAdds, shareOfPeak: share(step, of: measured.peak))
             })
           if json {
             try Console.printJSON(result)
@@ -82,7 +86,7 @@ struct BenchCommand: Command {
             (100 * measured.dispersion).fixed(1), result.imagesPerSecond.fixed(1),
             (Double(measured.multiplyAdds) / measured.median / 1e9).fixed(1),
           ])
-          if let steps = measured.steps { for line in chart(steps).lines { try Console.print(line) } }
+          if let steps = measured.steps { for line in chart(steps, measured.peak).lines { try Console.print(line) } }
         }
       }
     }
@@ -90,9 +94,15 @@ struct BenchCommand: Command {
     return 0
   }
 
+  /// A step's multiply-adds per second over what one core can do. Winograd's convolutions count as if done directly, and can exceed 1.
+  private static func share(_ step: Benchmark.StepTime, of peak: Double?) -> Double {
+    guard let peak, peak > 0, step.seconds > 0 else { return 0 }
+    return Double(step.multiplyAdds) / step.seconds / peak
+  }
+
   /// A bar chart of the steps' times.
-  private static func chart(_ steps: [Benchmark.StepTime]) -> TextTable {
-    var table = TextTable(["step ", "kind ", "µs", "share", "G multiply-adds/s", "time "])
+  private static func chart(_ steps: [Benchmark.StepTime], _ peak: Double?) -> TextTable {
+    var table = TextTable(["step ", "kind ", "µs", "share", "G multiply-adds/s", "of peak", "time "])
     let total = steps.reduce(0) { $0 + $1.seconds }
     let longest = steps.map(\.seconds).max() ?? 1
     for step in steps {
@@ -100,6 +110,7 @@ struct BenchCommand: Command {
         step.labels.first, step.kind, (1e6 * step.seconds).fixed(1),
         (100 * step.seconds / total).fixed(1) + " %",
         step.multiplyAdds > 0 ? (Double(step.multiplyAdds) / step.seconds / 1e9).fixed(1) : nil,
+        step.multiplyAdds > 0 ? (100 * share(step, of: peak)).fixed(0) + " %" : nil,
         String(repeating: "█", count: Int((30 * step.seconds / longest).rounded(.up))),
       ])
     }
