@@ -33,7 +33,7 @@ public struct CPUPlan: Plan {
     lowering.run()
     let kept = Set((graph.outputs + graph.updates).map(\.value))
     steps = BlockFusion.apply(lowering.steps, graph, kept: kept, backend.fusion)
-    blob = lowering.blob.packed()
+    blob = lowering.blob.packed(on: pool)
     zeros = lowering.zeros
 
     // Lives of values, in steps; inputs are written before the first, outputs are read after the last.

@@ -17,8 +17,15 @@ package struct ZeroedMemory: Sendable {
   private let address: UInt
   /// Bytes that were asked for.
   package let byteCount: Int
-  /// What `munmap` is to be given; `nil` where the memory is the allocator's.
-  private let mapping: (address: UInt, byteCount: Int)?
+  /// Where the memory came from.
+  private let source: Source
+
+  private enum Source {
+    /// What `free` is to be given.
+    case allocator(UInt)
+    /// What `munmap` is to be given.
+    case mapping(UInt, byteCount: Int)
+  }
 
   /// A large page of x86-64, and from how many bytes on they are asked for.
   private static let page = 2 << 20
@@ -26,19 +33,21 @@ package struct ZeroedMemory: Sendable {
   /// Reserves `byteCount` bytes.
   package init(byteCount: Int) {
     self.byteCount = byteCount
-    if byteCount >= Self.page, let (start, mapping) = Self.map(byteCount) {
+    if byteCount >= Self.page, let (start, base, length) = Self.map(byteCount) {
       address = start
-      self.mapping = mapping
+      source = .mapping(base, byteCount: length)
       return
     }
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-    address = UInt(bitPattern: memory)
-    mapping = nil
+    // calloc knows which memory is fresh from the system and zero already.
+    let line = 64
+    let block = UInt(bitPattern: calloc(1, byteCount + line))
+    precondition(block != 0, "no memory for \(byteCount) bytes")
+    address = (block + UInt(line) - 1) / UInt(line) * UInt(line)
+    source = .allocator(block)
   }
 
   /// A mapping in which the memory begins at a large page; `nil` where the system gives none.
-  private static func map(_ byteCount: Int) -> (UInt, (UInt, Int))? {
+  private static func map(_ byteCount: Int) -> (start: UInt, base: UInt, length: Int)? {
     let (length, overflow) = byteCount.addingReportingOverflow(page)
     guard !overflow else { return nil }
     #if canImport(Darwin)
@@ -54,7 +63,7 @@ package struct ZeroedMemory: Sendable {
       // Only advice: where it is not followed everything still works.
       _ = madvise(UnsafeMutableRawPointer(bitPattern: aligned), byteCount, Int32(MADV_HUGEPAGE))
     #endif
-    return (aligned, (UInt(bitPattern: base), length))
+    return (aligned, UInt(bitPattern: base), length)
   }
 
   /// The memory.
@@ -64,10 +73,9 @@ package struct ZeroedMemory: Sendable {
 
   /// Gives the memory back. Nothing may use it any more.
   package func deallocate() {
-    if let mapping {
-      munmap(UnsafeMutableRawPointer(bitPattern: mapping.address), mapping.byteCount)
-    } else {
-      UnsafeMutableRawPointer(bitPattern: address)?.deallocate()
+    switch source {
+    case .allocator(let block): free(UnsafeMutableRawPointer(bitPattern: block))
+    case .mapping(let base, let length): munmap(UnsafeMutableRawPointer(bitPattern: base), length)
     }
   }
 }

@@ -40,8 +40,10 @@ struct BlockStep: Sendable {
 
 /// Fuses the blocks for which it pays.
 enum BlockFusion {
-  /// Bytes of the tensor between the layers from which on a block is fused: what L2 cannot hold beside the rest.
+  /// Bytes of the tensor between the layers (of all images) from which on a block is fused: what L2 cannot hold beside the rest.
   static let leastBytes = 768 << 10
+  /// Bytes of weights up to which it pays: every strip reads them again, from L2.
+  static let mostWeightBytes = 768 << 10
   /// Bytes of a strip of it: a good part of L1 and L2.
   static let stripBytes = 320 << 10
 
@@ -97,8 +99,9 @@ enum BlockFusion {
     else { return nil }
     let expanded = graph.type(of: middle.inputs[0]).shape
     let filtered = graph.type(of: middle.outputs[0]).shape
-    let largest = max(expand == nil ? 0 : expanded.count / expanded[0], filtered.count / filtered[0])
-    guard 4 * largest >= least else { return nil }
+    let largest = max(expand == nil ? 0 : expanded.count, filtered.count)
+    let matrices = (expand.map { $0.depth * $0.columns } ?? 0) + project.depth * project.columns
+    guard 4 * largest >= least, least == 0 || 4 * matrices <= mostWeightBytes else { return nil }
     var step = BlockStep(
       expand: expand, window: window, depthwiseWeights: weights, depthwiseEpilogue: epilogue,
       project: project,

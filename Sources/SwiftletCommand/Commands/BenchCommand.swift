@@ -86,7 +86,9 @@ struct BenchCommand: Command {
             (100 * measured.dispersion).fixed(1), result.imagesPerSecond.fixed(1),
             (Double(measured.multiplyAdds) / measured.median / 1e9).fixed(1),
           ])
-          if let steps = measured.steps { for line in chart(steps, measured.peak).lines { try Console.print(line) } }
+          if let steps = measured.steps {
+            for line in chart(steps, measured.peak).lines { try Console.print(line) }
+          }
         }
       }
     }

@@ -104,12 +104,16 @@ public struct NameMap: Sendable {
       throw ParametersError(network: "\(graph.name) as \(name) names it", problems: [])
     }
     if !problems.isEmpty { throw ParametersError(network: graph.name, problems: problems) }
-    var parameters = Parameters()
-    for source in sources {
-      guard let found = tensors[source.name] else { continue }
-      parameters[source.parameter.name] = try source.parameter.fromPyTorch(
-        found, flattened: source.parameter.name == "head.hidden.0.weight" ? flattened : nil)
+    // Each tensor is laid out by itself, so all of them at once.
+    let flattened = flattened
+    let found = sources.compactMap { source in tensors[source.name].map { (source.parameter, $0) } }
+    let converted = try ThreadPool.map(found.count) { index in
+      let (parameter, tensor) = found[index]
+      return try parameter.fromPyTorch(
+        tensor, flattened: parameter.name == "head.hidden.0.weight" ? flattened : nil)
     }
+    var parameters = Parameters()
+    for ((parameter, _), tensor) in zip(found, converted) { parameters[parameter.name] = tensor }
     return parameters
   }
 }

@@ -1,0 +1,50 @@
+// ThreadPool+ForEach.swift: many independent pieces of work of unequal size, for what happens once: reading, folding, packing.
+
+import Synchronization
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+extension ThreadPool {
+  /// What the members share in ``forEach(_:_:)``.
+  private final class Pieces: Sendable {
+    let next = Atomic<Int>(0)
+    let count: Int
+    let body: @Sendable (Int) -> Void
+
+    init(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) { (self.count, self.body) = (count, body) }
+  }
+
+  /// Calls `body` once with each index below `count`, on all members; returns when all calls have.
+  public func forEach(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let pieces = Pieces(count, body)
+    run(
+      { context, _, _ in
+        let pieces = Unmanaged<Pieces>.fromOpaque(context).takeUnretainedValue()
+        while true {
+          let index = pieces.next.add(1, ordering: .relaxed).oldValue
+          if index >= pieces.count { return }
+          pieces.body(index)
+        }
+      }, Unmanaged.passUnretained(pieces).toOpaque())
+    withExtendedLifetime(pieces) {}
+  }
+
+  /// The results of `body` for each index below `count`, in order, computed on a few threads.
+  ///
+  /// - Throws: what the first index that failed threw.
+  public static func map<Result: Sendable>(
+    _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
+  ) throws -> [Result] {
+    let results = Mutex<[Swift.Result<Result, any Error>?]>(.init(repeating: nil, count: count))
+    let pool = ThreadPool(count: max(1, min(4, ProcessInfo.processInfo.activeProcessorCount, count)))
+    pool.forEach(count) { index in
+      let result = Swift.Result { try body(index) }
+      results.withLock { $0[index] = result }
+    }
+    return try results.withLock { try $0.compactMap { try $0?.get() } }
+  }
+}
