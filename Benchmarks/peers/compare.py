@@ -342,6 +342,39 @@ def markdown(report):
     return "\n".join(lines) + "\n"
 
 
+def speed_table(report):
+    """The README's table: the fastest run of Swiftlet and of each peer, batch 1."""
+    about = report["machine"]
+    engines = [name for name in ["swiftlet", *ENGINES] if any(row["engine"] == name for row in report["rows"])]
+    cases = {}
+    for row in report["rows"]:
+        cases.setdefault((row["network"], row["threads"], row["batch"]), {})[row["engine"]] = row["minimumMilliseconds"]
+    lines = [
+        f"Milliseconds for one image of {SIZE} × {SIZE} in 32-bit floats, the fastest of {report['rounds']} rounds in turns, on "
+        f"{about['processor']}, {about['cores']} cores" + (", a virtual machine" if about["hypervisor"] else "")
+        + f", on {report['date']}. [How it is measured](Benchmarks/README.md).", "",
+        "| network | threads | " + " | ".join(engines) + " | best peer ÷ swiftlet |",
+        "|---|--:|" + "--:|" * (len(engines) + 1),
+    ]
+    for (network, threads, batch), times in cases.items():
+        if batch != 1 or "swiftlet" not in times or len(times) < 2:
+            continue
+        best = min(time for name, time in times.items() if name != "swiftlet")
+        cells = [f"{times[name]:.2f}" if name in times else "–" for name in engines]
+        lines.append(f"| `{network}` | {threads} | " + " | ".join(cells) + f" | **{best / times['swiftlet']:.2f}** |")
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(report, path):
+    """Puts the table between the two marks of the page."""
+    begin, end = "<!-- speed: written by Benchmarks/peers/run.sh --readme -->\n", "<!-- end of speed -->\n"
+    text = path.read_text()
+    if begin not in text or end not in text:
+        sys.exit(f"{path} has no '{begin.strip()}' … '{end.strip()}'")
+    before, rest = text.split(begin, 1)
+    path.write_text(before + begin + speed_table(report) + end + rest.split(end, 1)[1])
+
+
 def main():
     def numbers(text):
         return [int(word) for word in text.split(",")]
@@ -368,10 +401,18 @@ def main():
     parser.add_argument("--cpus", type=lambda text: text.split(","), default=[],
                         help="confine every engine to the first of these processors, as many as threads")
     parser.add_argument("--swiftlet", default=str(ROOT / ".build/release/swiftlet"), help="the program")
+    parser.add_argument("--readme", action="store_true", help="write the table of speeds into the README")
+    parser.add_argument("--from", dest="source", type=Path, help="do not measure: take the results of this .json")
     parser.add_argument("--note", default="", help="what a reader must know of this run")
     parser.add_argument("--output", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
 
+    if arguments.source:
+        report = json.loads(arguments.source.read_text())
+        if arguments.readme:
+            write_readme(report, ROOT / "README.md")
+        print(markdown(report).split("## All")[0])
+        return
     report = {
         "date": datetime.date.today().isoformat(), "machine": machine(), "load": os.getloadavg()[0],
         "versions": versions(arguments.engines), "note": arguments.note, "rounds": arguments.rounds,
@@ -383,6 +424,8 @@ def main():
     stem = re.sub(r"[^a-z0-9]+", "-", report["machine"]["processor"].lower()).strip("-")
     (arguments.output / f"{stem}.json").write_text(json.dumps(report, indent=1) + "\n")
     (arguments.output / f"{stem}.md").write_text(markdown(report))
+    if arguments.readme:
+        write_readme(report, ROOT / "README.md")
     print(markdown(report).split("## All")[0])
     for row in missing:
         print(f"not run: {row['engine']} {row.get('network', '')}: {row['why']}")

@@ -67,7 +67,8 @@ public struct Benchmark {
       median: median, minimum: times[0], dispersion: spread / 2 / median, runs: times.count,
       multiplyAdds: graph.multiplyAdds, instructionSet: plan.instructionSet.rawValue,
       activationBytes: plan.activationBytes,
-      peak: steps ? plan.instructionSet.peakMultiplyAddsPerSecond() : nil, steps: steps ? stepTimes(&session) : nil)
+      peak: steps ? plan.instructionSet.peakMultiplyAddsPerSecond() : nil,
+      steps: steps ? stepTimes(&session) : nil)
   }
 
   private func stepTimes(_ session: inout CPUSession) -> [StepTime] {

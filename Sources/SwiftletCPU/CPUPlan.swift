@@ -11,17 +11,14 @@ public struct CPUPlan: Plan {
   public let instructionSet: InstructionSet
   let kernels: Kernels
   let pool: ThreadPool
-  let steps: [Step]
+  /// One, or two for a batch.
+  let stages: [Stage]
+  /// What the second stage reads of the first, and outputs that the first writes.
+  let crossing: [Value]
   /// Packed weights and biases.
   let blob: TensorStorage
   /// Zeros in the blob.
   let zeros: BlobOffset
-  /// Where each value of the graph is; parameters that only a definition reads come from `parameters`.
-  let places: [Value: Place]
-  /// Where the scratch of steps is, by their index.
-  let scratchPlaces: [Int: Place]
-  /// Floats of the arena.
-  let arenaCount: Int
   let parameters: [Value: Tensor]
 
   init(_ graph: Graph, _ parameters: Parameters, _ backend: CPUBackend) {
@@ -29,45 +26,38 @@ public struct CPUPlan: Plan {
     instructionSet = backend.instructionSet
     kernels = backend.instructionSet.kernels
     pool = ThreadPool(count: backend.threads)
-    var lowering = Lowering(graph, parameters, kernels.table, winograd: backend.winograd)
+    var lowering = Lowering(graph, parameters, kernels.table, backend, threads: pool.count)
     lowering.run()
-    let kept = Set((graph.outputs + graph.updates).map(\.value))
-    steps = BlockFusion.apply(lowering.steps, graph, kept: kept, backend.fusion)
+    let lowered = lowering
+    let outputs = (graph.outputs + graph.updates).map(\.value)
+    let inputs = graph.inputs.map(\.value)
+    func fused(_ steps: ArraySlice<Step>, kept: [Value]) -> [Step] {
+      BlockFusion.apply(Array(steps), kept: Set(kept), backend.fusion, shape: lowered.shape)
+    }
     blob = lowering.blob.packed(on: pool)
     zeros = lowering.zeros
-
-    // Lives of values, in steps; inputs are written before the first, outputs are read after the last.
-    var planner = MemoryPlanner()
-    var buffers: [Value: Int] = [:]
-    func buffer(_ value: Value, at step: Int) {
-      let root = lowering.root(value)
-      if buffers[root] == nil { buffers[root] = planner.reserve(graph.type(of: root).shape.count, at: step) }
+    if lowering.images == 1 {
+      crossing = []
+      stages = [
+        Stage(
+          fused(lowered.steps[...], kept: outputs), graph, lowered, apart: false, entering: inputs,
+          leaving: outputs, scratchParts: pool.count)
+      ]
+    } else {
+      let (first, second) = (lowered.steps[..<lowered.apartSteps], lowered.steps[lowered.apartSteps...])
+      let written = Set(first.flatMap(\.outputs))
+      let crossing = Set((second.flatMap(\.reads) + outputs).map(lowered.root)).intersection(written)
+        .sorted { $0.id < $1.id }
+      self.crossing = crossing
+      stages = [
+        Stage(
+          fused(first, kept: crossing), graph, lowered, apart: true, entering: inputs, leaving: crossing,
+          scratchParts: 1),
+        Stage(
+          Array(second), graph, lowered, apart: false, entering: inputs + crossing, leaving: inputs + outputs,
+          scratchParts: pool.count),
+      ]
     }
-    let parameterValues = Set(graph.parameters.map(\.value))
-    for port in graph.inputs { buffer(port.value, at: -1) }
-    for (index, step) in steps.enumerated() {
-      for value in step.outputs { buffer(value, at: index) }
-      for value in step.reads + step.outputs where !parameterValues.contains(value) {
-        if let id = buffers[lowering.root(value)] { planner.extend(id, to: index) }
-      }
-    }
-    for port in graph.outputs + graph.updates {
-      if let id = buffers[lowering.root(port.value)] { planner.extend(id, to: steps.count) }
-    }
-    // Scratch, one piece for each thread, lives through its own step only.
-    var scratch: [Int: Int] = [:]
-    for (index, step) in steps.enumerated() where step.scratch > 0 {
-      scratch[index] = planner.reserve(step.scratch * pool.count, at: index)
-    }
-    let layout = planner.layOut()
-    scratchPlaces = scratch.mapValues { Place(offset: layout.offsets[$0]) }
-    arenaCount = layout.size
-    var places: [Value: Place] = [:]
-    for id in graph.types.indices {
-      let value = Value(id: id)
-      if let buffer = buffers[lowering.root(value)] { places[value] = Place(offset: layout.offsets[buffer]) }
-    }
-    self.places = places
     self.parameters = Dictionary(
       uniqueKeysWithValues: graph.parameters.compactMap { spec in
         parameters[spec.name].map { (spec.value, $0) }
@@ -75,7 +65,12 @@ public struct CPUPlan: Plan {
   }
 
   /// Bytes of activations that a session holds.
-  public var activationBytes: Int { 4 * arenaCount }
+  public var activationBytes: Int {
+    stages.reduce(0) { $0 + 4 * $1.arenaCount * ($1.isApart ? pool.count : 1) }
+  }
+
+  /// All steps in their order.
+  var steps: [Step] { stages.flatMap(\.steps) }
 
   /// Bytes of packed weights.
   public var weightBytes: Int { blob.byteCount }
@@ -99,13 +94,20 @@ extension CPUPlan: CustomStringConvertible {
       "plan \(graph.name): \(steps.count) steps, \(instructionSet.rawValue), "
         + "\(activationBytes) bytes of activations, \(weightBytes) bytes of weights"
     ]
-    func text(_ value: Value) -> String {
-      "\(graph.type(of: value))" + (places[value].map { "@\(4 * $0.offset)" } ?? "")
-    }
-    for step in steps {
-      let reads = step.reads.map(text).joined(separator: ", ")
-      let writes = step.outputs.map(text).joined(separator: ", ")
-      lines.append("  \(writes) = \(step.name)(\(reads))  # \(step.labels.joined(separator: " + "))")
+    for stage in stages {
+      if stage.isApart {
+        lines.append("  images one at a time:")
+      } else if stages.count > 1 {
+        lines.append("  all images:")
+      }
+      func text(_ value: Value) -> String {
+        "\(graph.type(of: value))" + (stage.places[value].map { "@\(4 * $0.offset)" } ?? "")
+      }
+      for step in stage.steps {
+        let reads = step.reads.map(text).joined(separator: ", ")
+        let writes = step.outputs.map(text).joined(separator: ", ")
+        lines.append("  \(writes) = \(step.name)(\(reads))  # \(step.labels.joined(separator: " + "))")
+      }
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -33,4 +33,18 @@ import Testing
       #expect(result == Array(expected.suffix(batch * 7)), "batch \(batch), \(threads) threads")
     }
   }
+
+  @Test func featureMapsOfABatchTakeTheMemoryOfOneImageForEachThread() throws {
+    let architecture = try Zoo.architecture("mobilenet_v2")
+    let parameters = try Parameters(initialising: architecture.graph(), seed: 3)
+    func plan(batch: Int) throws -> CPUPlan {
+      let (graph, weights) = try architecture.graph(batch: batch).applying([FoldBatchNorm()], to: parameters)
+      return try CPUBackend(threads: 2).plan(graph, parameters: weights)
+    }
+    let images = 32 * 4 * (224 * 224 * 3 + 1280 + 1000)
+    #expect(try plan(batch: 32).activationBytes < 2 * plan(batch: 1).activationBytes + images + 100_000)
+    #expect(try plan(batch: 32).description.contains("images one at a time:"))
+    // Three images for two threads: one of them would wait for the other.
+    #expect(try !plan(batch: 3).description.contains("images one at a time:"))
+  }
 }

@@ -51,11 +51,11 @@ enum BlockFusion {
   ///
   /// - Parameters:
   ///   - steps: as lowered, one layer each.
-  ///   - graph: the graph that they were lowered from.
   ///   - kept: values that must exist as a whole.
   ///   - fusion: which blocks.
+  ///   - shape: of a value, as the steps see it.
   static func apply(
-    _ steps: [Step], _ graph: Graph, kept: Set<Value>, _ fusion: CPUBackend.Use
+    _ steps: [Step], kept: Set<Value>, _ fusion: CPUBackend.Use, shape: (Value) -> Shape
   ) -> [Step] {
     if fusion == .never { return steps }
     let least = fusion == .always ? 0 : leastBytes
@@ -67,7 +67,7 @@ enum BlockFusion {
     var result: [Step] = []
     var index = 0
     while index < steps.count {
-      if let (block, count) = block(steps[index...], graph, least, isPrivate) {
+      if let (block, count) = block(steps[index...], least, isPrivate, shape) {
         result.append(block)
         index += count
       } else {
@@ -80,13 +80,13 @@ enum BlockFusion {
 
   /// The block that begins here, and how many steps it replaces.
   private static func block(
-    _ steps: ArraySlice<Step>, _ graph: Graph, _ least: Int, _ isPrivate: (Value) -> Bool
+    _ steps: ArraySlice<Step>, _ least: Int, _ isPrivate: (Value) -> Bool, _ shape: (Value) -> Shape
   ) -> (Step, Int)? {
     var layers = steps[...]
     guard let first = layers.first else { return nil }
     var labels: [String] = []
     var expand: PointwisePart?
-    if let part = pointwise(first), graph.type(of: first.outputs[0]).shape.rank == 4 {
+    if let part = pointwise(first), shape(first.outputs[0]).rank == 4 {
       guard part.epilogue.residual == nil, isPrivate(first.outputs[0]), layers.count >= 3 else { return nil }
       expand = part
       labels += first.labels
@@ -97,8 +97,8 @@ enum BlockFusion {
       expand == nil || middle.inputs[0] == first.outputs[0], isPrivate(middle.outputs[0]),
       let project = pointwise(last), last.inputs[0] == middle.outputs[0]
     else { return nil }
-    let expanded = graph.type(of: middle.inputs[0]).shape
-    let filtered = graph.type(of: middle.outputs[0]).shape
+    let expanded = shape(middle.inputs[0])
+    let filtered = shape(middle.outputs[0])
     let largest = max(expand == nil ? 0 : expanded.count, filtered.count)
     let matrices = (expand.map { $0.depth * $0.columns } ?? 0) + project.depth * project.columns
     guard 4 * largest >= least, least == 0 || 4 * matrices <= mostWeightBytes else { return nil }

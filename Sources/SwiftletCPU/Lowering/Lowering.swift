@@ -9,6 +9,13 @@ struct Lowering {
   let parameters: Parameters
   let kernels: sk_kernels
   let winograd: CPUBackend.Use
+  /// Images of a batch that are taken one at a time by the first `apart` nodes; 1 where none are.
+  let images: Int
+  private let apart: Int
+  /// Values that those nodes read and write.
+  private let apartValues: Set<Value>
+  /// How many of the steps do their work.
+  private(set) var apartSteps = 0
   var steps: [Step] = []
   var blob = WeightBlob()
   /// Values that are another value's memory under another shape.
@@ -24,11 +31,16 @@ struct Lowering {
   /// Zeros that taps outside an image read.
   private(set) var zeros: BlobOffset = 0
 
-  init(_ graph: Graph, _ parameters: Parameters, _ kernels: sk_kernels, winograd: CPUBackend.Use) {
+  init(_ graph: Graph, _ parameters: Parameters, _ kernels: sk_kernels, _ backend: CPUBackend, threads: Int) {
     self.graph = graph
+    let batch = Batch.apart(graph, threads: threads)
+    images = batch?.images ?? 1
+    apart = batch?.nodes ?? 0
+    apartValues = Set(
+      batch == nil ? [] : graph.inputs.map(\.value) + graph.nodes[..<apart].flatMap(\.outputs))
     self.parameters = parameters
     self.kernels = kernels
-    self.winograd = winograd
+    winograd = backend.winograd
     specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
     var readers: [Value: [Int]] = [:]
     for (index, node) in graph.nodes.enumerated() {
@@ -44,10 +56,19 @@ struct Lowering {
     let deepest = graph.parameters.reduce(1) { max($0, $1.role == .convolution ? $1.shape[2] : 1) }
     zeros = blob.reserve(deepest) { _ in }
     for (index, node) in graph.nodes.enumerated() where !fused.contains(index) {
+      if index == apart { apartSteps = steps.count }
       let step = lower(node)
       if let step { steps.append(step) }
       defined.formUnion(step?.outputs ?? node.outputs)
     }
+    if apart >= graph.nodes.count { apartSteps = steps.count }
+  }
+
+  /// Whether an operation has a fast path that does not care how many images there are.
+  static func isPerImage(_ operation: any SwiftletGraph.Operation) -> Bool {
+    operation is Convolution || operation is DepthwiseConvolution || operation is Linear
+      || operation is Activation || operation is Add || operation is ChannelScale || operation is MaxPool
+      || operation is AveragePool || operation is GlobalAveragePool || operation is Reshape
   }
 
   /// The value whose memory a value is.
@@ -57,7 +78,12 @@ struct Lowering {
     return value
   }
 
-  func shape(_ value: Value) -> Shape { graph.type(of: value).shape }
+  /// A value's shape as the steps see it: of one image, where images are taken one at a time.
+  func shape(_ value: Value) -> Shape {
+    let shape = graph.type(of: value).shape
+    guard apartValues.contains(value) else { return shape }
+    return Shape([shape[0] / images] + (1..<shape.rank).map { shape[$0] })
+  }
 
   private mutating func lower(_ node: Node) -> Step? {
     switch node.operation {
@@ -173,7 +199,7 @@ struct Lowering {
     guard let weight = weights(node.inputs[1]), isComputed(node.inputs[0]), hasPlainBias(node) else {
       return reference(node)
     }
-    let (rows, size) = (shape(node.inputs[0])[0], shape(node.inputs[1]))
+    let (rows, size) = (shape(node.outputs[0])[0], shape(node.inputs[1]))
     let packed = packGemm(weight, depth: size[0], columns: size[1])
     var labels = [node.label]
     var output = node.outputs[0]
