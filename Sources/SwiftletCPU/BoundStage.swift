@@ -40,6 +40,12 @@ final class BoundStage {
   /// Where a value of the stage is.
   func pointer(_ value: Value) -> UnsafeMutablePointer<Float> { base + (stage.places[value]?.offset ?? 0) }
 
+  /// Floats from pixel to pixel of a feature map, or from row to row.
+  private func stride(_ value: Value) -> Int {
+    let shape = plan.graph.type(of: value).shape
+    return stage.strides[value] ?? shape[shape.rank - 1]
+  }
+
   /// A value's shape as the steps see it.
   private func shape(_ value: Value) -> Shape {
     let shape = plan.graph.type(of: value).shape
@@ -65,8 +71,8 @@ final class BoundStage {
     switch step.kind {
     case .gemm(let rows, let depth, let columns, let offset, let epilogue):
       let call = sk_gemm(
-        a: x, a_stride: depth, gate: nil, b: weights(offset), c: y, c_stride: columns, rows: rows,
-        depth: depth,
+        a: x, a_stride: stride(step.inputs[0]), gate: nil, b: weights(offset), c: y,
+        c_stride: stride(step.outputs[0]), rows: rows, depth: depth,
         columns: columns, epilogue: bind(epilogue, channels: columns))
       return .gemm(call)
     case .convolution(let convolution):
@@ -97,9 +103,10 @@ final class BoundStage {
           scratchCount: convolution.scratch))
     case .depthwise(let window, let offset, let epilogue):
       let call = sk_depthwise(
-        input: x, input_stride: input[3], height: input[1], width: input[2], channels: input[3],
+        input: x, input_stride: stride(step.inputs[0]), height: input[1], width: input[2], channels: input[3],
         weights: weights(offset), kernel: window.kernel, stride: window.stride, pad_top: window.padding.top,
-        pad_left: window.padding.left, output: y, output_stride: output[3], output_height: output[1],
+        pad_left: window.padding.left, output: y, output_stride: stride(step.outputs[0]),
+        output_height: output[1],
         output_width: output[2], epilogue: bind(epilogue, channels: output[3]))
       return .depthwise(call, images: output[0])
     case .block(let block):
@@ -136,7 +143,8 @@ final class BoundStage {
       return .pool(call, images: output[0], isMax: isMax)
     case .globalPool:
       return .globalPool(
-        input: x, output: y, images: input[0], pixels: input[1] * input[2], channels: input[3])
+        input: x, output: y, images: input[0], pixels: input[1] * input[2], channels: input[3],
+        stride: stride(step.inputs[0]))
     case .activate(let function): return .activate(x, y, count: output.count, function.code)
     case .add(let activation):
       return .add(x, pointer(step.inputs[1]), y, count: output.count, activation?.code ?? SK_NONE)

@@ -15,7 +15,8 @@ enum Runnable {
   case block(BlockRun)
   case pool(sk_pool, images: Int, isMax: Bool)
   case globalPool(
-    input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, images: Int, pixels: Int, channels: Int)
+    input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, images: Int, pixels: Int, channels: Int,
+    stride: Int)
   case activate(UnsafePointer<Float>, UnsafeMutablePointer<Float>, count: Int, sk_activation)
   case add(UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, count: Int, sk_activation)
   case channelScale(
@@ -113,12 +114,12 @@ extension Runnable {
         call.output += image * call.output_height * call.output_width * call.channels
         if isMax { kernels.max_pool(&call, begin, end) } else { kernels.average_pool(&call, begin, end) }
       }
-    case .globalPool(let input, let output, let images, let pixels, let channels):
+    case .globalPool(let input, let output, let images, let pixels, let channels, let stride):
       let mine = Range.share(channels, of: part, parts, unit: 16)
       if mine.isEmpty { return }
       for image in 0..<images {
         kernels.channel_sum(
-          input + image * pixels * channels, channels, pixels, 1 / Float(pixels), output + image * channels,
+          input + image * pixels * stride, stride, pixels, 1 / Float(pixels), output + image * channels,
           mine.lowerBound, mine.upperBound)
       }
     case .activate(let x, let y, let count, let activation):

@@ -14,6 +14,8 @@ struct Stage: Sendable {
   let isApart: Bool
   /// Where each value is; parameters have no place.
   let places: [Value: Place]
+  /// Floats from pixel to pixel of values whose pixels lie apart; see ``PixelStride``.
+  let strides: [Value: Int]
   /// Where the scratch of steps is, by their index.
   let scratchPlaces: [Int: Place]
   /// Floats of an arena.
@@ -33,12 +35,16 @@ struct Stage: Sendable {
   ) {
     self.steps = steps
     isApart = apart
+    let strides = PixelStride.padded(
+      steps, graph, whole: Set((entering + leaving).map(lowering.root)), lowering)
+    self.strides = strides
     var planner = MemoryPlanner()
     var buffers: [Value: Int] = [:]
     func buffer(_ value: Value, at step: Int) {
       let root = lowering.root(value)
       guard buffers[root] == nil else { return }
-      let count = graph.type(of: root).shape.count
+      let shape = graph.type(of: root).shape
+      let count = strides[root].map { shape.count / shape[3] * $0 } ?? shape.count
       buffers[root] = planner.reserve(apart ? count / lowering.images : count, at: step)
     }
     let parameters = Set(graph.parameters.map(\.value))
