@@ -6,7 +6,8 @@ const sk_kernels *sk_kernels_for(sk_isa isa) {
 #if defined(__x86_64__)
   // These look at what the operating system saves on a task switch too, not only at the processor.
   __builtin_cpu_init();
-  if (isa == SK_ISA_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+  if (isa == SK_ISA_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      __builtin_cpu_supports("f16c"))
     return &sk_kernels_avx2;
   if (isa == SK_ISA_AVX512 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma"))

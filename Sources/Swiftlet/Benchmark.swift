@@ -38,13 +38,17 @@ public struct Benchmark {
   /// Prepares a network.
   ///
   /// - Throws: ``ArchitectureError``, ``GraphError``, ``EnvironmentError``.
-  public init(_ architecture: Architecture, threads: Int, batch: Int) throws {
+  public init(
+    _ architecture: Architecture, threads: Int, batch: Int,
+    weightPrecision: CPUBackend.WeightPrecision = .single
+  ) throws {
     let graph = try architecture.graph(batch: batch)
     let (folded, parameters) = try graph.applying(
       [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
     self.graph = folded
-    plan = try CPUBackend(threads: threads, instructionSet: InstructionSet.chosen())
-      .plan(folded, parameters: parameters)
+    var backend = CPUBackend(threads: threads, instructionSet: try InstructionSet.chosen())
+    backend.weightPrecision = weightPrecision
+    plan = try backend.plan(folded, parameters: parameters)
   }
 
   /// Runs the network for about `seconds`, at least five times, after a warm-up.

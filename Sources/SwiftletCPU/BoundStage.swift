@@ -53,6 +53,12 @@ final class BoundStage {
     return Shape([1] + (1..<shape.rank).map { shape[$0] })
   }
 
+  /// A matrix that is in half precision.
+  private func halfWeights(_ offset: BlobOffset) -> UnsafePointer<UInt16>? {
+    guard plan.halves.contains(offset) else { return nil }
+    return weights(offset).map { UnsafeRawPointer($0).assumingMemoryBound(to: UInt16.self) }
+  }
+
   private func weights(_ offset: BlobOffset) -> UnsafePointer<Float>? {
     plan.blob.withUnsafeBytes { $0.baseAddress?.assumingMemoryBound(to: Float.self) }.map { $0 + offset }
   }
@@ -73,7 +79,7 @@ final class BoundStage {
       let call = sk_gemm(
         a: x, a_stride: stride(step.inputs[0]), gate: nil, b: weights(offset), c: y,
         c_stride: stride(step.outputs[0]), rows: rows, depth: depth,
-        columns: columns, epilogue: bind(epilogue, channels: columns))
+        columns: columns, epilogue: bind(epilogue, channels: columns), half_b: halfWeights(offset))
       return .gemm(call)
     case .convolution(let convolution):
       let indirection = UnsafeMutableBufferPointer<Int32>.allocate(capacity: convolution.offsets.count)
@@ -114,7 +120,8 @@ final class BoundStage {
         sk_gemm(
           a: x, a_stride: part.depth, gate: nil, b: weights(part.weights), c: y, c_stride: part.columns,
           rows: 0,
-          depth: part.depth, columns: part.columns, epilogue: self.bind(part.epilogue, channels: part.columns)
+          depth: part.depth, columns: part.columns,
+          epilogue: self.bind(part.epilogue, channels: part.columns), half_b: halfWeights(part.weights)
         )
       }
       let (expanded, filtered, window) = (block.expanded, block.filtered, block.window)

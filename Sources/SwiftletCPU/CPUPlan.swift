@@ -17,6 +17,8 @@ public struct CPUPlan: Plan {
   let crossing: [Value]
   /// Packed weights and biases.
   let blob: TensorStorage
+  /// The matrices in it that are in half precision.
+  let halves: Set<BlobOffset>
   /// Zeros in the blob.
   let zeros: BlobOffset
   let parameters: [Value: Tensor]
@@ -35,6 +37,7 @@ public struct CPUPlan: Plan {
       BlockFusion.apply(Array(steps), kept: Set(kept), backend.fusion, shape: lowered.shape)
     }
     blob = lowering.blob.packed(on: pool)
+    halves = lowering.halves
     zeros = lowering.zeros
     if lowering.images == 1 {
       crossing = []

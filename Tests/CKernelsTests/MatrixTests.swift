@@ -11,11 +11,13 @@ struct MatrixCase {
   let a: GuardedFloats, b: GuardedFloats, c: GuardedFloats, gate: GuardedFloats
   let epilogue: EpilogueOperands
   let weights: [Float]
+  /// The packed weights in half precision, where they are to be used.
+  let halves: GuardedFloats?
   let table: sk_kernels
 
   init(
     _ table: sk_kernels, rows: Int, depth: Int, columns: Int, _ parts: EpilogueCase, _ placement: Placement,
-    gap: Int = 5, seed: UInt64 = 1
+    gap: Int = 5, seed: UInt64 = 1, inHalf: Bool = false
   ) throws {
     var generator = SeededGenerator(seed: seed, stream: "\(rows) \(depth) \(columns)")
     self.table = table
@@ -24,14 +26,24 @@ struct MatrixCase {
     cStride = columns + gap
     a = try GuardedFloats(
       spread(randomFloats(rows * depth, &generator), width: depth, stride: aStride), placement)
-    weights = randomFloats(depth * columns, &generator)
+    let exact = randomFloats(depth * columns, &generator)
+    weights = inHalf ? exact.map(roundedToHalf) : exact
     gate = try GuardedFloats(randomFloats(depth, &generator), placement)
     let wStride = columns + 2
-    let w = try GuardedFloats(spread(weights, width: columns, stride: wStride), placement)
+    let w = try GuardedFloats(spread(exact, width: columns, stride: wStride), placement)
     let poison = [Float](
       repeating: GuardedFloats.poison, count: table.gemm_packed_count(depth, columns))
     b = try GuardedFloats(poison, placement)
     table.gemm_pack(w.pointer, wStride, depth, columns, b.pointer)
+    let count = table.gemm_packed_count(depth, columns)
+    // An even number of them, so that the last ends where the guard begins.
+    halves =
+      inHalf && count % 2 == 0 ? try GuardedFloats([Float](repeating: 0, count: count / 2), placement) : nil
+    if let halves {
+      let memory = UnsafeMutableRawPointer(halves.pointer).assumingMemoryBound(to: UInt16.self)
+      table.half_pack(b.pointer, count, memory)
+      for index in 0..<count { b.pointer[index] = .nan }
+    }
     c = try GuardedFloats(
       spread([Float](repeating: 0, count: rows * columns), width: columns, stride: cStride), placement)
     epilogue = try EpilogueOperands(parts, rows: rows, columns: columns, placement, &generator)
@@ -43,7 +55,8 @@ struct MatrixCase {
     var call = sk_gemm(
       a: a.pointer, a_stride: aStride, gate: epilogue.parts.gate ? UnsafePointer(gate.pointer) : nil,
       b: b.pointer, c: c.pointer, c_stride: cStride, rows: rows, depth: depth, columns: columns,
-      epilogue: epilogue.forKernel)
+      epilogue: epilogue.forKernel,
+      half_b: halves.map { UnsafeRawPointer($0.pointer).assumingMemoryBound(to: UInt16.self) })
     for (panelBegin, panelEnd) in pieces(panels, of: panelsAtOnce) {
       for (rowBegin, rowEnd) in pieces(rows, of: rowsAtOnce) {
         table.gemm(&call, rowBegin, rowEnd, panelBegin, panelEnd)
@@ -84,7 +97,54 @@ struct MatrixCase {
   }
 }
 
+/// The nearest number of 11 bits.
+func roundedToHalf(_ x: Float) -> Float {
+  if x == 0 { return x }
+  let unit = Float(sign: .plus, exponent: max(Int(x.exponent), -14) - 10, significand: 1)
+  return (x / unit).rounded(.toNearestOrEven) * unit
+}
+
 struct MatrixTests {
+  @Test(arguments: Kernels.available, Placement.allCases)
+  func productsWithWeightsInHalfPrecision(_ kernels: Kernels, _ placement: Placement) throws {
+    let table = try kernels.table()
+    for rows in [1, 2, 7, 40, 130] {
+      for columns in [8, 24, table.gemm_panel, 4 * table.gemm_panel + 8] {
+        for (depth, gate) in [(1, false), (33, true), (64, false)] {
+          let parts = EpilogueCase(bias: true, residual: true, gate: gate, activation: .relu)
+          let example = try MatrixCase(
+            table, rows: rows, depth: depth, columns: columns, parts, placement, inHalf: true)
+          #expect(example.halves != nil)
+          try example.check()
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Kernels.available)
+  func halvesAreTheNearest(_ kernels: Kernels) throws {
+    let table = try kernels.table()
+    // Every half, what lies in the middle between it and the next, and a little beside that.
+    for bits in UInt16(0)..<0x7bff {
+      let (low, high) = (Self.value(bits), Self.value(bits + 1))
+      let middle = Float((Double(low) + Double(high)) / 2)
+      let numbers = [low, -low, middle, middle.nextDown, middle.nextUp]
+      let even = bits % 2 == 0 ? bits : bits + 1
+      var results = [UInt16](repeating: 0, count: 5)
+      table.half_pack(numbers, 5, &results)
+      #expect(results == [bits, bits | 0x8000, even, bits, bits + 1], "\(bits)")
+    }
+    var results = [UInt16](repeating: 0, count: 3)
+    table.half_pack([65504, 1e9, -.infinity], 3, &results)
+    #expect(results == [0x7bff, 0x7bff, 0xfbff])
+  }
+
+  private static func value(_ half: UInt16) -> Float {
+    let (exponent, mantissa) = (Int(half >> 10), Float(half & 0x3ff))
+    return exponent == 0
+      ? mantissa * 0x1p-24 : (1024 + mantissa) * Float(sign: .plus, exponent: exponent - 25, significand: 1)
+  }
+
   @Test(arguments: Kernels.available, Placement.allCases)
   func productsAroundEverySizeOfATile(_ kernels: Kernels, _ placement: Placement) throws {
     let table = try kernels.table()
@@ -160,7 +220,7 @@ struct MatrixTests {
     var call = sk_gemm(
       a: product.a.pointer, a_stride: product.aStride, gate: nil, b: product.b.pointer,
       c: product.c.pointer, c_stride: product.cStride, rows: 3, depth: 4, columns: 5,
-      epilogue: product.epilogue.forKernel)
+      epilogue: product.epilogue.forKernel, half_b: nil)
     table.gemm(&call, 1, 1, 0, 1)
     table.gemm(&call, 0, 3, 1, 1)
     let results = try #require(gathered(product.c.values, width: 5, stride: product.cStride))

@@ -32,6 +32,23 @@ struct RealWeightsTests {
     }
   }
 
+  /// What half precision costs, as its documentation says.
+  @Test func weightsInHalfPrecisionMoveLogitsByLittle() throws {
+    let exact = try Self.classifier()
+    let halved = try Classifier(exact.model, weightPrecision: .half)
+    let folder = try #require(Files.shared("data/images/imagenet100_orig"))
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    var (worst, changed) = (0.0, 0)
+    for file in files {
+      let image = try Image(folder.appending(path: file).path)
+      let (a, b) = (try exact(image), try halved(image))
+      let scale = a.logits.map(abs).max() ?? 1
+      worst = max(worst, Double(zip(a.logits, b.logits).map { abs($0 - $1) }.max() ?? 0) / Double(scale))
+      if a.top(1)[0].index != b.top(1)[0].index { changed += 1 }
+    }
+    #expect(files.count == 100 && worst > 1e-6 && worst < 4e-3 && changed == 0, "\(worst), \(changed)")
+  }
+
   struct Golden: Decodable {
     struct Photograph: Decodable {
       let file: String

@@ -47,6 +47,7 @@ typedef struct sk_gemm {
   ptrdiff_t c_stride;
   ptrdiff_t rows, depth, columns;
   sk_epilogue epilogue;
+  const uint16_t *half_b;  ///< or NULL: what b would be, rounded by half_pack; then b is not read
 } sk_gemm;
 
 /// The output pixels whose taps need no offsets of their own: all lie inside the image, a kernel row's taps one after another in
@@ -117,6 +118,10 @@ typedef struct sk_kernels {
   size_t (*gemm_packed_count)(ptrdiff_t depth, ptrdiff_t columns);
   /// Packs weights w[k · w_stride + n] into panels; the columns beyond the last are zeros.
   void (*gemm_pack)(const float *w, ptrdiff_t w_stride, ptrdiff_t depth, ptrdiff_t columns, float *packed);
+  /// Rounds packed weights to IEEE half precision; what is beyond its range becomes its largest number.
+  void (*half_pack)(const float *packed, size_t count, uint16_t *half);
+  /// The deepest product that takes weights in half precision.
+  ptrdiff_t half_depth;
   /// Rows [row_begin, row_end) × panels [panel_begin, panel_end).
   void (*gemm)(const sk_gemm *, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t panel_begin,
                ptrdiff_t panel_end);

@@ -9,6 +9,9 @@ struct Lowering {
   let parameters: Parameters
   let kernels: sk_kernels
   let winograd: CPUBackend.Use
+  let weightPrecision: CPUBackend.WeightPrecision
+  /// The matrices that are in half precision.
+  private(set) var halves: Set<BlobOffset> = []
   /// Images of a batch that are taken one at a time by the first `apart` nodes; 1 where none are.
   let images: Int
   private let apart: Int
@@ -41,6 +44,7 @@ struct Lowering {
     self.parameters = parameters
     self.kernels = kernels
     winograd = backend.winograd
+    weightPrecision = backend.weightPrecision
     specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
     var readers: [Value: [Int]] = [:]
     for (index, node) in graph.nodes.enumerated() {
@@ -266,10 +270,23 @@ struct Lowering {
   private func weights(_ value: Value) -> Tensor? { specs[value].flatMap { parameters[$0.name] } }
 
   private mutating func packGemm(_ weight: Tensor, depth: Int, columns: Int) -> BlobOffset {
-    let pack = kernels.gemm_pack
-    return blob.reserve(kernels.gemm_packed_count(depth, columns)) { destination in
-      weight.withFloats { pack?($0.baseAddress, columns, depth, columns, destination) }
+    let (pack, count) = (kernels.gemm_pack, kernels.gemm_packed_count(depth, columns))
+    guard weightPrecision == .half, depth <= kernels.half_depth else {
+      return blob.reserve(count) { destination in
+        weight.withFloats { pack?($0.baseAddress, columns, depth, columns, destination) }
+      }
     }
+    let round = kernels.half_pack
+    let offset = blob.reserve((count + 1) / 2) { destination in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { packed in
+        weight.withFloats { pack?($0.baseAddress, columns, depth, columns, packed.baseAddress) }
+        round?(
+          packed.baseAddress, count, UnsafeMutableRawPointer(destination).assumingMemoryBound(to: UInt16.self)
+        )
+      }
+    }
+    halves.insert(offset)
+    return offset
   }
 
   /// For one image: where each output pixel's taps are, in floats from the image's start; −1 outside.

@@ -41,6 +41,7 @@ struct BenchCommand: Command {
       .value("batch", "LIST", "Batch sizes, such as 1,8 (default 1)."),
       .value("seconds", "S", "How long to measure each (default 2)."),
       .flag("layers", "Show the time of each step on one thread, and its share of what the core can do."),
+      .flag("half-weights", "Keep weights in half precision."),
     ] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per model, number of threads and batch size.")
     ],
@@ -63,8 +64,11 @@ struct BenchCommand: Command {
     for architecture in architectures {
       for count in threads {
         for batch in batches {
-          let measured = try Benchmark(architecture, threads: count, batch: batch)
-            .measure(seconds: seconds, steps: arguments.flag("layers"))
+          let measured = try Benchmark(
+            architecture, threads: count, batch: batch,
+            weightPrecision: arguments.flag("half-weights") ? .half : .single
+          )
+          .measure(seconds: seconds, steps: arguments.flag("layers"))
           let result = Result(
             model: architecture.name, threads: count, batch: batch, resolution: architecture.resolution,
             medianMilliseconds: 1e3 * measured.median, minimumMilliseconds: 1e3 * measured.minimum,
