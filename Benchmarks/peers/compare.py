@@ -361,7 +361,7 @@ def speed_table(report):
             continue
         best = min(time for name, time in times.items() if name != "swiftlet")
         cells = [f"{times[name]:.2f}" if name in times else "–" for name in engines]
-        lines.append(f"| `{network}` | {threads} | " + " | ".join(cells) + f" | **{best / times['swiftlet']:.2f}** |")
+        lines.append(f"| {network} | {threads} | " + " | ".join(cells) + f" | **{best / times['swiftlet']:.2f}** |")
     return "\n".join(lines) + "\n"
 
 

@@ -48,6 +48,7 @@ public struct Benchmark {
     self.graph = folded
     var backend = CPUBackend(threads: threads, instructionSet: try InstructionSet.chosen())
     backend.weightPrecision = weightPrecision
+    backend.selection = try Tuning.selection()
     plan = try backend.plan(folded, parameters: parameters)
   }
 

@@ -63,7 +63,8 @@ public struct Classifier: Sendable {
   ///   - threads: of each classification; those of the processor if `nil`.
   ///   - weightPrecision: how packed weights are kept; half precision takes half the memory and moves logits by about 2e-3 of the
   ///     largest.
-  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large.
+  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large,
+  ///   ``Tuning/DamagedFile``.
   public init(
     _ model: Model, threads: Int? = nil, weightPrecision: CPUBackend.WeightPrecision = .single
   ) throws {
@@ -77,6 +78,7 @@ public struct Classifier: Sendable {
     var backend = CPUBackend(
       threads: threads ?? Processor.count, instructionSet: try InstructionSet.chosen())
     backend.weightPrecision = weightPrecision
+    backend.selection = try Tuning.selection()
     sessions = SessionPool(try backend.plan(graph, parameters: parameters))
   }
 

@@ -18,6 +18,9 @@ public struct CPUBackend: Backend {
   /// about 1e-5 of the largest result instead of 1e-6.
   public var winograd = Use.whereItPays
 
+  /// What was measured, for what is done where it pays.
+  public var selection = Selection.shipped
+
   /// How the weights of pointwise convolutions and linear layers are kept.
   public var weightPrecision = WeightPrecision.single
 

@@ -34,7 +34,7 @@ public struct CPUPlan: Plan {
     let outputs = (graph.outputs + graph.updates).map(\.value)
     let inputs = graph.inputs.map(\.value)
     func fused(_ steps: ArraySlice<Step>, kept: [Value]) -> [Step] {
-      BlockFusion.apply(Array(steps), kept: Set(kept), backend.fusion, shape: lowered.shape)
+      BlockFusion.apply(Array(steps), kept: Set(kept), backend, shape: lowered.shape)
     }
     blob = lowering.blob.packed(on: pool)
     halves = lowering.halves

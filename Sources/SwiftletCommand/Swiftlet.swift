@@ -16,7 +16,8 @@ enum SwiftletTool {
   /// The commands, in the order of the help.
   static let commands: [any Command.Type] = [
     ClassifyCommand.self, ModelsCommand.self, SummaryCommand.self, CompareCommand.self, PullCommand.self,
-    PreprocessCommand.self, ConvertCommand.self, BenchCommand.self, InspectCommand.self,
+    PreprocessCommand.self, ConvertCommand.self, BenchCommand.self, TuneCommand.self,
+    InspectCommand.self,
   ]
 
   static func main() {

@@ -78,7 +78,8 @@ func object(_ line: String) throws -> [String: Any] {
     let help = try Tool.run(["--help"])
     #expect(help.status == 0)
     for command in [
-      "classify", "models", "summary", "compare", "pull", "preprocess", "convert", "bench", "inspect",
+      "classify", "models", "summary", "compare", "pull", "preprocess", "convert", "bench", "tune",
+      "inspect",
     ] {
       #expect(help.output.contains("  \(command)"))
       let own = try Tool.run([command, "--help"])
@@ -150,6 +151,35 @@ func object(_ line: String) throws -> [String: Any] {
     #expect(try #require(measured["peakMultiplyAddsPerSecond"] as? Double) > 1e8)
     let steps = try #require(measured["layers"] as? [[String: Any]])
     #expect(steps.contains { ($0["shareOfPeak"] as? Double ?? 0) > 0.01 })
+  }
+
+  @Test func whatTuneMeasuredIsTakenFromThenOn() throws {
+    try Files.withScratch { folder in
+      let cache = ["SWIFTLET_CACHE": folder.path]
+      let options = ["--width", "0.35", "--resolution", "64"]
+      let dry = try Tool.run(["tune", "mobilenet_v2", "--dry-run", "--json"] + options, environment: cache)
+      let shapes = try dry.lines.map(object).map { try #require($0["shape"] as? String) }
+      #expect(dry.status == 0 && shapes.count > 5 && shapes.allSatisfy { $0.contains(" block ") }, "\(dry)")
+      let file = folder.appending(path: "tuning.json")
+      #expect(!FileManager.default.fileExists(atPath: file.path))
+      let tuned = try Tool.run(["tune", "mobilenet_v2"] + options, environment: cache)
+      #expect(tuned.status == 0 && FileManager.default.fileExists(atPath: file.path), "\(tuned)")
+
+      // Every shape the other way round, whatever was measured: the plan follows.
+      let steps = { (choice: Bool) in
+        let table = ["choices": Dictionary(uniqueKeysWithValues: shapes.map { ($0, choice) })]
+        try JSONSerialization.data(withJSONObject: table).write(to: file)
+        let run = try Tool.run(
+          ["bench", "mobilenet_v2", "--seconds", "0.02", "--layers"] + options, environment: cache)
+        return run.output.split(separator: "\n").count { $0.contains("inverted residual") }
+      }
+      #expect(try steps(false) == 0 && steps(true) > 10)
+      try Data("[1".utf8).write(to: file)
+      for command in [["bench", "mobilenet_v2", "--seconds", "0.02"], ["tune", "mobilenet_v2"] + options] {
+        let run = try Tool.run(command, environment: cache)
+        #expect(run.isCleanFailure(naming: "tuning.json", "not a table of choices"), "\(run)")
+      }
+    }
   }
 
   @Test func inspectPrintsEveryStation() throws {

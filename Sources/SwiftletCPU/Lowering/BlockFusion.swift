@@ -52,13 +52,12 @@ enum BlockFusion {
   /// - Parameters:
   ///   - steps: as lowered, one layer each.
   ///   - kept: values that must exist as a whole.
-  ///   - fusion: which blocks.
+  ///   - backend: which blocks, and what was measured of them.
   ///   - shape: of a value, as the steps see it.
   static func apply(
-    _ steps: [Step], kept: Set<Value>, _ fusion: CPUBackend.Use, shape: (Value) -> Shape
+    _ steps: [Step], kept: Set<Value>, _ backend: CPUBackend, shape: (Value) -> Shape
   ) -> [Step] {
-    if fusion == .never { return steps }
-    let least = fusion == .always ? 0 : leastBytes
+    if backend.fusion == .never { return steps }
     var readers: [Value: Int] = [:]
     for step in steps {
       for value in step.reads { readers[value, default: 0] += 1 }
@@ -67,7 +66,7 @@ enum BlockFusion {
     var result: [Step] = []
     var index = 0
     while index < steps.count {
-      if let (block, count) = block(steps[index...], least, isPrivate, shape) {
+      if let (block, count) = block(steps[index...], backend, isPrivate, shape) {
         result.append(block)
         index += count
       } else {
@@ -80,7 +79,7 @@ enum BlockFusion {
 
   /// The block that begins here, and how many steps it replaces.
   private static func block(
-    _ steps: ArraySlice<Step>, _ least: Int, _ isPrivate: (Value) -> Bool, _ shape: (Value) -> Shape
+    _ steps: ArraySlice<Step>, _ backend: CPUBackend, _ isPrivate: (Value) -> Bool, _ shape: (Value) -> Shape
   ) -> (Step, Int)? {
     var layers = steps[...]
     guard let first = layers.first else { return nil }
@@ -99,13 +98,11 @@ enum BlockFusion {
     else { return nil }
     let expanded = shape(middle.inputs[0])
     let filtered = shape(middle.outputs[0])
-    let largest = max(expand == nil ? 0 : expanded.count, filtered.count)
-    let matrices = (expand.map { $0.depth * $0.columns } ?? 0) + project.depth * project.columns
-    guard 4 * largest >= least, least == 0 || 4 * matrices <= mostWeightBytes else { return nil }
     var step = BlockStep(
       expand: expand, window: window, depthwiseWeights: weights, depthwiseEpilogue: epilogue,
       project: project,
       expanded: expanded, filtered: filtered, rows: 1)
+    guard pays(step, backend) else { return nil }
     while step.rows < filtered[1] {
       var taller = step
       taller.rows += 1
@@ -117,6 +114,16 @@ enum BlockFusion {
         labels: labels + middle.labels + last.labels, kind: .block(step), inputs: [first.inputs[0]],
         outputs: last.outputs), expand == nil ? 2 : 3
     )
+  }
+
+  /// Whether a block is fused: as was measured, else where the tensor between does not fit in L2 and the weights do.
+  private static func pays(_ step: BlockStep, _ backend: CPUBackend) -> Bool {
+    if backend.fusion == .always { return true }
+    if let choice = backend.selection.choice(step, backend.instructionSet) { return choice }
+    let largest = max(step.expand == nil ? 0 : step.expanded.count, step.filtered.count)
+    let matrices =
+      (step.expand.map { $0.depth * $0.columns } ?? 0) + step.project.depth * step.project.columns
+    return 4 * largest >= leastBytes && 4 * matrices <= mostWeightBytes
   }
 
   private static func pointwise(_ step: Step) -> PointwisePart? {

@@ -8,8 +8,7 @@ struct Lowering {
   let graph: Graph
   let parameters: Parameters
   let kernels: sk_kernels
-  let winograd: CPUBackend.Use
-  let weightPrecision: CPUBackend.WeightPrecision
+  let backend: CPUBackend
   /// The matrices that are in half precision.
   private(set) var halves: Set<BlobOffset> = []
   /// Images of a batch that are taken one at a time by the first `apart` nodes; 1 where none are.
@@ -43,8 +42,7 @@ struct Lowering {
       batch == nil ? [] : graph.inputs.map(\.value) + graph.nodes[..<apart].flatMap(\.outputs))
     self.parameters = parameters
     self.kernels = kernels
-    winograd = backend.winograd
-    weightPrecision = backend.weightPrecision
+    self.backend = backend
     specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
     var readers: [Value: [Int]] = [:]
     for (index, node) in graph.nodes.enumerated() {
@@ -142,7 +140,7 @@ struct Lowering {
           epilogue),
         inputs: [node.inputs[0]], outputs: [output])
     }
-    if WinogradStep.applies(window, groups: operation.groups, input: input, output: shape(output), winograd) {
+    if WinogradStep.applies(window, groups: operation.groups, input: input, output: shape(output), backend) {
       let (channels, columns) = (kernel[2], kernel[3])
       let stride = (kernels.gemm_packed_count(channels, columns) + 15) / 16 * 16
       let pack = kernels.winograd_pack
@@ -271,7 +269,7 @@ struct Lowering {
 
   private mutating func packGemm(_ weight: Tensor, depth: Int, columns: Int) -> BlobOffset {
     let (pack, count) = (kernels.gemm_pack, kernels.gemm_packed_count(depth, columns))
-    guard weightPrecision == .half, depth <= kernels.half_depth else {
+    guard backend.weightPrecision == .half, depth <= kernels.half_depth else {
       return blob.reserve(count) { destination in
         weight.withFloats { pack?($0.baseAddress, columns, depth, columns, destination) }
       }

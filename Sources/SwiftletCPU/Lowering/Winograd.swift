@@ -13,6 +13,11 @@ struct WinogradStep: Sendable {
   var output: Shape
   var epilogue: Epilogue
 
+  /// What its speed depends on.
+  var shape: WinogradShape {
+    WinogradShape(height: output[1], width: output[2], channels: channels, columns: columns)
+  }
+
   /// Tiles of one image.
   var tiles: Int { (output[1] + 3) / 4 * ((output[2] + 3) / 4) }
 
@@ -33,13 +38,15 @@ struct WinogradStep: Sendable {
   /// Whether it is possible, and whether it is faster: with fewer than nine tiles, or channels that fill no tile of the product,
   /// the transforms and the fourfold weights cost more than is saved.
   static func applies(
-    _ window: Window, groups: Int, input: Shape, output: Shape, _ use: CPUBackend.Use
+    _ window: Window, groups: Int, input: Shape, output: Shape, _ backend: CPUBackend
   ) -> Bool {
     guard window.kernel == 3, window.stride == 1, groups == 1 else { return false }
-    switch use {
+    switch backend.winograd {
     case .never: return false
     case .always: return true
     case .whereItPays:
+      let shape = WinogradShape(height: output[1], width: output[2], channels: input[3], columns: output[3])
+      if let choice = backend.selection.choice(shape, backend.instructionSet) { return choice }
       return input[3] >= 32 && output[3] >= 32 && output[1] >= 9 && output[2] >= 9
     }
   }
