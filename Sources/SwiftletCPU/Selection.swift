@@ -84,6 +84,8 @@ public struct Tuner {
     for (step, time) in fused + winograd {
       let name: String
       switch step.kind {
+      // A strip of a few rows cannot be shared evenly by threads, whatever it takes on one.
+      case .block(let block) where block.filtered[1] < 14: continue
       case .block(let block): name = block.shapeName
       case .winograd(let convolution): name = convolution.shape.shapeName
       default: continue

@@ -156,10 +156,10 @@ func object(_ line: String) throws -> [String: Any] {
   @Test func whatTuneMeasuredIsTakenFromThenOn() throws {
     try Files.withScratch { folder in
       let cache = ["SWIFTLET_CACHE": folder.path]
-      let options = ["--width", "0.35", "--resolution", "64"]
+      let options = ["--width", "0.35", "--resolution", "128"]
       let dry = try Tool.run(["tune", "mobilenet_v2", "--dry-run", "--json"] + options, environment: cache)
       let shapes = try dry.lines.map(object).map { try #require($0["shape"] as? String) }
-      #expect(dry.status == 0 && shapes.count > 5 && shapes.allSatisfy { $0.contains(" block ") }, "\(dry)")
+      #expect(dry.status == 0 && shapes.count > 3 && shapes.allSatisfy { $0.contains(" block ") }, "\(dry)")
       let file = folder.appending(path: "tuning.json")
       #expect(!FileManager.default.fileExists(atPath: file.path))
       let tuned = try Tool.run(["tune", "mobilenet_v2"] + options, environment: cache)
@@ -173,7 +173,7 @@ func object(_ line: String) throws -> [String: Any] {
           ["bench", "mobilenet_v2", "--seconds", "0.02", "--layers"] + options, environment: cache)
         return run.output.split(separator: "\n").count { $0.contains("inverted residual") }
       }
-      #expect(try steps(false) == 0 && steps(true) > 10)
+      #expect(try steps(false) == 0 && steps(true) > 3)
       try Data("[1".utf8).write(to: file)
       for command in [["bench", "mobilenet_v2", "--seconds", "0.02"], ["tune", "mobilenet_v2"] + options] {
         let run = try Tool.run(command, environment: cache)
