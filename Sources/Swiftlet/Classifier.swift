@@ -61,7 +61,7 @@ public struct Classifier: Sendable {
   /// - Parameters:
   ///   - model: the network with its weights.
   ///   - threads: of each classification; those of the processor if `nil`.
-  ///   - weightPrecision: how packed weights are kept; half precision takes half the memory and moves logits by about 2e-3 of the
+  ///   - weightPrecision: how packed weights are kept; half precision takes half the memory and moves logits by up to 3e-3 of the
   ///     largest.
   /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large,
   ///   ``Tuning/DamagedFile``.

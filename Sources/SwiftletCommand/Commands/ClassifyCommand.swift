@@ -27,7 +27,7 @@ struct ClassifyCommand: Command {
       .value("model", "NAME", "The network; without it, whatever the weights are of."),
       .value("top", "N", "How many classes to print (default 5)."),
       .value("threads", "N", "Threads of each classification (default: those of the processor)."),
-      .flag("half-weights", "Keep weights in half precision: half the memory, logits move by about 2e-3."),
+      .flag("half-weights", "Keep weights in half precision: half the memory, logits move by up to 3e-3."),
     ] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per line per photograph: file, predictions or error.")
     ],
