@@ -22,16 +22,22 @@ let package = Package(
     .target(name: "SwiftletCPU", dependencies: ["SwiftletGraph", "CKernels"]),
     // Networks as the papers' tables: blocks, dialects, the zoo, summaries.
     .target(name: "SwiftletArchitectures", dependencies: ["SwiftletGraph"]),
-    // Photographs: codecs, resize, crop.
+    // Photographs: codecs, resize, crop, augmentation.
     .target(name: "SwiftletVision", dependencies: ["SwiftletCore", "CImageCodecs"]),
     // Weight files: safetensors, PyTorch checkpoints, name maps.
     .target(name: "SwiftletFormats", dependencies: ["SwiftletGraph", "CZip", "CCrypto"]),
+    // Data sets, and batches from them on threads of their own.
+    .target(name: "SwiftletData", dependencies: ["SwiftletVision", "SwiftletFormats"]),
+    // Losses, optimisers, schedules, the trainer, checkpoints, reports. It sees backends, not the engine.
+    .target(
+      name: "SwiftletTraining",
+      dependencies: ["SwiftletGraph", "SwiftletArchitectures", "SwiftletData", "SwiftletFormats", "CCRC"]),
     // What an application imports.
     .target(
       name: "Swiftlet",
       dependencies: [
         "SwiftletCore", "SwiftletGraph", "SwiftletCPU", "SwiftletArchitectures", "SwiftletVision",
-        "SwiftletFormats",
+        "SwiftletFormats", "SwiftletData", "SwiftletTraining",
       ]),
     // The executable `swiftlet`. (Its folder cannot be called `swiftlet`: macOS would see `Swiftlet`.)
     .executableTarget(name: "SwiftletCommand", dependencies: ["Swiftlet"]),
@@ -47,6 +53,8 @@ let package = Package(
     .systemLibrary(
       name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
     .systemLibrary(
+      name: "CCRC", pkgConfig: "libisal", providers: [.apt(["libisal-dev"]), .brew(["isa-l"])]),
+    .systemLibrary(
       name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
 
     .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "SwiftletCore", "TestSupport"]),
@@ -61,6 +69,9 @@ let package = Package(
     .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
     .testTarget(name: "SwiftletVisionTests", dependencies: ["SwiftletVision", "TestSupport"]),
     .testTarget(name: "SwiftletFormatsTests", dependencies: ["SwiftletFormats", "TestSupport"]),
+    .testTarget(name: "SwiftletDataTests", dependencies: ["SwiftletData", "TestSupport"]),
+    .testTarget(
+      name: "SwiftletTrainingTests", dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport"]),
     .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport"]),
     .testTarget(name: "SwiftletCommandTests", dependencies: ["Swiftlet", "SwiftletCommand", "TestSupport"]),
     // What several test targets need: tolerance helper, goldens, shared data, running the binary.

@@ -1,0 +1,15 @@
+// SkippedFile.swift: a photograph that could not be read, and why.
+
+/// A broken file: it is reported and counted, and the others are still used.
+public struct SkippedFile: Sendable, Codable, Equatable {
+  /// What the data set calls it.
+  public var name: String
+  /// One line: what is wrong.
+  public var reason: String
+
+  /// Creates an entry.
+  public init(name: String, reason: String) {
+    self.name = name
+    self.reason = reason
+  }
+}

@@ -1,0 +1,1 @@
+// Placeholder.swift: keeps the target until its tests stand.
