@@ -25,16 +25,23 @@ extension Architecture {
   /// statistics.
   ///
   /// - Throws: ``ArchitectureError``, or ``GraphError`` where the table's rows do not fit together.
-  public func graph(batch: Int = 1, mode: Mode = .inference) throws -> Graph {
-    try network(batch: batch, mode: mode).graph
+  public func graph(
+    batch: Int = 1, mode: Mode = .inference, regularization: Regularization = Regularization()
+  ) throws -> Graph {
+    try network(batch: batch, mode: mode, regularization: regularization).graph
   }
 
   /// The graph with the rows that its nodes came from.
   ///
   /// - Throws: ``ArchitectureError``, or ``GraphError`` where the table's rows do not fit together.
-  public func network(batch: Int = 1, mode: Mode = .inference) throws -> Network {
+  public func network(
+    batch: Int = 1, mode: Mode = .inference, regularization: Regularization = Regularization()
+  ) throws -> Network {
     try check()
-    var network = NetworkBuilder(name: name, conventions: conventions, width: width, mode: mode)
+    var network = NetworkBuilder(
+      name: name, conventions: conventions, width: width, mode: mode, regularization: regularization)
+    let blocks = (stem + stages.flatMap { $0 }).reduce(0) { $0 + $1.repeats }
+    var built = 0
     var rows: [BuiltRow] = []
     var x = network.graph.input("image", TensorType([batch, resolution, resolution, 3]))
 
@@ -55,6 +62,8 @@ extension Architecture {
       for row in group {
         try record(row.block.columns, repeats: row.repeats) { network in
           for block in row.blocks {
+            built += 1
+            network.depth = Double(built) / Double(max(blocks, 1))
             x = try network.scope("\(scope).\(index)") { try block.apply(x, in: &$0) }
             if block.channels > 0 { network.nominalInput = block.channels }
             index += 1

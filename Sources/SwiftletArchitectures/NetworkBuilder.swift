@@ -19,8 +19,15 @@ public struct NetworkBuilder {
   /// How the part being built follows α: stems differ.
   var scaling = Scaling.always
   private let step: Value?
+  private let regularization: Regularization
+  /// The share of the network's blocks that stand before the one that is being built, itself included.
+  var depth = 1.0
 
-  init(name: String, conventions: Conventions, width: Double, mode: Mode) {
+  init(
+    name: String, conventions: Conventions, width: Double, mode: Mode,
+    regularization: Regularization = Regularization()
+  ) {
+    self.regularization = regularization
     self.conventions = conventions
     self.width = width
     self.mode = mode
@@ -131,6 +138,20 @@ public struct NetworkBuilder {
     try graph.apply(Add(), a, b, label: "add")
   }
 
+  /// The sum of a shortcut and a residual branch, which stochastic depth may drop in training.
+  public mutating func residualSum(_ shortcut: Value, branch: Value) throws -> Value {
+    let rate = regularization.stochasticDepth * depth
+    guard let step, rate > 0 else { return try add(branch, shortcut) }
+    let kept = try graph.apply(
+      StochasticDepth(rate: rate, seed: nodeSeed), branch, step, label: "stochasticDepth")
+    return try add(kept, shortcut)
+  }
+
+  /// A seed that no other node has.
+  private var nodeSeed: UInt64 {
+    regularization.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(truncatingIfNeeded: graph.graph.nodes.count)
+  }
+
   /// Joins feature maps along their channels.
   public mutating func concatenate(_ parts: [Value]) throws -> Value {
     try graph.emit(Concatenate(), parts, label: "concatenate")[0]
@@ -175,9 +196,9 @@ public struct NetworkBuilder {
 
   /// Random zeros in training; `x` itself in inference.
   public mutating func dropout(_ x: Value, rate: Double) throws -> Value {
+    let rate = regularization.dropout ?? rate
     guard let step, rate > 0 else { return x }
-    let seed = UInt64(truncatingIfNeeded: graph.graph.nodes.count)
-    return try graph.apply(Dropout(rate: rate, seed: seed), x, step, label: "dropout")
+    return try graph.apply(Dropout(rate: rate, seed: nodeSeed), x, step, label: "dropout")
   }
 
   private func window(_ x: Value, kernel: Int, stride: Int, _ rule: PaddingRule) -> Window {
@@ -204,7 +225,7 @@ public struct NetworkBuilder {
         try network.graph.parameter("variance", .normVariance, shape),
       ]
       let (epsilon, momentum) = (network.conventions.epsilon, network.conventions.momentum)
-      guard network.mode == .training else {
+      guard network.mode == .training, !network.regularization.freezes(network.graph.path) else {
         return try network.graph.emit(BatchNorm(epsilon: epsilon), operands, label: "")[0]
       }
       let results = try network.graph.emit(

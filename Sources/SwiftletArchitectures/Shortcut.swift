@@ -43,7 +43,7 @@ extension NetworkBuilder {
       }
     }
     identity = try gated(identity, at: .identity, &self)
-    let sum = try activate(try add(y, identity), .relu)
+    let sum = try activate(try residualSum(identity, branch: y), .relu)
     return try gated(sum, at: .post, &self)
   }
 }

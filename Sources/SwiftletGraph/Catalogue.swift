@@ -6,8 +6,10 @@ public enum Catalogue {
   public static let forward: [any Operation.Type] = [
     Activation.self, AdaptiveAveragePool.self, Add.self, AveragePool.self, BatchNorm.self,
     BatchNormTraining.self, ChannelScale.self, Concatenate.self, Convolution.self,
-    DepthwiseConvolution.self, Dropout.self, GlobalAveragePool.self, Linear.self, MaxPool.self,
-    PadChannels.self, Reshape.self, SliceChannels.self, Softmax.self,
+    DepthwiseConvolution.self, Distillation.self, Dropout.self, GlobalAveragePool.self, Linear.self,
+    MaxPool.self,
+    PadChannels.self, Reshape.self, SliceChannels.self, Softmax.self, SoftmaxCrossEntropy.self,
+    StochasticDepth.self,
   ]
 
   /// What gradients are written with.
@@ -15,12 +17,21 @@ public enum Catalogue {
     ActivationGradient.self, AdaptiveAveragePoolGradient.self, AveragePoolGradient.self,
     BatchNormGradient.self, ChannelScaleGateGradient.self, ConvolutionInputGradient.self,
     ConvolutionWeightGradient.self, DepthwiseInputGradient.self, DepthwiseWeightGradient.self,
+    DistillationGradient.self,
     GlobalAveragePoolGradient.self, LinearInputGradient.self, LinearWeightGradient.self,
-    MaxPoolGradient.self, SoftmaxGradient.self, SumToChannels.self,
+    MaxPoolGradient.self, SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self, SumToChannels.self,
   ]
+
+  /// What a step of training ends with; none has a gradient.
+  public static let updates: [any Operation.Type] = [
+    Accumulate.self, GradientScale.self, MovingAverage.self, WeightUpdate.self,
+  ]
+
+  /// All of them.
+  public static let all = forward + backward + updates
 
   /// The operation of a name, or `nil`.
   public static func operation(named name: String) -> (any Operation.Type)? {
-    (forward + backward).first { $0.name == name }
+    all.first { $0.name == name }
   }
 }

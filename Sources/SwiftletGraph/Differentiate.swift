@@ -9,17 +9,22 @@ extension Graph {
   ///
   /// - Parameters:
   ///   - output: the name of an output; the first one if `nil`.
+  ///   - isFrozen: whether a trainable parameter is to be left out.
   ///   - inputNames: inputs whose gradients are wanted too.
   /// - Throws: ``GraphError/notDifferentiable(node:operation:)`` where a node on the way has no gradient.
-  public func differentiated(of output: String? = nil, inputs inputNames: [String] = []) throws -> Graph {
+  public func differentiated(
+    of output: String? = nil, inputs inputNames: [String] = [],
+    isFrozen: (ParameterSpec) -> Bool = { _ in false }
+  ) throws -> Graph {
     guard let target = output.map({ name in outputs.first { $0.name == name } }) ?? outputs.first else {
       throw GraphError.undefinedValue(node: output ?? "output", value: -1)
     }
     var builder = GraphBuilder(extending: self)
     let seed = builder.input("gradient.\(target.name)", type(of: target.value))
     var gradients: [Value: Value] = [target.value: seed]
+    let trained = parameters.filter { $0.role.isTrainable && !isFrozen($0) }
     let wanted = Set(
-      parameters.lazy.filter(\.role.isTrainable).map(\.value)
+      trained.map(\.value)
         + inputs.lazy.filter { inputNames.contains($0.name) }.map(\.value))
     let active = dependents(of: wanted)
 
@@ -41,7 +46,7 @@ extension Graph {
         }
       }
     }
-    for spec in parameters where spec.role.isTrainable {
+    for spec in trained {
       if let gradient = gradients[spec.value] { builder.output("gradient.\(spec.name)", gradient) }
     }
     for port in inputs where inputNames.contains(port.name) {

@@ -136,3 +136,12 @@ public enum GraphError: Error, Equatable, CustomStringConvertible {
     }
   }
 }
+
+extension Graph {
+  /// The same with only those outputs, in that order; nothing is removed.
+  package func withOutputs(_ names: [String]) -> Graph {
+    var graph = self
+    graph.outputs = names.compactMap { name in outputs.first { $0.name == name } }
+    return graph
+  }
+}

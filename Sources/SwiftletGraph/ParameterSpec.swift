@@ -19,9 +19,11 @@ public enum ParameterRole: String, Sendable, Hashable, Codable, CaseIterable {
   case normMean
   /// `[channels]`: the running variance of batch norm.
   case normVariance
+  /// What training remembers between steps: an optimiser's moments, averages of weights, gradients being accumulated.
+  case state
 
   /// Whether training changes it by its gradient. Running statistics are state, not parameters.
-  public var isTrainable: Bool { self != .normMean && self != .normVariance }
+  public var isTrainable: Bool { self != .normMean && self != .normVariance && self != .state }
 }
 
 /// A parameter of a graph.
@@ -41,7 +43,7 @@ public struct ParameterSpec: Hashable, Sendable, Codable {
   public func initialValues(seed: UInt64) -> [Float] {
     let count = shape.count
     switch role {
-    case .bias, .normOffset, .normMean: return [Float](repeating: 0, count: count)
+    case .bias, .normOffset, .normMean, .state: return [Float](repeating: 0, count: count)
     case .normScale, .normVariance: return [Float](repeating: 1, count: count)
     case .convolution, .depthwise, .linear:
       let deviation: Double =

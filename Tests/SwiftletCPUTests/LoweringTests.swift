@@ -10,7 +10,7 @@ let availableSets = InstructionSet.allCases.filter(\.isAvailable)
 
 @Suite struct LoweringTests {
   static let samples: [(name: String, sample: Sample)] =
-    (Catalogue.forward + Catalogue.backward).flatMap { type in
+    Catalogue.all.flatMap { type in
       var generator = SeededGenerator(seed: 12, stream: type.name)
       return type.samples(using: &generator).enumerated().map { ("\(type.name)[\($0.offset)]", $0.element) }
     }

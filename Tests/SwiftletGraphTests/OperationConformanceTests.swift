@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct OperationConformanceTests {
   static let samples: [(name: String, sample: Sample)] =
-    (Catalogue.forward + Catalogue.backward).flatMap { type in
+    Catalogue.all.flatMap { type in
       var generator = SeededGenerator(seed: 11, stream: type.name)
       return type.samples(using: &generator).enumerated().map { ("\(type.name)[\($0.offset)]", $0.element) }
     }
@@ -21,7 +21,7 @@ import Testing
     let names = try #require(FileManager.default.enumerator(atPath: folder.path))
       .compactMap { ($0 as? String)?.split(separator: "/").last }
       .filter { $0.hasSuffix(".swift") }.map { $0.dropLast(6).lowercased() }
-    let types = Catalogue.forward + Catalogue.backward
+    let types = Catalogue.all
     #expect(Set(names) == Set(types.map { $0.name.lowercased() }))
     #expect(names.count == types.count)
     for type in types {
@@ -54,7 +54,8 @@ import Testing
     let (name, sample) = Self.samples[index]
     let types = sample.inputs.map(\.type)
     #expect(throws: OperationError.self, "\(name) takes no input") { try sample.operation.infer([]) }
-    if sample.operation is Concatenate { return }  // Any number of inputs may be joined.
+    // Any number of inputs may be joined, and of gradients scaled.
+    if sample.operation is Concatenate || sample.operation is GradientScale { return }
     #expect(throws: OperationError.self, "\(name) takes too many") {
       try sample.operation.infer(types + types + types)
     }
@@ -95,7 +96,12 @@ import Testing
       #expect(worst == nil, "\(name), \(inputName): \(worst.map(String.init(describing:)) ?? "")")
       compared += 1
     }
-    let constants = sample.operation is Dropout ? 1 : name.hasPrefix("batchNorm") ? 2 : 0
+    let constants =
+      switch sample.operation {
+      case is Dropout, is StochasticDepth, is SoftmaxCrossEntropy, is Distillation: 1
+      case is BatchNorm, is BatchNormTraining: 2
+      default: 0
+      }
     #expect(compared == sample.inputs.count - constants, "\(name): gradients of \(compared) inputs")
   }
 

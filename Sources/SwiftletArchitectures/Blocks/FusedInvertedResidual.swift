@@ -19,7 +19,7 @@ public struct FusedInvertedResidual: BlockDefinition {
     var y = try network.convolution(
       x, "expand", channels: expanded, kernel: kernel, stride: stride, activation: activation)
     y = try network.convolution(y, "project", channels: outputs, kernel: 1, activation: nil)
-    return stride == 1 && inputs == outputs ? try network.add(x, y) : y
+    return stride == 1 && inputs == outputs ? try network.residualSum(x, branch: y) : y
   }
 
   public func check() throws {

@@ -80,7 +80,7 @@ public struct InvertedResidual: BlockDefinition {
     }
     let outputs = network.scaled(channels)
     y = try network.convolution(y, "project", channels: outputs, kernel: 1, activation: nil)
-    return hasShortcut && stride == 1 && inputs == outputs ? try network.add(x, y) : y
+    return hasShortcut && stride == 1 && inputs == outputs ? try network.residualSum(x, branch: y) : y
   }
 
   public func check() throws {

@@ -65,6 +65,7 @@ public struct NameMap: Sendable {
       case .normOffset: name = source.norm + ".bias"
       case .normMean: name = source.norm + ".running_mean"
       case .normVariance: name = source.norm + ".running_var"
+      case .state: return nil
       case .convolution, .depthwise, .linear, .bias: name = "\(source.layer).\(leaf)"
       }
       sources.append(Source(name: name, parameter: spec, shape: spec.sourceShape))
@@ -132,7 +133,7 @@ extension ParameterSpec {
     case .convolution: [shape[3], shape[2], shape[0], shape[1]]
     case .depthwise: [shape[2], 1, shape[0], shape[1]]
     case .linear: [shape[1], shape[0]]
-    case .bias, .normScale, .normOffset, .normMean, .normVariance: shape
+    case .bias, .normScale, .normOffset, .normMean, .normVariance, .state: shape
     }
   }
 
@@ -141,7 +142,7 @@ extension ParameterSpec {
     // [O, M, K] → [K, M, O], where M and K are 1 for what is not there.
     let (outer, middle, inner): (Int, Int, Int)
     switch role {
-    case .bias, .normScale, .normOffset, .normMean, .normVariance:
+    case .bias, .normScale, .normOffset, .normMean, .normVariance, .state:
       (outer, middle, inner) = (shape.count, 1, 1)
     case .convolution: (outer, middle, inner) = (shape[3], shape[2], shape[0] * shape[1])
     case .depthwise: (outer, middle, inner) = (shape[2], 1, shape[0] * shape[1])

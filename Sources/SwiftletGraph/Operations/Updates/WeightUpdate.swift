@@ -1,0 +1,62 @@
+// WeightUpdate.swift: one step of an optimiser on one weight tensor.
+
+/// Inputs: the weight w, its gradient, the step's rates `[5]`, the scalar that gradients are multiplied by, then the optimiser's
+/// moments, each like w. Outputs: the new w and moments; the old ones where the rates say that nothing is applied.
+public struct WeightUpdate: Operation {
+  public static let name = "weightUpdate"
+  /// The rule.
+  public var optimizer: Optimizer
+  /// Weight decay; 0 for what is excluded from it.
+  public var decay: Double
+
+  /// Creates an update.
+  public init(_ optimizer: Optimizer, decay: Double) {
+    self.optimizer = optimizer
+    self.decay = decay
+  }
+
+  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+    let moments = optimizer.moments.count
+    try expectCount(inputs, (4 + moments)...(4 + moments))
+    try inputs[1].expect(inputs[0].shape, "the gradient")
+    try inputs[2].expect(StepRates.type.shape, "the rates")
+    try inputs[3].expect([], "the gradients' scale")
+    for moment in inputs[4...] { try moment.expect(inputs[0].shape, "a moment") }
+    return [inputs[0]] + inputs[4...]
+  }
+
+  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+    let rates = StepRates(inputs[2].values)
+    var results = [inputs[0]] + inputs[4...]
+    guard rates.applies else { return results }
+    for i in inputs[0].values.indices {
+      let (w, moments) = optimizer.update(
+        inputs[0].values[i], inputs[1].values[i] * inputs[3].values[0], inputs[4...].map { $0.values[i] },
+        rates, decay: decay)
+      results[0].values[i] = w
+      for (index, moment) in moments.enumerated() { results[index + 1].values[i] = moment }
+    }
+    return results
+  }
+
+  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+    let rules: [(Optimizer, Double, StepRates)] = [
+      (.sgd(momentum: 0), 0.01, StepRates(learningRate: 0.1)),
+      (.sgd(momentum: 0.9), 0.01, StepRates(learningRate: 0.1)),
+      (.sgd(momentum: 0.9, nesterov: true), 0, StepRates(learningRate: 0.1)),
+      (.sgd(momentum: 0.9), 0, StepRates(learningRate: 0.1, applies: false)),
+      (.rmsProp(), 0.01, StepRates(learningRate: 0.1)),
+      (.adamW(), 0.1, StepRates(learningRate: 0.1, update: 3)),
+    ]
+    return rules.map { rule, decay, rates in
+      let moments = rule.moments.map { _ in HostTensor([3, 7], uniform: 0.1...1, using: &generator) }
+      return Sample(
+        Self(rule, decay: decay),
+        [
+          HostTensor([3, 7], uniform: -1...1, using: &generator),
+          HostTensor([3, 7], uniform: -1...1, using: &generator),
+          HostTensor([StepRates.count], rates.values.map(Double.init)), HostTensor([], [0.5]),
+        ] + moments)
+    }
+  }
+}

@@ -1,0 +1,166 @@
+// TrainingStep.swift: forward, loss, backward, update and averages as one graph.
+
+@_exported import SwiftletGraph
+
+/// What of a step is not the network's: loss, optimiser, and what it is kept from.
+public struct StepOptions: Sendable {
+  /// What is made small.
+  public var loss: any Loss
+  /// How gradients change weights.
+  public var optimizer: Optimizer
+  /// Weight decay.
+  public var weightDecay: Double
+  /// Parameters that decay does not apply to: depthwise weights, scales, offsets and biases, as the papers have it.
+  public var decayExclusions: Set<ParameterRole>
+  /// The largest norm of all gradients together; `nil` for any.
+  public var clipNorm: Double?
+  /// Whether gradients of several runs are summed before an update.
+  public var accumulates: Bool
+  /// Whether an average of all parameters is kept.
+  public var averages: Bool
+  /// Whether a parameter stays as it is.
+  public var isFrozen: @Sendable (ParameterSpec) -> Bool
+
+  /// Creates options.
+  public init(
+    loss: any Loss = CrossEntropyLoss(), optimizer: Optimizer, weightDecay: Double = 0,
+    decayExclusions: Set<ParameterRole> = [.depthwise, .normScale, .normOffset, .bias],
+    clipNorm: Double? = nil, accumulates: Bool = false, averages: Bool = false,
+    isFrozen: @escaping @Sendable (ParameterSpec) -> Bool = { _ in false }
+  ) {
+    self.loss = loss
+    self.optimizer = optimizer
+    self.weightDecay = weightDecay
+    self.decayExclusions = decayExclusions
+    self.clipNorm = clipNorm
+    self.accumulates = accumulates
+    self.averages = averages
+    self.isFrozen = isFrozen
+  }
+}
+
+/// One step of training as one graph over a network in training form.
+///
+/// Inputs, beside the network's `step` and `image`: `targets` `[N, C]`, `teacher` `[N, C]` where the loss needs one, `rates` `[5]`
+/// (``StepRates``), and `gradient.loss`, which scales all gradients: 1, or 1 / n where n runs are accumulated. Outputs: `loss`,
+/// `logits` `[N, C]` and `gradientNorm`. Updates: weights, running statistics, and what the step remembers: parameters
+/// `<moment>/<weight>`, `accumulated/<weight>`, `average/<parameter>` of role `state`.
+public struct TrainingStep: Sendable {
+  /// The graph.
+  public let graph: Graph
+  /// The weights that it trains, by name.
+  public let trained: [String]
+  /// What the state starts from, by name; zeros where it is not here.
+  private let starts: [String: Float]
+  /// The network's own parameters.
+  public let networkParameters: [String]
+
+  /// Builds the step.
+  ///
+  /// - Parameters:
+  ///   - network: in training form, with an output `logits`.
+  ///   - options: the rest.
+  /// - Throws: ``GraphError``.
+  public init(_ network: Graph, _ options: StepOptions) throws {
+    var builder = GraphBuilder(extending: network)
+    guard let logits = network.outputs.first(where: { $0.name == "logits" })?.value else {
+      throw GraphError.undefinedValue(node: "logits", value: -1)
+    }
+    let targets = builder.input("targets", network.type(of: logits))
+    let teacher = options.loss.needsTeacher ? builder.input("teacher", network.type(of: logits)) : nil
+    let rates = builder.input("rates", TensorType([StepRates.count]))
+    let loss = try options.loss.emit(logits: logits, targets: targets, teacher: teacher, in: &builder)
+    builder.output("loss", loss)
+    let differentiated = try builder.finish().differentiated(of: "loss", isFrozen: options.isFrozen)
+    let gradients = Dictionary(
+      uniqueKeysWithValues: differentiated.outputs.compactMap { port in
+        port.name.hasPrefix("gradient.") ? (String(port.name.dropFirst(9)), port.value) : nil
+      })
+
+    builder = GraphBuilder(extending: differentiated.withOutputs(["loss", "logits"]))
+    var starts: [String: Float] = [:]
+    let weights = differentiated.parameters.filter { gradients[$0.name] != nil }
+    var sums: [Value] = []
+    for spec in weights {
+      guard let gradient = gradients[spec.name] else { continue }
+      guard options.accumulates else {
+        sums.append(gradient)
+        continue
+      }
+      let name = "accumulated/\(spec.name)"
+      let state = try builder.parameter(name, .state, spec.shape)
+      let sum = try builder.apply(Accumulate(), state, gradient, rates, label: name)
+      builder.update(name, sum)
+      sums.append(sum)
+    }
+    guard !sums.isEmpty else {
+      throw GraphError.notDifferentiable(node: network.name, operation: "network with every weight frozen")
+    }
+    let scale = try builder.emit(GradientScale(maximum: options.clipNorm), sums, label: "gradientScale")
+    builder.output("gradientNorm", scale[1])
+    var current = Dictionary(
+      uniqueKeysWithValues: differentiated.updates.map { ($0.name, $0.value) })
+    for (spec, sum) in zip(weights, sums) {
+      var inputs = [spec.value, sum, rates, scale[0]]
+      var names = [spec.name]
+      for moment in options.optimizer.moments {
+        let name = "\(moment.name)/\(spec.name)"
+        inputs.append(try builder.parameter(name, .state, spec.shape))
+        names.append(name)
+        starts[name] = moment.start
+      }
+      let decay = options.decayExclusions.contains(spec.role) ? 0 : options.weightDecay
+      let results = try builder.emit(
+        WeightUpdate(options.optimizer, decay: decay), inputs, label: "update.\(spec.name)")
+      for (name, value) in zip(names, results) { builder.update(name, value) }
+      current[spec.name] = results[0]
+    }
+    if options.averages {
+      for spec in network.parameters {
+        guard let value = current[spec.name] else { continue }
+        let name = "average/\(spec.name)"
+        let state = try builder.parameter(name, .state, spec.shape)
+        builder.update(name, try builder.apply(MovingAverage(), state, value, rates, label: name))
+      }
+    }
+    graph = try builder.finish()
+    trained = weights.map(\.name)
+    self.starts = starts
+    networkParameters = network.parameters.map(\.name)
+  }
+
+  /// The network's parameters with the step's state at its start: moments as the optimiser has them, averages equal to what
+  /// they are averages of.
+  ///
+  /// - Throws: ``ParametersError`` where the parameters are not the network's.
+  public func initialState(_ parameters: Parameters) throws -> Parameters {
+    var state = parameters
+    for spec in graph.parameters where spec.role == .state {
+      let prefix = spec.name.prefix { $0 != "/" }
+      if prefix == "average" {
+        state[spec.name] = parameters[String(spec.name.dropFirst(prefix.count + 1))]
+      } else {
+        let start = starts[spec.name] ?? 0
+        state[spec.name] = try Tensor(
+          shape: spec.shape, floats: [Float](repeating: start, count: spec.shape.count))
+      }
+    }
+    try state.check(against: graph)
+    return state
+  }
+
+  /// The network's own parameters out of the step's; their averages where there are some and `averaged`.
+  public func network(_ state: Parameters, averaged: Bool) -> Parameters {
+    var result = Parameters()
+    for name in networkParameters {
+      result[name] = averaged ? state["average/\(name)"] ?? state[name] : state[name]
+    }
+    return result
+  }
+
+  /// The position of an input of the graph, or `nil`.
+  public func input(_ name: String) -> Int? { graph.inputs.firstIndex { $0.name == name } }
+
+  /// The position of an output of the graph, or `nil`.
+  public func output(_ name: String) -> Int? { graph.outputs.firstIndex { $0.name == name } }
+}
