@@ -1,0 +1,20 @@
+// Batch.swift: what a training step is fed.
+
+import SwiftletCore
+
+/// Photographs as a network takes them, with their classes.
+public struct Batch: Sendable {
+  /// `float32`, `[N, R, R, 3]`, normalised.
+  public let images: Tensor
+  /// `float32`, `[N, classes]`: a distribution for each photograph, all on its class unless photographs are mixed.
+  public let targets: Tensor
+  /// The class of each photograph (of its own part, where photographs are mixed).
+  public let labels: [Int]
+  /// Which photographs these are in the data set.
+  public let indices: [Int]
+  /// Which of them stand in for a broken file, and so occur more than once in the epoch: an evaluation leaves them out.
+  public let standIns: [Bool]
+
+  /// How many photographs there are.
+  public var count: Int { labels.count }
+}
