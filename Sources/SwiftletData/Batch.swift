@@ -15,6 +15,22 @@ public struct Batch: Sendable {
   /// Which of them stand in for a broken file, and so occur more than once in the epoch: an evaluation leaves them out.
   public let standIns: [Bool]
 
+  /// Creates a batch from its parts.
+  ///
+  /// - Parameters:
+  ///   - images: `[N, R, R, 3]`.
+  ///   - targets: `[N, classes]`.
+  ///   - labels: N classes.
+  ///   - indices: N indices into the data set.
+  ///   - standIns: N of them, or none where no photograph stands in for another.
+  public init(images: Tensor, targets: Tensor, labels: [Int], indices: [Int], standIns: [Bool] = []) {
+    self.images = images
+    self.targets = targets
+    self.labels = labels
+    self.indices = indices
+    self.standIns = standIns.isEmpty ? labels.map { _ in false } : standIns
+  }
+
   /// How many photographs there are.
   public var count: Int { labels.count }
 }
