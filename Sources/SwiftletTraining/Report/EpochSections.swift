@@ -147,7 +147,7 @@ struct EpochSections {
       line("training", "c1", dashed: true) { $0.trainingAccuracy },
       line("validation", "c0") { $0.validationAccuracy },
     ]
-    if hasTop5 { accuracies.append(line("val. top-5", "c2") { $0.validationTop5 }) }
+    if hasTop5 { accuracies.append(line("top-5", "c2") { $0.validationTop5 }) }
     charts.append(
       LineChart(
         title: "Accuracy", positions: positions, series: accuracies, percent: true,

@@ -46,10 +46,6 @@ struct EvaluationSections {
       ?? 0
   }
 
-  private static func photographs(_ count: Int) -> String {
-    "\(Format.grouped(count)) photograph\(count == 1 ? "" : "s")"
-  }
-
   // MARK: Confusion
 
   func confusion() -> String {
@@ -84,7 +80,7 @@ struct EvaluationSections {
   private func cell(_ row: Int, _ column: Int, depth: Double) -> String {
     let count = counts[row][column]
     guard count > 0 else { return "<td class=\"zero\">·</td>" }
-    let kind = (row == column ? "right" : "wrong") + (depth > 0.62 ? " deep" : "")
+    let kind = (row == column ? "right" : "wrong") + (depth > 0.8 ? " deep" : "")
     let words =
       row == column
       ? "\(classes[row]): \(count) right" : "\(classes[row]) taken for \(classes[column]): \(count)"
@@ -160,7 +156,7 @@ struct EvaluationSections {
     }
     return HTML.table(
       caption: "The \(rows.count) most confused pairs, of \(Format.grouped(pairs.count)).", kind: "bars",
-      header: HTML.header(["Shown", "Taken for", "#Photographs", "#Of the class"]), rows: rows)
+      header: HTML.header(["Shown", "Taken for", "#Count", "#Of the class"]), rows: rows)
   }
 
   /// A cell with a share and a bar as long.
@@ -200,7 +196,7 @@ struct EvaluationSections {
       "<tfoot><tr><th scope=\"row\">Mean over classes</th>"
       + "<td class=\"n\">\(Format.grouped(support.reduce(0, +)))</td>"
       + Self.bar(mean(\.precision)) + Self.bar(mean(\.recall)) + Self.bar(mean(\.f1)) + "</tr></tfoot>"
-    let header = HTML.header(["Class", "#Photographs", "#Precision", "#Recall", "#F1"])
+    let header = HTML.header(["Class", "#Count", "#Precision", "#Recall", "#F1"])
     let caption =
       "The weakest first. Precision: of what was taken for the class, how much is it; recall: of the class, how much was found;"
       + " F1: their harmonic mean."

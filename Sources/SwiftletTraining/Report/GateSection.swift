@@ -67,16 +67,17 @@ struct GateSection {
   }
 
   /// More points than this are closer than the pixels.
-  private static let points = 240
+  private static let points = 220
 
   private func chart(_ gate: GateRecord, number: Int) -> String {
     let count = channels(gate)
-    let (left, top, width, height) = (30.0, 8.0, 276.0, 104.0)
+    let (left, top, width, height) = (30.0, 8.0, 436.0, 120.0)
     let mean = Self.mean(gate, channels: count)
-    var curves = gate.means.prefix(Self.shownClasses).enumerated().map { index, values in
+    // The mean first: classes that leave it are drawn over it.
+    var curves = [(kind: "mean", values: mean)]
+    curves += gate.means.prefix(Self.shownClasses).enumerated().map { index, values in
       (kind: "c\(index)", values: (0..<count).map { $0 < values.count ? Double(values[$0]) : .nan })
     }
-    curves.append((kind: "mean", values: mean))
     let all = curves.flatMap(\.values).filter(LineChart.isDrawable)
     // A gate is a sigmoid or its like: all charts share the range from 0 to 1, so that depths can be compared.
     let isUnit = all.allSatisfy { $0 >= 0 && $0 <= 1 }
@@ -112,7 +113,7 @@ struct GateSection {
     return """
       <figure class="gate">
       <figcaption><h3><span>\(number)</span> \(HTML.text(gate.gate))</h3><p>\(Format.grouped(count)) channels\(spread)\(gap)</p></figcaption>
-      <svg viewBox="0 0 320 132" role="img" aria-label="Excitations of gate \(number), \(HTML.text(gate.gate)), by channel\(spread)">
+      <svg viewBox="0 0 480 148" role="img" aria-label="Excitations of gate \(number), \(HTML.text(gate.gate)), by channel\(spread)">
       \(parts.joined(separator: "\n"))
       </svg>
       </figure>

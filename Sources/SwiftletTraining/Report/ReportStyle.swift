@@ -30,12 +30,12 @@ enum ReportStyle {
     .lead strong { font-weight: 600; }
     .notes { margin: 24px 0 0; padding: 12px 16px 12px 34px; border-left: 3px solid var(--note-rule); background: var(--note);
       border-radius: 0 6px 6px 0; overflow-wrap: anywhere; }
-    .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 1px; margin: 32px 0 0;
+    .figures { display: flex; flex-wrap: wrap; gap: 1px; margin: 32px 0 0;
       border: 1px solid var(--rule); border-radius: 10px; overflow: hidden; background: var(--panel); }
-    .figures div { padding: 16px 20px; box-shadow: 0 0 0 1px var(--rule); }
+    .figures div { flex: 1 1 23%; min-width: 150px; padding: 16px 20px; box-shadow: 0 0 0 1px var(--rule); }
     .figures dt { color: var(--muted); font-size: 14px; }
     .figures dd { margin: 0; color: var(--muted); font-size: 13px; line-height: 1.4; }
-    .figures .value { color: var(--ink); font-size: 28px; line-height: 1.3; font-weight: 600; letter-spacing: -0.01em; }
+    .figures .value { color: var(--ink); font-size: 28px; line-height: 1.3; white-space: nowrap; font-weight: 600; letter-spacing: -0.01em; }
     nav { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 24px 0 0; font-size: 15px; }
     nav a { padding: 4px 0; text-decoration: none; }
     nav a:hover, nav a:focus-visible { text-decoration: underline; }
@@ -43,6 +43,7 @@ enum ReportStyle {
     figure { margin: 0; min-width: 0; }
     .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 20px; }
     .chart, .heat, .gate { padding: 16px 18px; border: 1px solid var(--rule); border-radius: 10px; background: var(--panel); }
+    .chart { display: flex; flex-direction: column; } .chart svg:not(.key) { margin-top: auto; }
     .chart figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 2px 16px; }
     .chart svg:not(.key), .gate svg { display: block; width: 100%; height: auto; overflow: visible; touch-action: pan-y; }
     .readout { margin: 2px 0 8px; min-height: 1.5em; color: var(--muted); font-size: 13px; }
@@ -54,10 +55,10 @@ enum ReportStyle {
     .line.thin { stroke-width: 1.1; }
     .line.dashed { stroke-dasharray: 5 4; }
     .c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); }
-    .c4 { stroke: var(--c4); } .mean { stroke: var(--ink); } .line.thin.mean, .key .mean { stroke-width: 1.8; }
+    .c4 { stroke: var(--c4); } .mean { stroke: var(--muted); } .line.thin.mean, .key .mean { stroke-width: 2.4; opacity: 0.6; }
     .point.c0, .follow.c0, .label.c0 { fill: var(--c0); } .point.c1, .follow.c1, .label.c1 { fill: var(--c1); }
     .point.c2, .follow.c2, .label.c2 { fill: var(--c2); } .point.c3, .follow.c3, .label.c3 { fill: var(--c3); }
-    .point.c4, .follow.c4 { fill: var(--c4); } .point.mean { fill: var(--ink); }
+    .point.c4, .follow.c4 { fill: var(--c4); } .point.mean { fill: var(--muted); }
     .follow { stroke: var(--panel); stroke-width: 2; visibility: hidden; pointer-events: none; }
     .ring { fill: none; stroke: var(--ink); stroke-width: 1.6; }
     .cross { fill: none; stroke: var(--c1); stroke-width: 1.8; }
@@ -70,7 +71,8 @@ enum ReportStyle {
     details { margin-top: 20px; } summary { cursor: pointer; padding: 4px 0; color: var(--c0); }
     .scroll { overflow-x: auto; max-width: 100%; }
     table { border-collapse: collapse; font-size: 14.5px; }
-    caption { padding: 0 0 12px; max-width: 50em; color: var(--muted); text-align: left; font-size: 15px; }
+    caption { padding: 0 0 12px; color: var(--muted); text-align: left; font-size: 15px; }
+    caption span { display: block; position: sticky; left: 0; max-width: min(50em, calc(100vw - 64px)); }
     th { font-weight: 550; text-align: left; }
     thead th { color: var(--muted); font-size: 13px; vertical-align: bottom; }
     .plain, .bars, .numbers { width: 100%; }
@@ -78,16 +80,16 @@ enum ReportStyle {
       overflow-wrap: anywhere; }
     .plain tbody th { width: 32%; font-weight: 500; } .plain td, .plain th { vertical-align: top; }
     .n { text-align: right; white-space: nowrap; } .numbers td, .numbers th { overflow-wrap: normal; }
-    .bars tbody th, .bars tfoot th { min-width: 9em; font-weight: 500; } thead .n { white-space: normal; }
-    .bars .bar { width: 17%; min-width: 92px; padding-left: 0; }
-    .bar span { display: block; padding: 1px 0; border-radius: 3px; background: linear-gradient(rgb(var(--right) / 0.22), rgb(var(--right) / 0.22))
-      left / var(--w) 100% no-repeat; }
-    .bar.wrong span { background-image: linear-gradient(rgb(var(--wrong) / 0.26), rgb(var(--wrong) / 0.26)); }
+    .bars tbody th, .bars tfoot th { min-width: 9em; font-weight: 500; } table thead th { overflow-wrap: normal; white-space: normal; }
+    .bars .bar { width: 15%; min-width: 92px; }
+    .bar span { display: block; padding: 0 0 5px; background: linear-gradient(var(--c0), var(--c0)) left bottom / var(--w) 3px no-repeat,
+      linear-gradient(var(--rule), var(--rule)) left bottom / 100% 3px no-repeat; }
+    .bar.wrong span { background-image: linear-gradient(var(--c1), var(--c1)), linear-gradient(var(--rule), var(--rule)); }
     tfoot th, tfoot td { font-weight: 650; } .bars tfoot th, .bars tfoot td { border-bottom: 0; font-weight: 650; }
     .matrix { border-collapse: separate; border-spacing: 2px; }
     .matrix td { min-width: 50px; height: 36px; padding: 0 4px; border-radius: 4px; text-align: center; }
     .matrix thead td { height: auto; padding: 0 10px 6px 0; text-align: left; vertical-align: bottom; }
-    .matrix th { white-space: nowrap; } .matrix thead th { height: 3em; padding: 6px 2px; text-align: center; vertical-align: bottom; }
+    .matrix th, table.matrix thead th { white-space: nowrap; } .matrix thead th { height: 3em; padding: 6px 2px; text-align: center; vertical-align: bottom; }
     .matrix thead th span { display: inline-block; writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }
     .matrix tbody th { position: sticky; left: 0; padding: 0 10px 0 0; background: var(--paper); font-weight: 500; }
     .matrix .right { background: rgb(var(--right) / var(--a)); } .matrix .wrong { background: rgb(var(--wrong) / var(--a)); }
@@ -106,15 +108,15 @@ enum ReportStyle {
     .photo span { display: block; } .photo .is { font-weight: 650; font-size: 15px; } .photo .taken { color: var(--muted); }
     .photo .taken b { color: var(--c1); font-weight: 600; }
     .photo .file { color: var(--muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-size: 12px; }
-    .gates { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 16px; margin-top: 16px; }
-    .gates .chart { grid-column: 1 / -1; } .gates .chart svg:not(.key) { max-width: 640px; }
+    .gates { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 16px; margin-top: 16px; }
     .gate p { margin: 0 0 6px; color: var(--muted); font-size: 13px; } .gate h3 span { color: var(--muted); font-weight: 500; }
     footer { margin-top: 64px; color: var(--muted); font-size: 13px; }
-    @media (max-width: 640px) { body { padding: 28px 16px 24px; } .figures { grid-template-columns: repeat(2, 1fr); }
+    @media (max-width: 640px) { body { padding: 28px 16px 24px; } .figures div { flex-basis: 45%; min-width: 0; }
       .figures div { padding: 12px 14px; } .figures .value { font-size: 23px; } .lead { font-size: 17px; } section { margin-top: 40px; }
       .chart, .heat, .gate { padding: 12px; } svg text { font-size: 14px; } svg .label { font-size: 14px; }
       .photos { grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); }
-      .bars th, .bars td, .plain th, .plain td { padding-right: 10px; } .bars tbody th, .bars tfoot th { min-width: 7em; } }
+      .bars th, .bars td, .plain th, .plain td { padding-right: 10px; } .bars tbody th, .bars tfoot th { min-width: 6em; }
+      caption span { max-width: calc(100vw - 32px); } .bars .bar { min-width: 58px; } }
     @media print { body { max-width: none; padding: 0; } nav { display: none; } section { break-inside: auto; } figure { break-inside: avoid; } }
 
     """

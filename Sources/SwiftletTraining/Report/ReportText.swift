@@ -45,7 +45,7 @@ enum HTML {
     -> String
   {
     """
-    <div class="scroll"><table class="\(kind)"><caption>\(caption)</caption>
+    <div class="scroll"><table class="\(kind)"><caption><span>\(caption)</span></caption>
     \(header)
     <tbody>
     \(rows.joined(separator: "\n"))
@@ -78,7 +78,8 @@ enum Format {
     if value == 0 { return "0" }
     let exponent = decade(value.magnitude)
     if exponent < -4 || exponent > 6 { return scientific(value, digits) }
-    return trimmed(fixed(value, max(0, digits - 1 - exponent)))
+    let decimals = max(0, digits - 1 - exponent)
+    return decimals == 0 ? grouped(Int(value.rounded())) : trimmed(fixed(value, decimals))
   }
 
   /// A share as a percentage.
