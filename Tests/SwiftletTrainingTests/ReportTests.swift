@@ -116,7 +116,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
     let text = PageReader(report.html()).text
     #expect(text.contains("The training loss is not a finite number in epochs 7–9, 16."))
     #expect(text.contains("The validation loss is not a finite number in epoch 16."))
-    #expect(text.contains("training is not a number that can be drawn in epoch 7–9, 16"))
+    #expect(text.contains("no finite number: training cannot be drawn in epoch 7–9, 16"))
     // Nothing but numbers in coordinates.
     #expect(!report.html().contains(try Regex("(x|y|d|cx|cy|x1|y1|width)=\"[^\"]*(nan|inf|not)")))
   }

@@ -21,7 +21,7 @@ struct EvaluationSections {
   init(evaluation: Evaluation, thumbnails: [Int: Image]) {
     self.evaluation = evaluation
     self.thumbnails = thumbnails
-    classes = evaluation.classes
+    classes = Self.readable(evaluation.classes)
     let size = classes.count
     let counts = (0..<size).map { row in
       let values = row < evaluation.confusion.count ? evaluation.confusion[row] : []
@@ -30,6 +30,11 @@ struct EvaluationSections {
     self.counts = counts
     support = counts.map { $0.reduce(0, +) }
     predicted = (0..<size).map { column in counts.reduce(0) { $0 + $1[column] } }
+  }
+
+  /// A class without a name can still be pointed at.
+  static func readable(_ classes: [String]) -> [String] {
+    classes.map { name in name.contains { !$0.isWhitespace } ? name : "(no name)" }
   }
 
   private func name(_ index: Int) -> String {
@@ -221,8 +226,8 @@ struct EvaluationSections {
     let figures = shown.map { mistake in
       let (label, prediction) = (name(mistake.label), name(mistake.prediction))
       return """
-        <figure class="photo">\(photograph(mistake))<figcaption><span class="is">\(HTML.text(label))</span>
-        <span class="taken">taken for <b>\(HTML.text(prediction))</b>, \(Format.percent(mistake.probability))</span>
+        <figure class="photo">\(photograph(mistake))<figcaption><span class="is" title="\(HTML.text(label))">\(HTML.short(label, 48))</span>
+        <span class="taken">taken for <b title="\(HTML.text(prediction))">\(HTML.short(prediction, 48))</b>, \(Format.percent(mistake.probability))</span>
         <span class="file" title="\(HTML.text(mistake.name))">\(HTML.text(mistake.name))</span></figcaption></figure>
         """
     }

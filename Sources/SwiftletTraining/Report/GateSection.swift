@@ -9,7 +9,7 @@ struct GateSection {
 
   init(gates: [GateRecord], classes: [String]) {
     self.gates = gates.filter { $0.means.contains { !$0.isEmpty } }
-    self.classes = classes
+    self.classes = EvaluationSections.readable(classes)
   }
 
   func body() -> String {
@@ -41,7 +41,8 @@ struct GateSection {
     return LineChart(
       title: "Spread between classes, by depth", horizontal: "gate", positions: Array(1...gates.count),
       series: [LineChart.Series(name: "spread", colour: "c0", values: gates.map(Self.spread))],
-      startsAtZero: true
+      startsAtZero: true,
+      height: 166
     ).figure()
   }
 

@@ -78,7 +78,10 @@ struct LineChart {
   /// A point to ring: of a series, at an index, with a word for the legend.
   var mark: (series: Int, index: Int, text: String)?
 
-  private let width = 520.0, height = 250.0, top = 14.0, bottom = 36.0, left = 54.0
+  /// Of the drawing, which is 520 wide.
+  var height = 250.0
+
+  private let width = 520.0, top = 14.0, bottom = 36.0, left = 54.0
 
   /// Values beyond this would leave no room for others, and for arithmetic.
   static func isDrawable(_ value: Double) -> Bool { value.magnitude <= 1e30 }
@@ -132,7 +135,7 @@ struct LineChart {
       }
       guard !epochs.isEmpty else { return nil }
       return
-        "\(HTML.text(curve.name)) is not a number that can be drawn in \(horizontal) \(Format.spans(epochs))"
+        "\(HTML.text(curve.name)) cannot be drawn in \(horizontal) \(Format.spans(epochs))"
     }
     return """
       <figure class="chart">
@@ -140,7 +143,7 @@ struct LineChart {
       <p class="readout">\(readout(shown, positions.count - 1))</p>
       <svg viewBox="0 0 \(SVG.number(width)) \(SVG.number(height))" role="img" aria-label="\(description(shown))">
       \(parts.joined(separator: "\n"))
-      </svg>\(gaps.isEmpty ? "" : "\n<p class=\"gap\">× \(gaps.joined(separator: "; ")).</p>")
+      </svg>\(gaps.isEmpty ? "" : "\n<p class=\"gap\">× no finite number: \(gaps.joined(separator: "; ")).</p>")
       </figure>
       """
   }

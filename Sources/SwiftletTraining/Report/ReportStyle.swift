@@ -72,7 +72,7 @@ enum ReportStyle {
     .scroll { overflow-x: auto; max-width: 100%; }
     table { border-collapse: collapse; font-size: 14.5px; }
     caption { padding: 0 0 12px; color: var(--muted); text-align: left; font-size: 15px; }
-    caption span { display: block; position: sticky; left: 0; max-width: min(50em, calc(100vw - 64px)); }
+    caption span { display: block; position: sticky; left: 0; width: max-content; max-width: min(50em, calc(100vw - 64px)); }
     th { font-weight: 550; text-align: left; }
     thead th { color: var(--muted); font-size: 13px; vertical-align: bottom; }
     .plain, .bars, .numbers { width: 100%; }
@@ -97,7 +97,7 @@ enum ReportStyle {
     .corner { color: var(--muted); font-size: 12px; white-space: nowrap; }
     .dense { font-size: 12px; } .dense td { min-width: 29px; height: 27px; padding: 0 2px; border-radius: 3px; }
     .dense thead th { font-size: 12px; }
-    .heat { margin-bottom: 28px; } .heat figcaption p { margin: 0 0 6px; color: var(--muted); max-width: 50em; }
+    .heat { margin-bottom: 28px; max-width: 678px; } .heat figcaption p { margin: 0 0 6px; color: var(--muted); max-width: 50em; }
     .heat img { display: block; width: 100%; max-width: 640px; border: 1px solid var(--rule); image-rendering: pixelated;
       cursor: crosshair; }
     .photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 20px 16px; }
