@@ -174,3 +174,79 @@ void swiftlet_png_close(swiftlet_png *decoder) {
   if (decoder->library) png_destroy_read_struct(&decoder->library, &decoder->information, NULL);
   free(decoder);
 }
+
+// Writing.
+
+typedef struct {
+  png_structp library;
+  png_infop information;
+  uint8_t *bytes;
+  size_t count, capacity;
+  bool exhausted;  // memory ran out while the bytes grew
+  char *message;
+} encoder;
+
+static void on_write_error(png_structp library, png_const_charp text) {
+  encoder *target = png_get_error_ptr(library);
+  snprintf(target->message, SWIFTLET_MESSAGE_SIZE, "%s", text);
+  png_longjmp(library, 1);
+}
+
+static void on_write(png_structp library, png_bytep source, size_t count) {
+  encoder *target = png_get_io_ptr(library);
+  if (count > target->capacity - target->count) {
+    size_t capacity = target->capacity ? target->capacity : 4096;
+    while (capacity - target->count < count && capacity <= SIZE_MAX / 2) capacity *= 2;
+    uint8_t *grown = capacity - target->count < count ? NULL : realloc(target->bytes, capacity);
+    if (!grown) {
+      target->exhausted = true;
+      png_error(library, "out of memory");
+    }
+    target->bytes = grown;
+    target->capacity = capacity;
+  }
+  memcpy(target->bytes + target->count, source, count);
+  target->count += count;
+}
+
+static void on_flush(png_structp library) { (void)library; }
+
+static int write_pixels(encoder *target, const uint8_t *pixels, size_t width, size_t height) {
+  png_structp library = target->library;
+  if (setjmp(png_jmpbuf(library))) return target->exhausted ? SWIFTLET_NO_MEMORY : SWIFTLET_UNSUPPORTED;
+  if (width > PNG_UINT_31_MAX || height > PNG_UINT_31_MAX) png_error(library, "a side is too long");
+  png_set_write_fn(library, target, on_write, on_flush);
+  png_set_IHDR(
+      library, target->information, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB,
+      PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(library, target->information);
+  for (size_t y = 0; y < height; y++) png_write_row(library, pixels + 3 * width * y);
+  png_write_end(library, NULL);
+  return SWIFTLET_OK;
+}
+
+int swiftlet_png_write(
+    const uint8_t *pixels, size_t width, size_t height, uint8_t **bytes, size_t *count, char *message) {
+  *bytes = NULL;
+  *count = 0;
+  message[0] = 0;
+  encoder target = {.message = message};
+  int status = SWIFTLET_NO_MEMORY;
+  target.library = png_create_write_struct(PNG_LIBPNG_VER_STRING, &target, on_write_error, on_warning);
+  if (target.library) target.information = png_create_info_struct(target.library);
+  if (target.information) {
+    status = write_pixels(&target, pixels, width, height);
+  } else {
+    snprintf(message, SWIFTLET_MESSAGE_SIZE, "out of memory");
+  }
+  png_destroy_write_struct(&target.library, &target.information);
+  if (status == SWIFTLET_OK) {
+    *bytes = target.bytes;
+    *count = target.count;
+  } else {
+    free(target.bytes);
+  }
+  return status;
+}
+
+void swiftlet_png_free(uint8_t *bytes) { free(bytes); }

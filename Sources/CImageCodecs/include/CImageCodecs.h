@@ -71,6 +71,13 @@ const char *swiftlet_png_text(const swiftlet_png *decoder, const char *keyword, 
 /// Frees the decoder; NULL is allowed.
 void swiftlet_png_close(swiftlet_png *decoder);
 
+/// Encodes RGB, 3 * width * height bytes, as a PNG of 8-bit RGB. On success `*bytes` must be freed with
+/// `swiftlet_png_free`; on failure it is NULL.
+int swiftlet_png_write(
+    const uint8_t *pixels, size_t width, size_t height, uint8_t **bytes, size_t *count, char *message);
+/// Frees what `swiftlet_png_write` gave; NULL is allowed.
+void swiftlet_png_free(uint8_t *bytes);
+
 // WebP (libwebp, libwebpdemux).
 
 /// A WebP being decoded.

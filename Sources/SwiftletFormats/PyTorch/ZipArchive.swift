@@ -10,7 +10,7 @@ import SwiftletCore
 /// Opening refuses what a weight file cannot need: more than ``mostEntries`` entries, names that occur twice,
 /// encryption, entries that share bytes of the file, and entries that claim to unpack to more than 16 MiB and
 /// more than ``largestRatio`` times the file. So no entry is inflated beyond what the file's own size allows.
-final class ZipArchive {
+package final class ZipArchive {
   /// An archive may have this many entries.
   static let mostEntries = 200_000
   /// All entries together may be this many times the size of the file.
@@ -19,14 +19,14 @@ final class ZipArchive {
   static let harmlessBytes = 16 << 20
 
   /// One entry, as the archive's directory describes it.
-  struct Entry {
-    let name: String
-    let byteCount: Int
+  package struct Entry: Sendable {
+    package let name: String
+    package let byteCount: Int
     fileprivate let index: UInt64
   }
 
   /// The entries, in the archive's order.
-  let entries: [Entry]
+  package let entries: [Entry]
   private let file: MappedFile
   private let archive: OpaquePointer
   private let indices: [ExactName: Int]
@@ -34,7 +34,7 @@ final class ZipArchive {
   /// Reads the directory of an archive.
   ///
   /// - Throws: ``FormatError``.
-  init(_ file: MappedFile) throws {
+  package init(_ file: MappedFile) throws {
     try Self.checkDirectory(file)
     archive = try Self.open(file)
     self.file = file
@@ -62,7 +62,7 @@ final class ZipArchive {
   /// Unpacks an entry.
   ///
   /// - Throws: ``FormatError`` where its size or its checksum is not what the directory says.
-  func read(_ entry: Entry) throws -> TensorStorage {
+  package func read(_ entry: Entry) throws -> TensorStorage {
     guard let handle = zip_fopen_index(archive, entry.index, 0) else {
       throw failure(entry, String(cString: zip_strerror(archive)))
     }

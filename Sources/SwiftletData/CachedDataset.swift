@@ -1,0 +1,45 @@
+// CachedDataset.swift: a data set whose photographs are decoded once and kept.
+
+import SwiftletCore
+import Synchronization
+
+/// A data set with all its photographs in memory: what a small one such as CIFAR-10 wants, read many times.
+public struct CachedDataset: Dataset {
+  private let base: any Dataset
+  private let images: [Result<Image, any Error>]
+
+  /// Decodes all photographs of a data set.
+  ///
+  /// Broken files are remembered: ``image(_:)`` throws the same for them as the data set itself.
+  ///
+  /// - Parameters:
+  ///   - dataset: what is decoded.
+  ///   - bytes: how much memory the pixels may take. Where they need more, the result is `nil` (and decoding stops at once).
+  ///   - threads: how many threads decode.
+  public init?(_ dataset: any Dataset, atMost bytes: Int, threads: Int = 2) {
+    let count = dataset.count
+    let decoded = Mutex<[Result<Image, any Error>?]>(.init(repeating: nil, count: count))
+    let room = Atomic<Int>(bytes)
+    // Photographs are handed out in runs: small ones take microseconds each.
+    let run = 16
+    ThreadPool(count: max(1, threads)).forEach((count + run - 1) / run) { piece in
+      for index in (piece * run)..<min(count, (piece + 1) * run) {
+        guard room.load(ordering: .relaxed) >= 0 else { return }
+        let image = Result { try dataset.image(index) }
+        if case .success(let image) = image { room.subtract(image.pixels.count, ordering: .relaxed) }
+        decoded.withLock { $0[index] = image }
+      }
+    }
+    guard room.load(ordering: .relaxed) >= 0 else { return nil }
+    let images = decoded.withLock { $0.compactMap { $0 } }
+    guard images.count == count else { return nil }
+    self.images = images
+    base = dataset
+  }
+
+  public var classes: [String] { base.classes }
+  public var count: Int { images.count }
+  public func name(_ index: Int) -> String { base.name(index) }
+  public func label(_ index: Int) -> Int { base.label(index) }
+  public func image(_ index: Int) throws -> Image { try images[index].get() }
+}

@@ -1,0 +1,86 @@
+// DatasetError.swift: what can be wrong with a data set as a whole; a single broken file is a ``SkippedFile``.
+
+/// Why a data set cannot be opened or used. `description` is one line that begins with the path.
+public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// There is nothing at the path.
+  case missing(path: String)
+  /// The folder or file is there, but cannot be read.
+  case unreadable(path: String, reason: String)
+  /// What is there is of no kind that is known here.
+  case notADataset(path: String)
+  /// There is no image file.
+  case noImages(path: String)
+  /// The folder of a class has no image file.
+  case emptyClass(path: String)
+  /// An image file among others whose names begin with their class has no `_` in its name.
+  case noClassInName(path: String)
+  /// Two classes whose names differ only in case, in spaces at the ends or in how Unicode spells them.
+  case similarClasses(path: String, first: String, second: String)
+  /// A class of the validation photographs that no training photograph has.
+  case unknownClass(path: String, name: String)
+  /// Fewer than two classes.
+  case tooFewClasses(path: String, count: Int)
+  /// A line of a list that cannot be understood; lines count from 1.
+  case malformedLine(path: String, line: Int, reason: String)
+  /// A CIFAR file that is not a number of whole records.
+  case recordSize(path: String, bytes: Int, recordBytes: Int)
+  /// A CIFAR file whose contents break the format.
+  case malformed(path: String, reason: String)
+  /// A share of held-out photographs that is not in 0..<1.
+  case holdOut(share: Double)
+  /// An index that is not of the data set.
+  case outside(index: Int, count: Int)
+  /// A batch needs at least one photograph.
+  case batchSize(batch: Int)
+  /// Only whole batches are wanted, and there are too few photographs for one.
+  case batchTooLarge(batch: Int, count: Int)
+  /// No photograph can be read; what is wrong with the first that was tried.
+  case noneReadable(count: Int, first: String)
+  /// The system gives no thread.
+  case noThread
+
+  public var description: String {
+    switch self {
+    case .missing(let path): Self.line("\(path): no such file or folder")
+    case .unreadable(let path, let reason): Self.line("\(path): cannot read: \(reason)")
+    case .notADataset(let path):
+      Self.line(
+        "\(path): not a data set: neither a folder of images, a zip of them, a .csv list nor CIFAR's files")
+    case .noImages(let path): Self.line("\(path): no images (\(ClassTree.endings.joined(separator: ", ")))")
+    case .emptyClass(let path): Self.line("\(path): the folder of a class, but it has no images")
+    case .noClassInName(let path):
+      Self.line("\(path): the name does not begin with a class and '_', as in apple_77.jpg")
+    case .similarClasses(let path, let first, let second):
+      Self.line(
+        "\(path): the classes '\(first)' and '\(second)' have the same name but for case, spaces or spelling")
+    case .unknownClass(let path, let name):
+      Self.line("\(path): the class '\(name)' is unknown in the training photographs")
+    case .tooFewClasses(let path, let count):
+      Self.line("\(path): \(count == 1 ? "1 class" : "\(count) classes"); at least 2 are needed")
+    case .malformedLine(let path, let line, let reason): Self.line("\(path): line \(line): \(reason)")
+    case .recordSize(let path, let bytes, let recordBytes):
+      Self.line("\(path): \(bytes) bytes are not a number of CIFAR records of \(recordBytes) bytes")
+    case .malformed(let path, let reason): Self.line("\(path): \(reason)")
+    case .holdOut(let share): "data set: a held-out share of \(share) is not in 0..<1"
+    case .outside(let index, let count): "data set: there is no photograph \(index) among \(count)"
+    case .batchSize(let batch): "data set: a batch of \(batch) photographs; at least 1 is needed"
+    case .batchTooLarge(let batch, let count):
+      "data set: a batch of \(batch) photographs is more than the \(count) that there are"
+    case .noneReadable(let count, let first):
+      Self.line("data set: none of the \(count) photographs can be read; the first: \(first)")
+    case .noThread: "data set: the system gives no thread to load photographs"
+    }
+  }
+
+  /// One line whatever names of files hold: control characters and line ends become question marks.
+  private static func line(_ text: String) -> String {
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0..<32, 127..<160, 0x2028, 0x2029: result.append("?")
+      default: result.append(scalar)
+      }
+    }
+    return String(result)
+  }
+}

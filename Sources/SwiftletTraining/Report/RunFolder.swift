@@ -1,0 +1,170 @@
+// RunFolder.swift: the folder a training run writes to: configuration, metrics, events, report.
+
+import SwiftletCore
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The output folder of a run.
+///
+/// Each file is there whole or not at all, so a run that is killed leaves what the last epoch wrote:
+///
+/// | file | what |
+/// |---|---|
+/// | `config.json` | what the run was asked to do |
+/// | `metrics.csv` | a header, and one line an epoch |
+/// | `events.out.tfevents.….swiftlet` | the same for TensorBoard (``EventFile``) |
+/// | `report.html` | one page that needs nothing else (``TrainingReport``) |
+public struct RunFolder: Sendable, Equatable {
+  /// Where it is.
+  public let path: String
+
+  /// Opens the folder, and creates it and those above it where they are missing. Files in it stay.
+  ///
+  /// - Parameter path: the folder.
+  /// - Throws: ``RunFolderError/notWritable(path:reason:)`` where it cannot be created or written to.
+  public init(_ path: String) throws {
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+      throw RunFolderError.notWritable(path: path, reason: "not a folder name")
+    }
+    var length = path.utf8.count
+    while length > 1, path.utf8.dropFirst(length - 1).first == UInt8(ascii: "/") { length -= 1 }
+    self.path = String(decoding: path.utf8.prefix(length), as: UTF8.self)
+    try Self.create(self.path)
+    // Now, and not after the first epoch.
+    guard access(self.path, W_OK | X_OK) == 0 else {
+      throw RunFolderError.notWritable(path: self.path, reason: "no permission to write there")
+    }
+  }
+
+  /// The file of that name in the folder.
+  public func file(_ name: String) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
+
+  /// Writes `config.json`: indented, keys sorted, so that two runs can be compared line by line.
+  ///
+  /// - Parameter value: what the run was asked to do. Numbers that JSON lacks become `"nan"`, `"inf"`, `"-inf"`.
+  /// - Throws: `AtomicFileError`, or what `value` throws while it is encoded.
+  public func writeConfiguration(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    try write([UInt8](try encoder.encode(value)) + [UInt8(ascii: "\n")], to: "config.json")
+  }
+
+  /// Writes `metrics.csv` anew from all epochs so far.
+  ///
+  /// - Parameter records: the epochs from the first on, in order.
+  /// - Throws: `AtomicFileError`.
+  public func writeMetrics(_ records: [EpochRecord]) throws {
+    try write(Array(MetricsTable.text(records).utf8), to: "metrics.csv")
+  }
+
+  /// Reads `metrics.csv` back, for a run that is resumed.
+  ///
+  /// - Returns: the epochs; none where there is no such file.
+  /// - Throws: ``RunFolderError`` naming the file, and the line where one is malformed.
+  public func readMetrics() throws -> [EpochRecord] {
+    let name = file("metrics.csv")
+    guard let bytes = try RunFolder.read(name) else { return [] }
+    return try MetricsTable.records(String(decoding: bytes, as: UTF8.self), file: name)
+  }
+
+  /// Brings the events for TensorBoard up to these epochs.
+  ///
+  /// A run has one event file, also when it is resumed. What it holds is a function of the records, so that new epochs
+  /// are appended, which a TensorBoard that watches the folder follows; a history that differs replaces the file.
+  ///
+  /// - Parameter records: the epochs from the first on, in order.
+  /// - Throws: `AtomicFileError`, or ``RunFolderError`` where the folder cannot be read.
+  public func writeEvents(_ records: [EpochRecord]) throws {
+    let events = try EventFile.inFolder(path)
+    try events.write(records, folder: self)
+  }
+
+  /// Writes `report.html`.
+  ///
+  /// - Throws: `AtomicFileError`.
+  public func writeReport(_ report: TrainingReport) throws {
+    try write(Array(report.html().utf8), to: "report.html")
+  }
+
+  func write(_ bytes: [UInt8], to name: String) throws {
+    try AtomicFile.write(to: file(name)) { append in try bytes.withUnsafeBytes(append) }
+  }
+
+  /// The bytes of a regular file; `nil` where there is none.
+  static func read(_ path: String, limit: Int = 256 << 20) throws -> [UInt8]? {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      if errno == ENOENT { return nil }
+      throw RunFolderError.unreadable(path: path, reason: String(cString: strerror(errno)))
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw RunFolderError.unreadable(path: path, reason: "not a file")
+    }
+    guard status.st_size <= limit else {
+      throw RunFolderError.unreadable(path: path, reason: "more than \(limit) bytes")
+    }
+    do {
+      return [UInt8](try Data(contentsOf: URL(filePath: path)))
+    } catch {
+      throw RunFolderError.unreadable(path: path, reason: "cannot be read")
+    }
+  }
+
+  /// `mkdir -p`.
+  private static func create(_ path: String) throws {
+    func isFolder(_ path: String) -> Bool {
+      var status = stat()
+      return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+    if isFolder(path) { return }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: true)
+    var partial = path.utf8.first == UInt8(ascii: "/") ? "/" : ""
+    for part in parts {
+      partial += partial.isEmpty || partial == "/" ? String(part) : "/\(part)"
+      if mkdir(partial, 0o777) == 0 || isFolder(partial) { continue }
+      let code = errno
+      let reason =
+        switch code {
+        case EEXIST, ENOTDIR: "\(partial) is a file, not a folder"
+        case EACCES, EPERM: "no permission to create \(partial)"
+        case EROFS: "the disk cannot be written to"
+        case ENOSPC, EDQUOT: "the disk is full"
+        default: String(cString: strerror(code))
+        }
+      throw RunFolderError.notWritable(path: path, reason: reason)
+    }
+  }
+}
+
+/// What can be wrong with a run's folder. `description` is one line that names the file and the cause.
+public enum RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The folder cannot be created, or not be written to.
+  case notWritable(path: String, reason: String)
+  /// A file or folder that is there cannot be read.
+  case unreadable(path: String, reason: String)
+  /// A line of `metrics.csv` (the first is 1) is not what was written there.
+  case malformed(path: String, line: Int, reason: String)
+
+  public var description: String {
+    let text =
+      switch self {
+      case .notWritable(let path, let reason): "\(path): cannot write the run's files: \(reason)"
+      case .unreadable(let path, let reason): "\(path): cannot read: \(reason)"
+      case .malformed(let path, let line, let reason): "\(path), line \(line): \(reason)"
+      }
+    return String(text.map { $0.isNewline || $0.asciiValue.map { $0 < 32 || $0 == 127 } == true ? "?" : $0 })
+  }
+}

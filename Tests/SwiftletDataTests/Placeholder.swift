@@ -1,1 +1,0 @@
-// Placeholder.swift: keeps the target until its tests stand.
