@@ -30,6 +30,8 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case holdOut(share: Double)
   /// An index that is not of the data set.
   case outside(index: Int, count: Int)
+  /// A photograph's class that is not an index of the data set's classes.
+  case label(Int, classes: Int)
   /// A batch needs at least one photograph.
   case batchSize(batch: Int)
   /// Only whole batches are wanted, and there are too few photographs for one.
@@ -63,6 +65,7 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
     case .malformed(let path, let reason): Self.line("\(path): \(reason)")
     case .holdOut(let share): "data set: a held-out share of \(share) is not in 0..<1"
     case .outside(let index, let count): "data set: there is no photograph \(index) among \(count)"
+    case .label(let label, let classes): "data set: class \(label) is not one of \(classes) classes"
     case .batchSize(let batch): "data set: a batch of \(batch) photographs; at least 1 is needed"
     case .batchTooLarge(let batch, let count):
       "data set: a batch of \(batch) photographs is more than the \(count) that there are"

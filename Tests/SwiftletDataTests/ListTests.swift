@@ -1,6 +1,7 @@
 // ListTests.swift: .csv lists, CIFAR's binary files, subsets and the cache.
 
 import Foundation
+import SwiftletCore
 import SwiftletData
 import TestSupport
 import Testing
@@ -61,6 +62,31 @@ import Testing
       #expect(try refusal(root, "list.csv") == "ROOT/list.csv: line 2: it is not UTF-8")
       try root.write("list.csv", [0x31, 0x2C, 0])
       #expect(try refusal(root, "list.csv") == "ROOT/list.csv: line 1: it has a zero byte")
+    }
+  }
+
+  /// Lists with a few bytes changed are read or refused in one line; ``refusal(_:_:holdOut:)`` sees to that.
+  @Test func damagedListsNeverCrash() throws {
+    let sound = Array(
+      "path,class,part\r\n\"a\"\"b.bmp\",x,train\n2.bmp,y,val\n\"3\n.bmp\",x\n4.bmp,y,\n5.bmp,x".utf8)
+    let bytes = Array("\",\n\r\0 x".utf8) + [0xFF]
+    try Files.withScratch { root in
+      var random = SeededGenerator(seed: 11)
+      var refused = 0
+      for _ in 0..<1500 {
+        var list = sound
+        for _ in 0..<Int.random(in: 1...3, using: &random) {
+          let position = list.indices.randomElement(using: &random) ?? 0
+          switch Int.random(in: 0..<3, using: &random) {
+          case 0: list[position] = bytes.randomElement(using: &random) ?? 0
+          case 1: list.insert(bytes.randomElement(using: &random) ?? 0, at: position)
+          default: list.remove(at: position)
+          }
+        }
+        try root.write("list.csv", list)
+        if try !refusal(root, "list.csv").isEmpty { refused += 1 }
+      }
+      #expect(refused > 100 && refused < 1400)
     }
   }
 

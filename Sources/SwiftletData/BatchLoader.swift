@@ -1,0 +1,204 @@
+// BatchLoader.swift: the batches of an epoch, made on threads of their own while the one before is trained on.
+
+import Dispatch
+import SwiftletCore
+import Synchronization
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// The batches of one epoch, in order, made ahead of who takes them.
+///
+/// What is in a batch is a function of the data set, the seed, the epoch and the batch's number. It depends neither on the number
+/// of threads nor on where the epoch was started. Threads that have nothing to do sleep. They end with the epoch, or when the
+/// loader is gone.
+///
+/// A broken file is reported in ``skipped``; in its place is the photograph nearest after it in the epoch's order that can be read.
+public final class BatchLoader: Sendable {
+  private let line: AssemblyLine
+  /// One caller at a time takes a batch; the number is that of the next.
+  private let taken: Mutex<Taken>
+
+  private struct Taken {
+    var next: Int
+    var waiting: Duration = .zero
+    var skipped: [Int: SkippedFile] = [:]
+  }
+
+  /// Starts to make batches.
+  ///
+  /// What is wrong with the arguments is thrown by the first ``next()``.
+  ///
+  /// - Parameters:
+  ///   - dataset: the photographs.
+  ///   - preprocessing: how the network wants them.
+  ///   - augmentation: how each is varied, see ``Preprocessing/augmented(_:by:using:)``; none for evaluation.
+  ///   - mixing: how photographs of a batch are mixed; `nil` for not at all.
+  ///   - batch: photographs in a batch; the last may have fewer.
+  ///   - seed: the seed of the run.
+  ///   - epoch: the epoch's number; each has another order and other random numbers.
+  ///   - startBatch: the batch to begin with, to resume within an epoch.
+  ///   - shuffles: whether the order is random; otherwise it is the data set's.
+  ///   - dropsLast: whether a last batch with fewer photographs is left out.
+  ///   - threads: how many threads make batches.
+  ///   - ahead: how many batches may be ready or in the making; at least as many as there are threads.
+  public init(
+    _ dataset: any Dataset, preprocessing: Preprocessing, augmentation: [Augmentation] = [],
+    mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int, startBatch: Int = 0, shuffles: Bool,
+    dropsLast: Bool, threads: Int = 2, ahead: Int = 3
+  ) {
+    let maker = Result {
+      try BatchMaker(
+        dataset, preprocessing: preprocessing, augmentation: augmentation, mixing: mixing, batch: batch,
+        seed: seed, epoch: epoch, shuffles: shuffles, dropsLast: dropsLast)
+    }
+    let first = max(0, startBatch)
+    taken = Mutex(Taken(next: first))
+    // More than an epoch has, or a machine, is of no use.
+    let batches = max(1, (try? maker.get().count) ?? 1)
+    let threads = max(1, min(threads, batches, 256))
+    line = AssemblyLine(maker, first: first, ahead: max(threads, min(ahead, batches)))
+    line.start(threads: threads)
+  }
+
+  deinit { line.stop() }
+
+  /// How many batches the whole epoch has, those before `startBatch` included; 0 where the arguments are wrong.
+  public var batchCount: Int { (try? line.maker.get().count) ?? 0 }
+
+  /// The next batch, when it is ready; `nil` after the last.
+  ///
+  /// - Throws: ``DatasetError`` where the batch is too large for the data set or nothing can be read,
+  ///   ``VisionError/preprocessing(reason:)`` where numbers make no sense; then again for every later call.
+  public func next() throws -> Batch? {
+    try taken.withLock { taken in
+      let start = ContinuousClock.now
+      let made = try line.take(taken.next)
+      taken.waiting += ContinuousClock.now - start
+      guard let made else { return nil }
+      taken.next += 1
+      taken.skipped.merge(made.broken) { first, _ in first }
+      return made.batch
+    }
+  }
+
+  /// How long ``next()`` has blocked in all, in seconds.
+  public var waitingSeconds: Double { taken.withLock { $0.waiting / .seconds(1) } }
+
+  /// The broken files that were met in the batches taken so far, each once, in the data set's order.
+  public var skipped: [SkippedFile] {
+    taken.withLock { $0.skipped.sorted { $0.key < $1.key }.map(\.value) }
+  }
+}
+
+/// What the loader and its threads share. Threads keep it alive, but not the loader.
+private final class AssemblyLine: Sendable {
+  let maker: Result<BatchMaker, any Error>
+  private let ahead: Int
+  private let state: Mutex<State>
+  /// Counts the batches that may still be begun: each is a permit that taking a batch gives back.
+  private let permits = DispatchSemaphore(value: 0)
+  /// Counts the batches that are finished, taken or not.
+  private let finished = DispatchSemaphore(value: 0)
+
+  private struct State {
+    /// The next batch to begin.
+    var next: Int
+    var ready: [Int: Result<BatchMaker.Made, any Error>] = [:]
+    /// Threads that were started.
+    var threads = 0
+    var isStopped = false
+  }
+
+  init(_ maker: Result<BatchMaker, any Error>, first: Int, ahead: Int) {
+    self.maker = maker
+    self.ahead = ahead
+    state = Mutex(State(next: first))
+  }
+
+  func start(threads: Int) {
+    guard case .success = maker else { return }
+    // Semaphores begin at 0 and are raised: libdispatch ends the process where one is freed below its first value.
+    for _ in 0..<ahead { permits.signal() }
+    for _ in 0..<threads where startThread() { state.withLock { $0.threads += 1 } }
+  }
+
+  func stop() {
+    state.withLock { $0.isStopped = true }
+    permits.signal()
+  }
+
+  /// Waits for a batch; the one caller asks for them in order.
+  func take(_ number: Int) throws -> BatchMaker.Made? {
+    let maker = try maker.get()
+    guard number < maker.count else { return nil }
+    guard state.withLock({ $0.threads > 0 }) else { throw DatasetError.noThread }
+    while true {
+      // A failure stays, and is thrown again.
+      let found = state.withLock { state -> Result<BatchMaker.Made, any Error>? in
+        if case .success? = state.ready[number] { return state.ready.removeValue(forKey: number) }
+        return state.ready[number]
+      }
+      if let found {
+        let made = try found.get()
+        permits.signal()
+        return made
+      }
+      // Batches may finish out of order; each that does wakes us once.
+      finished.wait()
+    }
+  }
+
+  private func work() {
+    guard case .success(let maker) = maker else { return }
+    while true {
+      permits.wait()
+      let number = state.withLock { state -> Int? in
+        guard !state.isStopped, state.next < maker.count else { return nil }
+        state.next += 1
+        return state.next - 1
+      }
+      guard let number else {
+        // The next thread, too, is to see that there is nothing more to do.
+        permits.signal()
+        return
+      }
+      let made = Result { try maker.make(number) }
+      state.withLock { $0.ready[number] = made }
+      finished.signal()
+    }
+  }
+
+  /// Starts a thread; `false` where the system gives none.
+  private func startThread() -> Bool {
+    let line = Unmanaged.passRetained(self)
+    #if canImport(Darwin)
+      var thread: pthread_t?
+    #else
+      var thread = pthread_t()
+    #endif
+    let status = pthread_create(
+      &thread, nil,
+      { pointer in
+        #if canImport(Darwin)
+          Unmanaged<AssemblyLine>.fromOpaque(pointer).takeRetainedValue().work()
+        #else
+          guard let pointer else { return nil }
+          Unmanaged<AssemblyLine>.fromOpaque(pointer).takeRetainedValue().work()
+        #endif
+        return nil
+      }, line.toOpaque())
+    #if canImport(Darwin)
+      if status == 0, let thread { pthread_detach(thread) }
+    #else
+      if status == 0 { pthread_detach(thread) }
+    #endif
+    if status != 0 { line.release() }
+    return status == 0
+  }
+}

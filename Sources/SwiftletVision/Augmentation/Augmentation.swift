@@ -1,0 +1,122 @@
+// Augmentation.swift: the ways in which photographs are varied for training, as values that a recipe can hold.
+
+import SwiftletCore
+
+/// One way to vary a photograph. A list of them is applied in its order, see ``Preprocessing/augmented(_:by:using:)``.
+///
+/// As JSON: `{"padAndCrop": {"padding": 4}}`, `{"horizontalFlip": {}}`.
+public enum Augmentation: Sendable, Codable, Hashable {
+  /// A random part at the network's resolution: ``RandomResizedCrop``.
+  case randomResizedCrop(scale: ClosedRange<Double> = 0.08...1, ratio: ClosedRange<Double> = 0.75...(4.0 / 3))
+  /// Left and right exchanged with probability one half: ``HorizontalFlip``.
+  case horizontalFlip
+  /// A border of so many black pixels, then a random part of the old size: ``PadAndCrop``.
+  case padAndCrop(Int)
+  /// Random brightness, contrast, saturation and hue: ``ColorJitter``.
+  case colorJitter(brightness: Double = 0, contrast: Double = 0, saturation: Double = 0, hue: Double = 0)
+  /// So many random operations of one strength: ``RandAugment``.
+  case randAugment(operations: Int = 2, magnitude: Int = 9)
+  /// A random rectangle in the mean colour: ``RandomErasing``.
+  case randomErasing(probability: Double = 0.5)
+
+  enum PadAndCropCodingKeys: String, CodingKey {
+    case _0 = "padding"
+  }
+
+  /// Refuses numbers that make no sense, which files may hold.
+  ///
+  /// - Throws: ``VisionError/preprocessing(reason:)``.
+  public func check() throws {
+    func require(_ condition: Bool, _ reason: String) throws {
+      if !condition { throw VisionError.preprocessing(reason: reason) }
+    }
+    switch self {
+    case .randomResizedCrop(let scale, let ratio):
+      try require(
+        scale.lowerBound > 0 && scale.upperBound <= 1,
+        "randomResizedCrop: a scale of \(scale) is not in 0...1")
+      try require(
+        ratio.lowerBound > 0 && ratio.upperBound.isFinite, "randomResizedCrop: a ratio of \(ratio)")
+    case .horizontalFlip: break
+    case .padAndCrop(let padding):
+      let most = Preprocessing.maximumResolution
+      try require((0...most).contains(padding), "padAndCrop: \(padding) pixels are not in 0...\(most)")
+    case .colorJitter(let brightness, let contrast, let saturation, let hue):
+      for value in [brightness, contrast, saturation] {
+        try require(value >= 0 && value <= 100, "colorJitter: a strength of \(value) is not in 0...100")
+      }
+      try require(hue >= 0 && hue <= 0.5, "colorJitter: a hue of \(hue) is not in 0...0.5")
+    case .randAugment(let operations, let magnitude):
+      try require((0...100).contains(operations), "randAugment: \(operations) operations are not in 0...100")
+      let most = RandAugment.largestMagnitude
+      try require(
+        (0...most).contains(magnitude), "randAugment: a magnitude of \(magnitude) is not in 0...\(most)")
+    case .randomErasing(let probability):
+      try require(probability >= 0 && probability <= 1, "randomErasing: a probability of \(probability)")
+    }
+  }
+}
+
+extension Preprocessing {
+  /// The 8-bit picture that the network sees in training: `resolution` × `resolution`.
+  ///
+  /// ``Augmentation/randomResizedCrop(scale:ratio:)`` takes the place of this preset's resizing and cropping. Without it the
+  /// picture is first framed as for evaluation, except where ``Augmentation/padAndCrop(_:)`` finds it at the resolution
+  /// already: it is then taken as it is, as CIFAR's pictures are.
+  ///
+  /// - Parameters:
+  ///   - image: the photograph.
+  ///   - augmentations: applied in this order; with none the result is ``crop(_:)``.
+  ///   - generator: the only source of randomness: the result is a function of it and the photograph.
+  /// - Throws: ``VisionError/preprocessing(reason:)`` where numbers make no sense.
+  public func augmented(
+    _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
+  ) throws -> Image {
+    for augmentation in augmentations { try augmentation.check() }
+    return try augmentedUnchecked(image, by: augmentations, using: &generator)
+  }
+
+  func augmentedUnchecked(
+    _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
+  ) throws -> Image {
+    var cropsItself = false
+    var pads = false
+    for augmentation in augmentations {
+      switch augmentation {
+      case .randomResizedCrop: cropsItself = true
+      case .padAndCrop: pads = true
+      default: break
+      }
+    }
+    let fits = image.width == resolution && image.height == resolution
+    var result = cropsItself || (pads && fits) ? image : try crop(image)
+    for augmentation in augmentations {
+      switch augmentation {
+      case .randomResizedCrop(let scale, let ratio):
+        result = try RandomResizedCrop(scale: scale, ratio: ratio)
+          .apply(result, resolution: resolution, using: &generator)
+      case .horizontalFlip:
+        result = HorizontalFlip().apply(result, using: &generator)
+      case .padAndCrop(let padding):
+        result = PadAndCrop(padding: padding).apply(result, using: &generator)
+      case .colorJitter(let brightness, let contrast, let saturation, let hue):
+        result = ColorJitter(brightness: brightness, contrast: contrast, saturation: saturation, hue: hue)
+          .apply(result, using: &generator)
+      case .randAugment(let operations, let magnitude):
+        result = RandAugment(operations: operations, magnitude: magnitude).apply(result, using: &generator)
+      case .randomErasing(let probability):
+        result = RandomErasing(probability: probability).apply(result, fill: meanColour, using: &generator)
+      }
+    }
+    return result
+  }
+
+  /// The mean as a colour of 8 bits: red, green, blue.
+  private var meanColour: [UInt8] {
+    let bytes = mean.map { value -> UInt8 in
+      let byte = scale == .unit ? value * 255 : value
+      return byte.isFinite ? UInt8(max(0, min(255, byte.rounded()))) : 0
+    }
+    return channelOrder == .rgb ? bytes : bytes.reversed()
+  }
+}

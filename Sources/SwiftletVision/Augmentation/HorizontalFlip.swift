@@ -1,0 +1,40 @@
+// HorizontalFlip.swift: left and right exchanged, or not.
+
+import SwiftletCore
+
+/// Mirrors a picture left to right with some probability.
+public struct HorizontalFlip: Sendable, Codable, Hashable {
+  /// How likely that is.
+  public var probability: Double
+
+  /// Creates it.
+  public init(probability: Double = 0.5) { self.probability = probability }
+
+  /// The picture or its mirror image.
+  public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
+    generator.uniform() < probability ? image.mirrored() : image
+  }
+}
+
+extension Image {
+  /// The picture with left and right exchanged.
+  package func mirrored() -> Image {
+    let count = pixels.count
+    let rowBytes = 3 * width
+    let result = [UInt8](unsafeUninitializedCapacity: count) { target, filled in
+      pixels.withUnsafeBufferPointer { source in
+        for row in stride(from: 0, to: count, by: rowBytes) {
+          var from = row &+ rowBytes &- 3
+          for to in stride(from: row, to: row &+ rowBytes, by: 3) {
+            target[to] = source[from]
+            target[to &+ 1] = source[from &+ 1]
+            target[to &+ 2] = source[from &+ 2]
+            from &-= 3
+          }
+        }
+      }
+      filled = count
+    }
+    return Image(width: width, height: height, valid: result)
+  }
+}

@@ -1,0 +1,49 @@
+// PadAndCrop.swift: a picture shifted at random, black coming in at the edges: the usual augmentation of CIFAR.
+// (Lee et al., "Deeply-supervised nets", 2014; He et al., arXiv 1512.03385, section 4.2.)
+
+import SwiftletCore
+
+/// Pads a picture with black on all sides and cuts out a random part of its old size.
+public struct PadAndCrop: Sendable, Codable, Hashable {
+  /// Pixels on each side.
+  public var padding: Int
+
+  /// Creates it.
+  public init(padding: Int = 4) { self.padding = padding }
+
+  /// The shifted picture, of the same size.
+  public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
+    // The part's corner in the padded picture, as torchvision draws it: row, then column.
+    let padding = max(0, min(self.padding, Preprocessing.maximumResolution))
+    let y = generator.integer(below: 2 * padding + 1) - padding
+    let x = generator.integer(below: 2 * padding + 1) - padding
+    return image.shifted(x: x, y: y)
+  }
+}
+
+extension Image {
+  /// The picture whose corner is this one's pixel (`x`, `y`); what is outside is black.
+  package func shifted(x: Int, y: Int) -> Image {
+    if x == 0, y == 0 { return self }
+    let count = pixels.count
+    let rowBytes = 3 * width
+    let result = [UInt8](unsafeUninitializedCapacity: count) { target, filled in
+      pixels.withUnsafeBytes { source in
+        let output = UnsafeMutableRawBufferPointer(target)
+        output.initializeMemory(as: UInt8.self, repeating: 0)
+        let rows = max(0, y)..<max(max(0, y), min(height, height + y))
+        let columns = width - abs(x)
+        if columns > 0 {
+          for row in rows {
+            let from = row * rowBytes + 3 * max(0, x)
+            let to = (row - y) * rowBytes + 3 * max(0, -x)
+            UnsafeMutableRawBufferPointer(rebasing: output[to...])
+              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[from..<(from + 3 * columns)]))
+          }
+        }
+      }
+      filled = count
+    }
+    return Image(width: width, height: height, valid: result)
+  }
+}

@@ -1,0 +1,73 @@
+// RandAugment.swift: a few random changes of one strength.
+// (Cubuk, Zoph, Shlens, Le: "RandAugment: practical automated data augmentation with a reduced search space", arXiv 1909.13719;
+// operations and their ranges as torchvision's, at 31 strengths.)
+
+import SwiftletCore
+
+/// Applies operations drawn from fourteen, all at one strength.
+public struct RandAugment: Sendable, Codable, Hashable {
+  /// The largest strength.
+  public static let largestMagnitude = 30
+
+  /// The fourteen.
+  public enum Operation: String, Sendable, CaseIterable {
+    case identity, shearX, shearY, translateX, translateY, rotate, brightness, color, contrast, sharpness,
+      posterize, solarize, autoContrast, equalize
+
+    /// Whether the strength may go either way.
+    var isSigned: Bool {
+      switch self {
+      case .identity, .posterize, .solarize, .autoContrast, .equalize: false
+      default: true
+      }
+    }
+  }
+
+  /// How many operations follow each other.
+  public var operations: Int
+  /// Their strength, from 0 to ``largestMagnitude``.
+  public var magnitude: Int
+
+  /// Creates it.
+  public init(operations: Int = 2, magnitude: Int = 9) {
+    self.operations = operations
+    self.magnitude = magnitude
+  }
+
+  /// The changed picture, of the same size.
+  public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
+    var result = image
+    let all = Operation.allCases
+    for _ in 0..<max(0, operations) {
+      let operation = all[generator.integer(below: all.count)]
+      let isNegative = operation.isSigned && generator.integer(below: 2) == 1
+      result = apply(operation, isNegative: isNegative, to: result)
+    }
+    return result
+  }
+
+  /// One operation at this strength.
+  package func apply(_ operation: Operation, isNegative: Bool, to image: Image) -> Image {
+    let share = Double(max(0, min(Self.largestMagnitude, magnitude))) / Double(Self.largestMagnitude)
+    let sign = isNegative ? -1.0 : 1.0
+    // Translations reach 150 of 331 pixels, as in the paper's ImageNet pictures.
+    func shift(_ side: Int) -> Int { Int(sign * share * 150 / 331 * Double(side)) }
+    let factor = 1 + sign * share * 0.9
+    switch operation {
+    case .identity: return image
+    case .shearX: return image.shearedX(sign * share * 0.3)
+    case .shearY: return image.shearedY(sign * share * 0.3)
+    case .translateX: return image.shifted(x: -shift(image.width), y: 0)
+    case .translateY: return image.shifted(x: 0, y: -shift(image.height))
+    case .rotate: return image.rotated(degrees: sign * share * 30)
+    case .brightness: return image.brightened(by: factor)
+    case .color: return image.saturated(by: factor)
+    case .contrast: return image.contrasted(by: factor)
+    case .sharpness: return image.sharpened(by: factor)
+    case .posterize: return image.posterized(bits: 8 - Int((share * 4).rounded(.toNearestOrEven)))
+    case .solarize: return image.solarized(from: 255 * (1 - share))
+    case .autoContrast: return image.autoContrasted()
+    case .equalize: return image.equalized()
+    }
+  }
+}
