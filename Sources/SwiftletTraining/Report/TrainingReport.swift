@@ -2,8 +2,126 @@
 
 import SwiftletData
 
-/// What a run came to.
+/// What a run came to, as one page of HTML that needs nothing else: no network, no library, and no JavaScript to be read.
+///
+/// Everything that comes from data (names of classes and of photographs, reasons, configuration) is escaped. Values that
+/// are not finite are shown as gaps and said to be so; a run without an epoch, without validation or without an
+/// evaluation has a page too.
 public struct TrainingReport: Sendable {
-  /// The page.
-  public func html() -> String { "" }
+  /// The page's title.
+  public var title: String
+  /// The names of the network and of the data set.
+  public var network: String, dataset: String
+  /// What the run was asked to do: a name and a value each, in the order to show.
+  public var configuration: [(String, String)]
+  /// The epochs so far.
+  public var records: [EpochRecord]
+  /// What the trained network says of the data set.
+  public var evaluation: Evaluation?
+  /// The excitations of a network's squeeze-and-excite gates, in the order of its depth.
+  public var gates: [GateRecord]
+  /// Pictures for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
+  public var thumbnails: [Int: Image]
+  /// Photographs that could not be read in training; the evaluation has its own.
+  public var skipped: [SkippedFile]
+  /// Sentences to show at the beginning: that the run was stopped, say.
+  public var notes: [String]
+
+  /// Creates a report.
+  public init(
+    title: String, network: String, dataset: String, configuration: [(String, String)] = [],
+    records: [EpochRecord] = [], evaluation: Evaluation? = nil, gates: [GateRecord] = [],
+    thumbnails: [Int: Image] = [:], skipped: [SkippedFile] = [], notes: [String] = []
+  ) {
+    self.title = title
+    self.network = network
+    self.dataset = dataset
+    self.configuration = configuration
+    self.records = records
+    self.evaluation = evaluation
+    self.gates = gates
+    self.thumbnails = thumbnails
+    self.skipped = skipped
+    self.notes = notes
+  }
+
+  /// The page, as valid HTML5 that is well-formed XML too. The same report gives the same text.
+  public func html() -> String {
+    var sections: [(id: String, name: String, body: String)] = []
+    let epochs = EpochSections(records: records, evaluation: evaluation)
+    sections.append(("curves", "Curves", epochs.curves()))
+    if let evaluation {
+      let page = EvaluationSections(evaluation: evaluation, thumbnails: thumbnails)
+      sections.append(("confusion", "Confusion", page.confusion()))
+      sections.append(("classes", "Classes", page.classes()))
+      sections.append(("mistakes", "Most confident mistakes", page.mistakes()))
+    }
+    sections.append(
+      (
+        "gates", "Squeeze and excitation",
+        GateSection(gates: gates, classes: evaluation?.classes ?? []).body()
+      ))
+    sections.append(("skipped", "Skipped files", skippedFiles()))
+    sections.append(("configuration", "Configuration", configurationTable()))
+    sections.removeAll { $0.body.isEmpty }
+
+    let messages = (notes + epochs.warnings()).map { "<li>\(HTML.text($0))</li>" }
+    let links = sections.map { "<a href=\"#\($0.id)\">\($0.name)</a>" }.joined(separator: "\n")
+    let bodies = sections.map { section in
+      "<section id=\"\(section.id)\" aria-labelledby=\"\(section.id)-title\">\n"
+        + "<h2 id=\"\(section.id)-title\">\(section.name)</h2>\n\(section.body)\n</section>"
+    }
+    return """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8"/>
+      <meta name="viewport" content="width=device-width, initial-scale=1"/>
+      <meta name="color-scheme" content="light dark"/>
+      <title>\(HTML.text(title))</title>
+      <style>\(ReportStyle.css)</style>
+      </head>
+      <body>
+      <header>
+      <p class="kicker">Training report</p>
+      <h1>\(HTML.text(title))</h1>
+      <p class="lead">\(epochs.lead(network: network, dataset: dataset))</p>
+      \(messages.isEmpty ? "" : "<ul class=\"notes\">\n\(messages.joined(separator: "\n"))\n</ul>")
+      \(epochs.figures())
+      \(links.isEmpty ? "" : "<nav aria-label=\"Sections\">\n\(links)\n</nav>")
+      </header>
+      <main>
+      \(bodies.joined(separator: "\n"))
+      </main>
+      <footer><p>Written by Swiftlet.</p></footer>
+      <script>\(ReportStyle.script)</script>
+      </body>
+      </html>
+
+      """
+  }
+
+  private func skippedFiles() -> String {
+    var files = skipped
+    files += (evaluation?.skipped ?? []).filter { !skipped.contains($0) }
+    guard !files.isEmpty else { return "" }
+    let rows = files.prefix(200).map {
+      "<tr><th scope=\"row\" class=\"file\">\(HTML.text($0.name))</th><td>\(HTML.text($0.reason))</td></tr>"
+    }
+    let rest = files.count > 200 ? " The first 200 are listed." : ""
+    return HTML.table(
+      caption:
+        "\(Format.grouped(files.count)) that could not be read and \(files.count == 1 ? "was" : "were") left out.\(rest)",
+      kind: "plain", header: HTML.header(["File", "Reason"]), rows: rows)
+  }
+
+  private func configurationTable() -> String {
+    guard !configuration.isEmpty else { return "" }
+    let rows = configuration.map { name, value in
+      "<tr><th scope=\"row\">\(HTML.text(name))</th><td>\(HTML.text(value))</td></tr>"
+    }
+    return HTML.table(
+      caption: "What the run was asked to do.", kind: "plain", header: HTML.header(["Setting", "Value"]),
+      rows: rows)
+  }
 }

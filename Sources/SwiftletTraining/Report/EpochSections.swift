@@ -1,0 +1,194 @@
+// EpochSections.swift: what a report says of the epochs: headline figures, curves, the table of all.
+
+/// The parts of the page that come from the epochs' records.
+struct EpochSections {
+  private let records: [EpochRecord]
+  private let evaluation: Evaluation?
+
+  init(records: [EpochRecord], evaluation: Evaluation?) {
+    self.records = records.sorted { $0.epoch < $1.epoch }
+    self.evaluation = evaluation
+  }
+
+  private var last: EpochRecord? { records.last }
+  /// With five classes or fewer the right one is always among the first five.
+  private var hasTop5: Bool { (evaluation?.classes.count ?? 6) > 5 }
+
+  /// The epoch with the best value, among those that are finite.
+  private func best(_ value: (EpochRecord) -> Double?, highest: Bool = true) -> (index: Int, value: Double)? {
+    var best: (index: Int, value: Double)?
+    for (index, record) in records.enumerated() {
+      guard let value = value(record), value.isFinite else { continue }
+      if best.map({ highest ? value > $0.value : value < $0.value }) ?? true { best = (index, value) }
+    }
+    return best
+  }
+
+  private func total(_ value: (EpochRecord) -> Double) -> Double {
+    records.map(value).filter(\.isFinite).reduce(0, +)
+  }
+
+  /// The mean over the training time.
+  private func mean(_ value: (EpochRecord) -> Double) -> Double? {
+    let usable = records.filter {
+      value($0).isFinite && $0.trainingSeconds.isFinite && $0.trainingSeconds > 0
+    }
+    let seconds = usable.map(\.trainingSeconds).reduce(0, +)
+    guard seconds > 0, seconds.isFinite else { return nil }
+    return usable.map { value($0) * $0.trainingSeconds }.reduce(0, +) / seconds
+  }
+
+  // MARK: The beginning
+
+  /// One or two sentences: what was trained, and how good it is.
+  func lead(network: String, dataset: String) -> String {
+    let what = "<strong>\(HTML.text(network))</strong> on <strong>\(HTML.text(dataset))</strong>"
+    guard let last else { return "\(what). No epoch was completed." }
+    let epochs = records.count == 1 ? "one epoch" : "\(Format.grouped(records.count)) epochs"
+    var text = "\(what), trained for \(epochs) (\(Format.grouped(last.step)) steps)."
+    if let evaluation, evaluation.count > 0 {
+      text +=
+        " Of \(Format.grouped(evaluation.count)) photograph\(evaluation.count == 1 ? "" : "s") it was asked about, it names "
+        + "\(Format.percent(evaluation.top1, 2)) correctly"
+      if hasTop5 { text += ", and has \(Format.percent(evaluation.top5, 2)) among its first five guesses" }
+      text += "."
+    }
+    return text
+  }
+
+  /// Sentences about values that are not finite.
+  func warnings() -> [String] {
+    let values: [(String, (EpochRecord) -> Double?)] = [
+      ("training loss", { $0.trainingLoss }), ("training accuracy", { $0.trainingAccuracy }),
+      ("validation loss", { $0.validationLoss }), ("validation accuracy", { $0.validationAccuracy }),
+      ("validation top-5 accuracy", { $0.validationTop5 }), ("learning rate", { $0.learningRate }),
+      ("speed", { $0.imagesPerSecond }),
+    ]
+    return values.compactMap { name, value in
+      let epochs = records.filter { value($0).map { !$0.isFinite } ?? false }.map(\.epoch)
+      guard !epochs.isEmpty else { return nil }
+      return
+        "The \(name) is not a finite number in epoch\(epochs.count == 1 ? "" : "s") \(Format.spans(epochs))."
+    }
+  }
+
+  /// The headline figures.
+  func figures() -> String {
+    var figures: [(name: String, value: String, detail: String)] = []
+    func add(
+      _ name: String, _ value: (EpochRecord) -> Double?, highest: Bool = true, _ text: (Double) -> String
+    ) {
+      guard let final = last.flatMap(value) else { return }
+      let detail = best(value, highest: highest).map { best in
+        let word = highest ? "best" : "lowest"
+        return best.index == records.count - 1
+          ? "final, and the \(word)"
+          : "final; \(word) \(text(best.value)), epoch \(records[best.index].epoch)"
+      }
+      figures.append((name, text(final), detail ?? "final"))
+    }
+    if records.contains(where: { $0.validationAccuracy != nil || $0.validationLoss != nil }) {
+      add("Validation top-1", { $0.validationAccuracy }) { Format.percent($0, 2) }
+      if hasTop5 { add("Validation top-5", { $0.validationTop5 }) { Format.percent($0, 2) } }
+      add("Validation loss", { $0.validationLoss }, highest: false) { Format.fixed($0, 3) }
+    } else {
+      add("Training accuracy", { $0.trainingAccuracy }) { Format.percent($0, 2) }
+      add("Training loss", { $0.trainingLoss }, highest: false) { Format.fixed($0, 3) }
+    }
+    if let evaluation, records.isEmpty, evaluation.count > 0 {
+      figures.append(
+        ("Top-1", Format.percent(evaluation.top1, 2), "of \(Format.grouped(evaluation.count)) photographs"))
+      if hasTop5 {
+        figures.append(("Top-5", Format.percent(evaluation.top5, 2), "among the first five guesses"))
+      }
+      figures.append(("Loss", Format.fixed(evaluation.loss, 3), "mean cross-entropy"))
+    }
+    if let last {
+      if let speed = mean(\.imagesPerSecond) {
+        let text = speed < 100 ? Format.significant(speed, 3) : Format.grouped(whole(speed))
+        figures.append(("Speed", text, "photographs a second in training"))
+      }
+      figures.append(("Epochs", Format.grouped(records.count), "\(Format.grouped(last.step)) steps"))
+      let (training, validation) = (total(\.trainingSeconds), total(\.validationSeconds))
+      let detail = validation > 0 ? "of it validation \(Format.duration(validation))" : "training"
+      figures.append(("Time", Format.duration(training + validation), detail))
+      if let waiting = mean(\.waitingShare) {
+        figures.append(("Waiting", Format.percent(waiting), "of training, for photographs to be ready"))
+      }
+    }
+    guard !figures.isEmpty else { return "" }
+    let items = figures.map { name, value, detail in
+      "<div><dt>\(name)</dt><dd class=\"value\">\(value)</dd><dd>\(detail)</dd></div>"
+    }
+    return "<dl class=\"figures\">\n\(items.joined(separator: "\n"))\n</dl>"
+  }
+
+  private func whole(_ value: Double) -> Int { value.magnitude < 1e15 ? Int(value.rounded()) : 0 }
+
+  // MARK: Curves
+
+  func curves() -> String {
+    guard !records.isEmpty else { return "" }
+    let positions = records.map { max(0, min($0.epoch, 1 << 40)) }
+    func line(_ name: String, _ colour: String, dashed: Bool = false, _ value: (EpochRecord) -> Double?)
+      -> LineChart.Series
+    {
+      LineChart.Series(name: name, colour: colour, dashed: dashed, values: records.map(value))
+    }
+    var charts = [
+      LineChart(
+        title: "Loss", positions: positions,
+        series: [
+          line("training", "c1", dashed: true) { $0.trainingLoss },
+          line("validation", "c0") { $0.validationLoss },
+        ])
+    ]
+    var accuracies = [
+      line("training", "c1", dashed: true) { $0.trainingAccuracy },
+      line("validation", "c0") { $0.validationAccuracy },
+    ]
+    if hasTop5 { accuracies.append(line("top-5", "c2") { $0.validationTop5 }) }
+    charts.append(
+      LineChart(
+        title: "Accuracy", positions: positions, series: accuracies, percent: true,
+        mark: records.count > 1
+          ? best { $0.validationAccuracy }.map { best in
+            (1, best.index, "best, epoch \(records[best.index].epoch)")
+          } : nil))
+    charts.append(
+      LineChart(
+        title: "Learning rate", positions: positions,
+        series: [line("learning rate", "c3") { $0.learningRate }],
+        startsAtZero: true))
+    charts.append(
+      LineChart(
+        title: "Photographs a second", positions: positions,
+        series: [line("speed", "c2") { $0.imagesPerSecond }],
+        startsAtZero: true))
+    return "<div class=\"charts\">\n\(charts.map { $0.figure() }.joined(separator: "\n"))\n</div>\n\(table())"
+  }
+
+  /// Every epoch, for those who cannot see curves or want the numbers.
+  private func table() -> String {
+    func cell(_ text: String?) -> String { "<td class=\"n\">\(text ?? "–")</td>" }
+    let rows = records.suffix(2000).map { record in
+      "<tr><th scope=\"row\" class=\"n\">\(record.epoch)</th>"
+        + [
+          Format.fixed(record.trainingLoss, 4), Format.percent(record.trainingAccuracy, 2),
+          record.validationLoss.map { Format.fixed($0, 4) },
+          record.validationAccuracy.map { Format.percent($0, 2) },
+          record.validationTop5.map { Format.percent($0, 2) }, Format.significant(record.learningRate),
+          Format.significant(record.imagesPerSecond), Format.duration(record.trainingSeconds),
+          Format.percent(record.waitingShare),
+        ].map(cell).joined() + "</tr>"
+    }
+    let header = HTML.header([
+      "#Epoch", "#Training loss", "#Training top-1", "#Validation loss", "#Validation top-1",
+      "#Validation top-5",
+      "#Learning rate", "#Photographs a second", "#Time", "#Waiting",
+    ])
+    let table = HTML.table(
+      caption: "What <code>metrics.csv</code> has too.", kind: "numbers", header: header, rows: rows)
+    return "<details><summary>Every epoch in numbers</summary>\n\(table)\n</details>"
+  }
+}
