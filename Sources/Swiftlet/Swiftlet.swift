@@ -3,8 +3,10 @@
 @_exported import SwiftletArchitectures
 @_exported import SwiftletCPU
 @_exported import SwiftletCore
+@_exported import SwiftletData
 @_exported import SwiftletFormats
 @_exported import SwiftletGraph
+@_exported import SwiftletTraining
 @_exported import SwiftletVision
 
 /// The version of this package.

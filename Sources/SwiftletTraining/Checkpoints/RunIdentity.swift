@@ -47,6 +47,30 @@ public struct RunIdentity: Sendable, Codable, Equatable {
   /// The photographs.
   public var data: DataIdentity
 
+  /// As a report shows it: names and values.
+  var rows: [(String, String)] {
+    var rows: [(String, String)] = [
+      ("network", architecture.name), ("width", "\(architecture.width)"),
+      ("resolution", "\(architecture.resolution)"), ("dialect", architecture.dialect.rawValue),
+      ("classes", "\(architecture.classes)"),
+      ("training photographs", "\(data.training)"), ("validation photographs", "\(data.validation)"),
+      ("frozen", "\(freeze)"), ("epochs", "\(recipe.epochs)"), ("batch", "\(recipe.batch)"),
+      ("accumulation", "\(recipe.accumulation)"), ("optimiser", "\(recipe.optimizer)"),
+      ("learning rate", "\(recipe.learningRate)"), ("schedule", "\(recipe.schedule.curve)"),
+      ("warm-up epochs", "\(recipe.schedule.warmUp)"), ("weight decay", "\(recipe.weightDecay)"),
+      ("no decay of", recipe.decayExclusions.map(\.rawValue).joined(separator: ", ")),
+      ("label smoothing", "\(recipe.labelSmoothing)"),
+      ("augmentation", recipe.augmentation.map { "\($0)" }.joined(separator: ", ")),
+    ]
+    if let clip = recipe.clipNorm { rows.append(("largest gradient norm", "\(clip)")) }
+    if let mixing = recipe.mixing { rows.append(("mixing", "\(mixing)")) }
+    if let dropout = recipe.dropout { rows.append(("dropout", "\(dropout)")) }
+    if recipe.stochasticDepth > 0 { rows.append(("stochastic depth", "\(recipe.stochasticDepth)")) }
+    if let decay = recipe.averageDecay { rows.append(("average of weights", "\(decay)")) }
+    rows.append(("seed", "\(recipe.seed)"))
+    return rows
+  }
+
   /// Throws unless a checkpoint's identity is this run's.
   ///
   /// - Throws: ``TrainingError/otherRun(file:what:there:here:)`` with the first thing that differs.

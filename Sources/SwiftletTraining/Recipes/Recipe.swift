@@ -73,7 +73,7 @@ public struct Recipe: Sendable, Hashable, Codable {
 
   /// Throws unless the numbers make sense.
   ///
-  /// - Throws: ``TrainingError/badRecipe(_:)`` naming the first that does not.
+  /// - Throws: ``TrainingError/badRecipe(_:)`` naming the first that does not, ``VisionError`` where it is one of an augmentation.
   public func check() throws {
     func require(_ condition: Bool, _ text: String) throws {
       if !condition { throw TrainingError.badRecipe(text) }
@@ -92,6 +92,8 @@ public struct Recipe: Sendable, Hashable, Codable {
       ("label smoothing", labelSmoothing), ("dropout", dropout ?? 0), ("stochastic depth", stochasticDepth),
       ("the decay of the average", averageDecay ?? 0),
     ] { try require(value >= 0 && value < 1, "\(name) must be in 0..<1, got \(value)") }
+    for augmentation in augmentation { try augmentation.check() }
+    try mixing?.check()
     if let problem = schedule.problem { throw TrainingError.badRecipe("the schedule has \(problem)") }
   }
 

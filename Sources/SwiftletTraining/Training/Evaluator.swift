@@ -72,7 +72,7 @@ public struct Evaluator: Sendable {
       throw TrainingError.wrongClasses(
         network: architecture.name, classes: classes, data: dataset.classes.count)
     }
-    let loader = try BatchLoader(
+    let loader = BatchLoader(
       dataset, preprocessing: preprocessing.scaled(to: architecture.resolution), augmentation: [],
       mixing: nil, batch: batch, seed: 0, epoch: 0, startBatch: 0, shuffles: false, dropsLast: false,
       threads: threads, ahead: ahead)
@@ -81,14 +81,10 @@ public struct Evaluator: Sendable {
     var sums = plan.graph.outputs.dropFirst().map { port in
       [Double](repeating: 0, count: classes * plan.graph.type(of: port.value).shape[-1])
     }
-    // The loader puts a neighbour in the place of a broken file; it counts once.
-    var isSeen = [Bool](repeating: false, count: dataset.count)
     while let loaded = try loader.next() {
       if shouldStop() { throw CancellationError() }
-      let rows = loaded.indices.indices.filter { row in
-        defer { isSeen[loaded.indices[row]] = true }
-        return !isSeen[loaded.indices[row]]
-      }
+      // A photograph that stands in for a broken one has its own turn.
+      let rows = loaded.labels.indices.filter { !loaded.standIns[$0] }
       let outputs = try session.run([try Self.padded(loaded.images, to: batch)])
       let logits = outputs[0].floats()
       for row in rows {

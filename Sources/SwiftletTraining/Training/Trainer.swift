@@ -38,6 +38,8 @@ public final class Trainer: Sendable {
     public var loaderThreads = 2
     /// Batches that are ready before they are needed.
     public var ahead = 4
+    /// Bytes that decoded photographs may take where all of a part fit: CIFAR-10 takes 180 MB.
+    public var cacheBytes = 512 << 20
     /// Photographs in a batch of validation.
     public var validationBatch = 64
     /// Steps between checkpoints within an epoch; `nil` leaves it to ``checkpointSeconds``.
@@ -46,6 +48,8 @@ public final class Trainer: Sendable {
     public var checkpointSeconds = 300.0
     /// Whether a run that the folder has is continued; where it has none, a new one begins.
     public var resumes = false
+    /// What reports call the photographs.
+    public var dataName = "photographs"
     /// Writes the best weights as a model's file into the folder.
     public var writeModel: (@Sendable (Parameters, _ path: String) throws -> Void)?
 

@@ -97,8 +97,17 @@ final class TrainingLoop {
     } else {
       teacher = nil
     }
-    training = trainer.data.training
-    validation = trainer.data.validation
+    training = Self.cached(trainer.data.training, trainer.options)
+    validation = trainer.data.validation.map { Self.cached($0, trainer.options) }
+  }
+
+  /// The photographs in memory where they are small and few enough, going by the first of them.
+  private static func cached(_ dataset: any Dataset, _ options: Trainer.Options) -> any Dataset {
+    let sample = (0..<min(dataset.count, 16)).compactMap { try? dataset.image($0).pixels.count }
+    guard !sample.isEmpty else { return dataset }
+    let estimate = sample.reduce(0, +) / sample.count * dataset.count
+    guard estimate <= options.cacheBytes else { return dataset }
+    return CachedDataset(dataset, atMost: options.cacheBytes, threads: options.loaderThreads) ?? dataset
   }
 
   func run(onStep: (StepProgress) -> Void, onEpoch: (EpochRecord) throws -> Void) throws -> TrainingResult {
@@ -117,7 +126,7 @@ final class TrainingLoop {
   private func runSteps(_ onStep: (StepProgress) -> Void) throws {
     // All steps may be done: a run that was stopped during validation.
     guard progress.steps < stepsPerEpoch else { return }
-    let loader = try BatchLoader(
+    let loader = BatchLoader(
       training, preprocessing: trainer.preprocessing, augmentation: recipe.augmentation,
       mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed, epoch: progress.epochs,
       startBatch: progress.steps, shuffles: true, dropsLast: true, threads: trainer.options.loaderThreads,
@@ -134,7 +143,7 @@ final class TrainingLoop {
       }
       if progress.steps < stepsPerEpoch, isCheckpointDue { try checkpoint() }
     }
-    if skipped.isEmpty { skipped = loader.skipped }
+    skipped += loader.skipped.filter { !skipped.contains($0) }
   }
 
   private func run(_ batch: Batch) throws {
@@ -241,6 +250,7 @@ final class TrainingLoop {
     }
     try files.run.writeMetrics(progress.records)
     try files.run.writeEvents(progress.records)
+    try files.run.writeReport(report(evaluation ?? evaluated))
     try checkpoint.write(to: files.last)
     lastCheckpoint = .now
   }
@@ -270,14 +280,33 @@ final class TrainingLoop {
     }
     guard let best else { throw TrainingError.badRecipe("there are no epochs") }
     if evaluation == nil, validation != nil { evaluation = try evaluate(best) }
-    if let files, let writeModel = trainer.options.writeModel {
-      let path = files.run.file(Trainer.modelName)
-      if !CheckpointFolder.exists(path) { try writeModel(best, path) }
+    if let files {
+      try trainer.options.writeModel?(best, files.run.file(Trainer.modelName))
+      try files.run.writeReport(report(evaluation))
     }
     return TrainingResult(
       parameters: best, records: progress.records, bestEpoch: chosen.epoch, evaluation: evaluation?.0,
       gates: evaluation?.1 ?? [], skipped: skipped)
   }
+
+  /// The page so far.
+  private func report(_ evaluation: (Evaluation, [GateRecord])?) -> TrainingReport {
+    var report = TrainingReport(
+      title: "\(trainer.architecture.name) on \(trainer.options.dataName)",
+      network: trainer.architecture.name, dataset: trainer.options.dataName,
+      configuration: identity.rows, records: progress.records, evaluation: evaluation?.0,
+      gates: evaluation?.1 ?? [], skipped: skipped)
+    for mistake in (evaluation?.0.mistakes ?? []).prefix(Self.mostPictures) {
+      report.thumbnails[mistake.index] = try? validation?.image(mistake.index)
+    }
+    if progress.epochs < recipe.epochs {
+      report.notes.append("\(progress.epochs) of \(recipe.epochs) epochs are done.")
+    }
+    return report
+  }
+
+  /// Pictures of mistakes in a report.
+  private static let mostPictures = 24
 
   // MARK: Checkpoints
 
