@@ -15,7 +15,8 @@ import Swiftlet
 enum SwiftletTool {
   /// The commands, in the order of the help.
   static let commands: [any Command.Type] = [
-    ClassifyCommand.self, ModelsCommand.self, SummaryCommand.self, CompareCommand.self, PullCommand.self,
+    ClassifyCommand.self, TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, ModelsCommand.self,
+    SummaryCommand.self, CompareCommand.self, PullCommand.self,
     PreprocessCommand.self, ConvertCommand.self, BenchCommand.self, TuneCommand.self,
     InspectCommand.self,
   ]
