@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "TrainingKernels.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -158,6 +160,9 @@ typedef struct sk_kernels {
   void (*add)(const float *a, const float *b, float *y, ptrdiff_t count, sk_activation activation);
   /// y[pixel][c] = x[pixel][c] · gate[c], densely laid out; y may be x.
   void (*channel_scale)(const float *x, const float *gate, float *y, ptrdiff_t pixels, ptrdiff_t channels);
+
+  /// What training needs beside these.
+  const sk_training *training;
 
   /// `rounds` times as many multiply-adds as the next field says, in registers: the fastest that this instruction set can go. The
   /// result only keeps the compiler from leaving them out; factors below 1 keep it finite.

@@ -82,15 +82,18 @@ struct EvaluationSections {
       rows: rows)
   }
 
+  /// Colours of a depth at which neither dark nor white digits are readable are passed over.
   private func cell(_ row: Int, _ column: Int, depth: Double) -> String {
     let count = counts[row][column]
     guard count > 0 else { return "<td class=\"zero\">·</td>" }
-    let kind = (row == column ? "right" : "wrong") + (depth > 0.8 ? " deep" : "")
+    let isDeep = depth > 0.72
+    let strength = isDeep ? 0.92 + (depth - 0.72) * 0.28 : max(0.07, depth)
+    let kind = (row == column ? "right" : "wrong") + (isDeep ? " deep" : "")
     let words =
       row == column
       ? "\(classes[row]): \(count) right" : "\(classes[row]) taken for \(classes[column]): \(count)"
     return
-      "<td class=\"\(kind)\" style=\"--a:\(Format.fixed(max(0.07, depth), 2))\" title=\"\(HTML.text(words))\">\(count)</td>"
+      "<td class=\"\(kind)\" style=\"--a:\(Format.fixed(strength, 2))\" title=\"\(HTML.text(words))\">\(count)</td>"
   }
 
   /// A pixel for a pair of classes, once for each theme. Roots, so that rare mistakes can be seen.
@@ -203,10 +206,11 @@ struct EvaluationSections {
       + Self.bar(mean(\.precision)) + Self.bar(mean(\.recall)) + Self.bar(mean(\.f1)) + "</tr></tfoot>"
     let header = HTML.header(["Class", "#Count", "#Precision", "#Recall", "#F1"])
     let caption =
-      "The weakest first. Precision: of what was taken for the class, how much is it; recall: of the class, how much was found;"
+      "Precision: of what was taken for the class, how much is it; recall: of the class, how much was found;"
       + " F1: their harmonic mean."
     guard rows.count > limit else {
-      return HTML.table(caption: caption, kind: "bars", header: header, rows: rows, footer: footer)
+      return HTML.table(
+        caption: "The weakest first. \(caption)", kind: "bars", header: header, rows: rows, footer: footer)
     }
     let rest = HTML.table(
       caption: "The other \(rows.count - 20) classes.", kind: "bars", header: header,

@@ -110,7 +110,7 @@ struct GateSection {
         x: { x(min(Double(count - 1), Double(starts[$0]) + Double(every - 1) / 2)) }, y: y)
     }
     let spread = gate.means.count > 1 ? Self.spread(gate).map { ", spread \(Format.fixed($0, 3))" } ?? "" : ""
-    let gap = all.count < curves.count * count ? " Values that are not numbers are gaps." : ""
+    let gap = all.count < curves.count * count ? "; values that are not numbers are gaps" : ""
     return """
       <figure class="gate">
       <figcaption><h3><span>\(number)</span> \(HTML.text(gate.gate))</h3><p>\(Format.grouped(count)) channels\(spread)\(gap)</p></figcaption>

@@ -8,7 +8,7 @@ enum ReportStyle {
 
     :root { color-scheme: light dark; --paper: #faf9f6; --panel: #ffffff; --ink: #1d1f23; --muted: #5a5f69; --rule: #e2dfd8;
       --c0: #0b62a8; --c1: #b84a00; --c2: #00734f; --c3: #8b4a9c; --c4: #7d6200; --right: 11 98 168; --wrong: 184 74 0;
-      --note: #fff4df; --note-rule: #e0a030; }
+      --note: #fff4df; --note-rule: #e0a030; --text: min(46em, calc(100vw - 80px)); }
     @media (prefers-color-scheme: dark) { :root { --paper: #14161a; --panel: #1b1e23; --ink: #e9e7e2; --muted: #a6abb5;
       --rule: #31353d; --c0: #6cb4fb; --c1: #ff9d5c; --c2: #4fcfa4; --c3: #d5a3ee; --c4: #e2c65c; --right: 42 120 200;
       --wrong: 190 84 16; --note: #2b2417; --note-rule: #a87a28; } }
@@ -72,7 +72,8 @@ enum ReportStyle {
     .scroll { overflow-x: auto; max-width: 100%; }
     table { border-collapse: collapse; font-size: 14.5px; }
     caption { padding: 0 0 12px; color: var(--muted); text-align: left; font-size: 15px; }
-    caption span { display: block; position: sticky; left: 0; width: max-content; max-width: min(50em, calc(100vw - 64px)); }
+    caption span { display: block; position: sticky; left: 0; width: var(--text);
+      margin-right: calc(-1 * var(--text)); }
     th { font-weight: 550; text-align: left; }
     thead th { color: var(--muted); font-size: 13px; vertical-align: bottom; }
     .plain, .bars, .numbers { width: 100%; }
@@ -116,7 +117,7 @@ enum ReportStyle {
       .chart, .heat, .gate { padding: 12px; } svg text { font-size: 14px; } svg .label { font-size: 14px; }
       .photos { grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); }
       .bars th, .bars td, .plain th, .plain td { padding-right: 10px; } .bars tbody th, .bars tfoot th { min-width: 6em; }
-      caption span { max-width: calc(100vw - 32px); } .bars .bar { min-width: 58px; } }
+      :root { --text: calc(100vw - 48px); } .bars .bar { min-width: 58px; } }
     @media print { body { max-width: none; padding: 0; } nav { display: none; } section { break-inside: auto; } figure { break-inside: avoid; } }
 
     """

@@ -1,0 +1,68 @@
+// TrainingKernels.h: operands of the kernels that training needs beside those of inference.
+//
+// Between two products of matrices stand batch norm, an activation and perhaps a gate. None of these is ever stored: a "view" is
+// computed from a convolution's raw output y when a strip of it is needed, forwards and backwards.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// Forwards:  u = activation(scale · y + shift + residual) · gate.
+/// Backwards: d = (gate · g + offset) · activation′(scale · y + shift), and then a · d + b · y + c.
+/// All but y and g have one value for each channel; what is NULL is left out. The gate and the offset are those of one image.
+typedef struct sk_view {
+  const float *y;         ///< pixels × channels: raw outputs of a convolution; NULL where nothing of it is needed
+  const float *g;         ///< pixels × channels: the gradient of u, or NULL: none but the offset
+  ptrdiff_t y_stride, g_stride;
+  const float *residual;  ///< pixels × channels
+  ptrdiff_t residual_stride;
+  ptrdiff_t channels;
+  const float *scale, *shift;
+  const float *gate, *offset;
+  const float *a, *b, *c;
+  int32_t activation;     ///< an sk_activation
+} sk_view;
+
+/// w[i][n] (+)= Σ over pixels of a[pixel][i] · v[pixel][n]; pixels are `images` times `runs` runs of `length`.
+typedef struct sk_outer {
+  const float *a, *v;
+  ptrdiff_t a_pixel, a_run, a_image, v_pixel, v_run, v_image;
+  ptrdiff_t images, runs, length;
+  ptrdiff_t rows, columns;
+  float *w;
+  ptrdiff_t w_stride;
+  int32_t adds;  ///< whether w keeps what it has
+} sk_outer;
+
+/// w[tap][channel] += Σ over pixels of x[pixel · stride + tap][channel] · g[pixel][channel], for one row of g.
+typedef struct sk_depthwise_outer {
+  const float *x;  ///< the first row's first tap of the first pixel; rows are x_row floats apart, pixels `channels`
+  ptrdiff_t x_row;
+  const float *g;  ///< pixels g_pixel floats apart
+  ptrdiff_t g_pixel;
+  ptrdiff_t pixels, channels, kernel, stride;
+  float *w;        ///< [kernel · kernel][channels]
+} sk_depthwise_outer;
+
+/// The training kernels of one instruction set.
+typedef struct sk_training {
+  /// out[pixel] = the view forwards, for pixels [begin, end) counted from the operands' first; out is that of `begin`.
+  void (*view)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *out, ptrdiff_t out_stride);
+  /// out[pixel] = the view backwards.
+  void (*gradient)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *out, ptrdiff_t out_stride);
+  /// sums[channel] += d, sums[channels + channel] += d · y; d goes to `out` where there is one (past the cache, if `streams`).
+  void (*gradient_sums)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *out, ptrdiff_t out_stride, float *sums,
+                        int32_t streams);
+  /// sums[channel] += x, sums[channels + channel] += x²; x goes to `out` where there is one (past the cache, if `streams`).
+  void (*moments)(const float *x, ptrdiff_t x_stride, ptrdiff_t pixels, ptrdiff_t channels, float *out,
+                  ptrdiff_t out_stride, float *sums, int32_t streams);
+  /// sums[channel] += u, or u · g where there is a g.
+  void (*pooled)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *sums);
+  /// Columns [begin, end).
+  void (*outer)(const sk_outer *, ptrdiff_t begin, ptrdiff_t end);
+  void (*depthwise_outer)(const sk_depthwise_outer *);
+  /// Rows [depth_begin, depth_begin + depth) of all panels of a packed matrix of `total` rows, from w[k · k_stride + n · n_stride].
+  void (*pack)(const float *w, ptrdiff_t k_stride, ptrdiff_t n_stride, ptrdiff_t depth, ptrdiff_t columns, float *packed,
+               ptrdiff_t total, ptrdiff_t depth_begin, ptrdiff_t panel_begin, ptrdiff_t panel_end);
+  /// totals[i] += sums[i]; sums[i] = 0.
+  void (*flush)(float *sums, double *totals, ptrdiff_t count);
+} sk_training;

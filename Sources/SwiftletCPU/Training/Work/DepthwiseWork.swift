@@ -1,0 +1,270 @@
+// DepthwiseWork.swift: depthwise convolutions in training: a few rows at a time, in a window that slides down each image.
+
+import CKernels
+import SwiftletGraph
+
+/// Rows of an image in scratch memory, with zeros around them: what a depthwise kernel reads without looking for edges.
+private struct RowWindow {
+  /// Rows, pixels of a row, channels.
+  let rows: Int, width: Int, channels: Int
+  /// The first pixel that is not border, floats from pixel to pixel, and image rows from one to the next.
+  let left: Int, pixelStride: Int, rowStride: Int
+  let memory: UnsafeMutablePointer<Float>
+
+  var rowFloats: Int { width * channels }
+
+  func clear() { memory.update(repeating: 0, count: rows * rowFloats) }
+
+  /// The last `kept` rows become the first.
+  func slide(keeping kept: Int, of filled: Int) {
+    guard kept > 0 else { return }
+    memory.update(from: memory + (filled - kept) * rowFloats, count: kept * rowFloats)
+  }
+
+  /// Fills a slot with a row of an image (counted in steps of `rowStride` through the window's rows), or with zeros.
+  func fill(
+    _ context: WorkContext, slot: Int, row: Int, of view: TrainingView, image: Int, height: Int, width: Int
+  ) {
+    let target = memory + slot * rowFloats
+    guard row >= 0, row % rowStride == 0, row / rowStride < height else {
+      target.update(repeating: 0, count: rowFloats)
+      return
+    }
+    let begin = image * view.pixels + row / rowStride * width
+    view.evaluate(
+      context, begin, begin + width, into: target + left * channels, stride: pixelStride * channels)
+  }
+}
+
+/// The sizes of a depthwise convolution.
+struct DepthwiseGeometry {
+  let window: Window
+  let images: Int, channels: Int
+  let height: Int, width: Int, outputHeight: Int, outputWidth: Int
+
+  /// - Parameters:
+  ///   - input: `[N, H, W, C]`.
+  ///   - output: `[N, H′, W′, C]`.
+  init(_ window: Window, input: Shape, output: Shape) {
+    self.window = window
+    (images, height, width, channels) = (input[0], input[1], input[2], input[3])
+    (outputHeight, outputWidth) = (output[1], output[2])
+  }
+
+  var kernel: Int { window.kernel }
+  var stride: Int { window.stride }
+  /// Pixels of a window's row over the input.
+  var inputWidth: Int { max((outputWidth - 1) * stride + kernel, width + window.padding.left) }
+  /// Pixels of a window's row over the gradient, which has zeros between its pixels where the stride is 2.
+  var gradientWidth: Int {
+    max(width + kernel - 1, (outputWidth - 1) * stride + 1 + gradientLeft)
+  }
+  /// Zeros to the left of, and above, the gradient.
+  var gradientLeft: Int { kernel - 1 - window.padding.left }
+  var gradientTop: Int { kernel - 1 - window.padding.top }
+  var multiplyAdds: Int { images * outputHeight * outputWidth * channels * kernel * kernel }
+}
+
+/// y = depthwise(view(x)), and Σ y, Σ y² where a norm follows.
+final class DepthwiseForwardWork: TrainingWork {
+  private let geometry: DepthwiseGeometry
+  private let x: TrainingView
+  private let packed: TrainingBuffer, y: TrainingBuffer
+  private let bias: TrainingBuffer?, totals: TrainingBuffer?
+  private let chunks: Chunks
+  private let rows: Int
+
+  init(
+    _ label: String, _ geometry: DepthwiseGeometry, _ x: TrainingView, packed: TrainingBuffer,
+    y: TrainingBuffer, bias: TrainingBuffer?, totals: TrainingBuffer?, chunks: Chunks
+  ) {
+    (self.geometry, self.x, self.packed, self.y) = (geometry, x, packed, y)
+    (self.bias, self.totals, self.chunks) = (bias, totals, chunks)
+    let (c, k, s) = (geometry.channels, geometry.kernel, geometry.stride)
+    let each = (geometry.inputWidth * s + geometry.outputWidth) * c
+    let fixed = geometry.inputWidth * max(k - s, 0) * c
+    rows = max(1, min(geometry.outputHeight, (stripFloats - fixed) / max(each, 1)))
+    super.init(
+      label, uses: x.buffers + [packed, y, bias, totals],
+      scratch: 2 * c + geometry.inputWidth * ((rows - 1) * s + k) * c + rows * geometry.outputWidth * c + 64)
+  }
+
+  override var multiplyAdds: Int { geometry.multiplyAdds }
+
+  override func run(_ context: WorkContext, part: Int, parts: Int) {
+    let g = geometry
+    let channels = g.channels
+    let sums = context.scratch
+    let window = RowWindow(
+      rows: (rows - 1) * g.stride + g.kernel, width: g.inputWidth, channels: channels,
+      left: g.window.padding.left, pixelStride: 1, rowStride: 1,
+      memory: sums + (2 * channels + 15) / 16 * 16)
+    let result = window.memory + (window.rows * window.rowFloats + 15) / 16 * 16
+    let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
+    for chunk in chunks.share(of: part, parts) {
+      let target = totals.map { $0.doubles + 2 * chunk * channels }
+      target?.update(repeating: 0, count: 2 * channels)
+      sums.update(repeating: 0, count: 2 * channels)
+      window.clear()
+      for image in chunks[chunk] {
+        var first = 0
+        var filled = 0
+        while first < g.outputHeight {
+          let last = min(first + rows, g.outputHeight)
+          let needed = (last - first - 1) * g.stride + g.kernel
+          let top = first * g.stride - g.window.padding.top
+          let kept = first == 0 ? 0 : max(g.kernel - g.stride, 0)
+          window.slide(keeping: kept, of: filled)
+          for slot in kept..<needed {
+            window.fill(
+              context, slot: slot, row: top + slot, of: x, image: image, height: g.height, width: g.width)
+          }
+          filled = needed
+          var call = sk_depthwise()
+          call.input = UnsafePointer(window.memory)
+          call.input_stride = channels
+          (call.height, call.width, call.channels) = (needed, window.width, channels)
+          call.weights = UnsafePointer(packed.pointer)
+          (call.kernel, call.stride) = (g.kernel, g.stride)
+          let pixel = (image * g.outputHeight + first) * g.outputWidth
+          let output = y.pointer + pixel * channels
+          call.output = target == nil ? output : result
+          call.output_stride = channels
+          (call.output_height, call.output_width) = (last - first, g.outputWidth)
+          call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
+          context.kernels.depthwise(&call, 0, last - first, 0, blocks)
+          if let target {
+            context.training.moments(
+              result, channels, (last - first) * g.outputWidth, channels, output, channels, sums,
+              streams(y, channels, context) ? 1 : 0)
+            context.training.flush(sums, target, 2 * channels)
+          }
+          first = last
+        }
+      }
+    }
+  }
+}
+
+/// From view(dy): dw for each chunk, and dx: the convolution of dy, with zeros between its pixels where the stride is 2, with
+/// the kernel turned around.
+final class DepthwiseBackwardWork: TrainingWork {
+  private let geometry: DepthwiseGeometry
+  private let x: TrainingView?, dy: TrainingView
+  private let partial: TrainingBuffer?
+  private let packed: TrainingBuffer?, dx: GradientEpilogue?
+  private let chunks: Chunks
+  private let rows: Int
+
+  /// - Parameters:
+  ///   - partial: `[chunks, taps, C]`; `nil` where weights are frozen.
+  ///   - packed: the kernel turned around; `nil` where nobody needs dx.
+  init(
+    _ label: String, _ geometry: DepthwiseGeometry, x: TrainingView?, dy: TrainingView,
+    partial: TrainingBuffer?, packed: TrainingBuffer?, dx: GradientEpilogue?, chunks: Chunks
+  ) {
+    (self.geometry, self.x, self.dy, self.partial) = (geometry, x, dy, partial)
+    (self.packed, self.dx, self.chunks) = (packed, dx, chunks)
+    let (c, k, s) = (geometry.channels, geometry.kernel, geometry.stride)
+    let each = (geometry.inputWidth + geometry.gradientWidth + geometry.width) * s * c
+    let fixed = (geometry.inputWidth * max(k - s, 0) + geometry.gradientWidth * (k - 1)) * c
+    rows = max(1, min(geometry.outputHeight, (2 * stripFloats - fixed) / max(each, 1)))
+    // The last strip also has the input rows that no whole stride covers.
+    let most = rows * s + 2 * k
+    super.init(
+      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
+      scratch: 2 * c + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width) * c + 64)
+  }
+
+  override var multiplyAdds: Int {
+    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * geometry.multiplyAdds
+  }
+
+  override func run(_ context: WorkContext, part: Int, parts: Int) {
+    let g = geometry
+    let (channels, kernel, stride) = (g.channels, g.kernel, g.stride)
+    let most = rows * stride + 2 * kernel
+    let sums = context.scratch
+    let input = RowWindow(
+      rows: most, width: g.inputWidth, channels: channels, left: g.window.padding.left, pixelStride: 1,
+      rowStride: 1, memory: sums + (2 * channels + 15) / 16 * 16)
+    let gradient = RowWindow(
+      rows: most, width: g.gradientWidth, channels: channels, left: g.gradientLeft, pixelStride: stride,
+      rowStride: stride, memory: input.memory + (most * input.rowFloats + 15) / 16 * 16)
+    let result = gradient.memory + (most * gradient.rowFloats + 15) / 16 * 16
+    let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
+    for chunk in chunks.share(of: part, parts) {
+      let totals = dx?.totals.map { $0.doubles + 2 * chunk * channels }
+      totals?.update(repeating: 0, count: 2 * channels)
+      sums.update(repeating: 0, count: 2 * channels)
+      let weights = partial.map { $0.pointer + chunk * kernel * kernel * channels }
+      weights?.update(repeating: 0, count: kernel * kernel * channels)
+      input.clear()
+      gradient.clear()
+      for image in chunks[chunk] {
+        var first = 0
+        var (filledInput, filledGradient) = (0, 0)
+        while first < g.outputHeight {
+          let last = min(first + rows, g.outputHeight)
+          let (begin, end) = (first * stride, last == g.outputHeight ? g.height : last * stride)
+          // Rows of dy, counted with the zeros between them, that the input rows [begin, end) meet; the strip's own at least.
+          let top = begin - g.gradientTop
+          let needed = max(end - begin + kernel - 1, (last - 1) * stride + 1 - top)
+          let kept = first == 0 ? 0 : kernel - 1
+          gradient.slide(keeping: kept, of: filledGradient)
+          for slot in kept..<needed {
+            gradient.fill(
+              context, slot: slot, row: top + slot, of: dy, image: image, height: g.outputHeight,
+              width: g.outputWidth)
+          }
+          // The next strip's window begins where this one's input rows end.
+          filledGradient = end - begin + kernel - 1
+          if let x, let weights {
+            let neededInput = (last - first - 1) * stride + kernel
+            let keptInput = first == 0 ? 0 : max(kernel - stride, 0)
+            input.slide(keeping: keptInput, of: filledInput)
+            for slot in keptInput..<neededInput {
+              input.fill(
+                context, slot: slot, row: begin - g.window.padding.top + slot, of: x, image: image,
+                height: g.height, width: g.width)
+            }
+            filledInput = neededInput
+            var call = sk_depthwise_outer()
+            call.x_row = input.rowFloats
+            call.g_pixel = stride * channels
+            (call.pixels, call.channels) = (g.outputWidth, channels)
+            (call.kernel, call.stride) = (kernel, stride)
+            call.w = weights
+            for row in first..<last {
+              call.x = UnsafePointer(input.memory + (row - first) * stride * input.rowFloats)
+              call.g = UnsafePointer(
+                gradient.memory + (row * stride - top) * gradient.rowFloats + g.gradientLeft * channels)
+              context.training.depthwise_outer(&call)
+            }
+          }
+          if let dx, let packed {
+            var call = sk_depthwise()
+            call.input = UnsafePointer(gradient.memory)
+            call.input_stride = channels
+            (call.height, call.width, call.channels) = (
+              end - begin + kernel - 1, gradient.width, channels
+            )
+            call.weights = UnsafePointer(packed.pointer)
+            (call.kernel, call.stride) = (kernel, 1)
+            let pixel = (image * g.height + begin) * g.width
+            call.output = dx.isDirect ? dx.destination.pointer + pixel * channels : result
+            call.output_stride = channels
+            (call.output_height, call.output_width) = (end - begin, g.width)
+            call.epilogue.residual = dx.residual.map { UnsafePointer($0.pointer + pixel * channels) }
+            call.epilogue.residual_stride = channels
+            context.kernels.depthwise(&call, 0, end - begin, 0, blocks)
+            dx.store(
+              context, result, pixel, pixel + (end - begin) * g.width, channels: channels, sums: sums)
+            if let totals { context.training.flush(sums, totals, 2 * channels) }
+          }
+          first = last
+        }
+      }
+    }
+  }
+}

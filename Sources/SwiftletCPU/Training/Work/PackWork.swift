@@ -1,0 +1,108 @@
+// PackWork.swift: weights in the order in which products read them; they change with every step.
+
+import CKernels
+import SwiftletGraph
+
+/// Packs the weights `[taps, I, O]` of a convolution or linear layer for products.
+final class PackWork: TrainingWork {
+  private let weight: TrainingBuffer, packed: TrainingBuffer
+  private let taps: [Int]
+  private let inputs: Int, outputs: Int
+  private let isTransposed: Bool
+
+  /// - Parameters:
+  ///   - taps: those that take part, in the order in which the product meets them.
+  ///   - isTransposed: from outputs to inputs, for a data gradient.
+  init(
+    _ label: String, _ weight: TrainingBuffer, packed: TrainingBuffer, taps: [Int], inputs: Int, outputs: Int,
+    isTransposed: Bool
+  ) {
+    (self.weight, self.packed, self.taps) = (weight, packed, taps)
+    (self.inputs, self.outputs, self.isTransposed) = (inputs, outputs, isTransposed)
+    super.init(label, uses: [weight, packed])
+  }
+
+  override func run(_ context: WorkContext, part: Int, parts: Int) {
+    let (depth, columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
+    let panels = (columns + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
+    let mine = Range.share(panels, of: part, parts)
+    for (index, tap) in taps.enumerated() {
+      context.training.pack(
+        weight.pointer + tap * inputs * outputs, isTransposed ? 1 : outputs, isTransposed ? outputs : 1,
+        depth, columns, packed.pointer, taps.count * depth, index * depth, mine.lowerBound, mine.upperBound)
+    }
+  }
+}
+
+/// Packs the weights `[taps, C]` of a depthwise convolution; turned around for its data gradient.
+final class DepthwisePackWork: TrainingWork {
+  private let weight: TrainingBuffer, packed: TrainingBuffer
+  private let kernel: Int, channels: Int
+  private let isFlipped: Bool
+
+  init(
+    _ label: String, _ weight: TrainingBuffer, packed: TrainingBuffer, kernel: Int, channels: Int,
+    isFlipped: Bool
+  ) {
+    (self.weight, self.packed, self.kernel) = (weight, packed, kernel)
+    (self.channels, self.isFlipped) = (channels, isFlipped)
+    super.init(label, uses: [weight, packed], scratch: isFlipped ? weight.count : 0)
+  }
+
+  override func run(_ context: WorkContext, part: Int, parts: Int) {
+    guard part == 0 else { return }
+    guard isFlipped else {
+      context.kernels.depthwise_pack(weight.pointer, kernel, channels, packed.pointer)
+      return
+    }
+    let taps = kernel * kernel
+    for tap in 0..<taps {
+      (context.scratch + tap * channels).update(
+        from: weight.pointer + (taps - 1 - tap) * channels, count: channels)
+    }
+    context.kernels.depthwise_pack(context.scratch, kernel, channels, packed.pointer)
+  }
+}
+
+/// Adds the chunks' partial weight gradients `[chunks, …]` in order; turns them around where they are `[O, I]`.
+final class ReduceWork: TrainingWork {
+  private let partial: TrainingBuffer, gradient: TrainingBuffer
+  private let chunks: Int
+  private let transposedRows: Int?
+
+  /// - Parameter transposedRows: O, where the partial gradients are `[O, I]` and the gradient is `[I, O]`.
+  init(
+    _ label: String, partial: TrainingBuffer, gradient: TrainingBuffer, chunks: Int, transposedRows: Int?
+  ) {
+    (self.partial, self.gradient, self.chunks) = (partial, gradient, chunks)
+    self.transposedRows = transposedRows
+    super.init(label, uses: [partial, gradient])
+  }
+
+  override func run(_ context: WorkContext, part: Int, parts: Int) {
+    let count = gradient.count
+    let mine = Range.share(count, of: part, parts, unit: 16)
+    let (source, target) = (partial.pointer, gradient.pointer)
+    if let outputs = transposedRows {
+      let inputs = count / outputs
+      for i in Range.share(inputs, of: part, parts) {
+        for o in 0..<outputs {
+          var sum: Float = 0
+          for chunk in 0..<chunks { sum += source[chunk * count + o * inputs + i] }
+          target[i * outputs + o] = sum
+        }
+      }
+      return
+    }
+    var begin = mine.lowerBound
+    while begin < mine.upperBound {
+      let end = min(begin + 4096, mine.upperBound)
+      for i in begin..<end { target[i] = source[i] }
+      for chunk in 1..<max(chunks, 1) {
+        let next = source + chunk * count
+        for i in begin..<end { target[i] += next[i] }
+      }
+      begin = end
+    }
+  }
+}

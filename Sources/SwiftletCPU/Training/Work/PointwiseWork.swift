@@ -1,0 +1,140 @@
+// PointwiseWork.swift: 1 × 1 convolutions in training: strips of pixels, normed on the way in, summed on the way out.
+
+import CKernels
+import SwiftletGraph
+
+/// y = view(x) · w, and Σ y, Σ y² where a norm follows.
+final class PointwiseForwardWork: TrainingWork {
+  private let x: TrainingView
+  private let packed: TrainingBuffer, y: TrainingBuffer
+  private let bias: TrainingBuffer?, totals: TrainingBuffer?
+  private let outputs: Int
+  private let chunks: Chunks
+  private let step: Int
+
+  init(
+    _ label: String, _ x: TrainingView, packed: TrainingBuffer, y: TrainingBuffer, outputs: Int,
+    bias: TrainingBuffer?, totals: TrainingBuffer?, chunks: Chunks
+  ) {
+    (self.x, self.packed, self.y, self.outputs) = (x, packed, y, outputs)
+    (self.bias, self.totals, self.chunks) = (bias, totals, chunks)
+    step = stripPixels(floats: x.channels + outputs)
+    super.init(
+      label, uses: x.buffers + [packed, y, bias, totals],
+      scratch: 2 * outputs + step * (x.channels + outputs) + 32)
+  }
+
+  override var multiplyAdds: Int { chunks.images * x.pixels * x.channels * outputs }
+
+  override func run(_ context: WorkContext, part: Int, parts: Int) {
+    let sums = context.scratch
+    let strip = sums + (2 * outputs + 15) / 16 * 16
+    let result = strip + step * x.channels
+    let panels = (outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
+    for chunk in chunks.share(of: part, parts) {
+      let target = totals.map { $0.doubles + 2 * chunk * outputs }
+      target?.update(repeating: 0, count: 2 * outputs)
+      sums.update(repeating: 0, count: 2 * outputs)
+      var pixel = chunks[chunk].lowerBound * x.pixels
+      let end = chunks[chunk].upperBound * x.pixels
+      while pixel < end {
+        let last = min(pixel + step, end)
+        let a = x.strip(context, pixel, last, strip)
+        var call = sk_gemm()
+        call.a = a
+        call.a_stride = x.channels
+        call.b = UnsafePointer(packed.pointer)
+        call.c = target == nil ? y.pointer + pixel * outputs : result
+        call.c_stride = outputs
+        (call.rows, call.depth, call.columns) = (last - pixel, x.channels, outputs)
+        call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
+        context.kernels.gemm(&call, 0, last - pixel, 0, panels)
+        if let target {
+          context.training.moments(
+            result, outputs, last - pixel, outputs, y.pointer + pixel * outputs, outputs, sums,
+            streams(y, outputs, context) ? 1 : 0)
+          context.training.flush(sums, target, 2 * outputs)
+        }
+        pixel = last
+      }
+    }
+  }
+}
+
+/// From view(dy): dw = view(x)ᵀ · dy for each chunk, and dx = dy · wᵀ.
+final class PointwiseBackwardWork: TrainingWork {
+  private let x: TrainingView?, dy: TrainingView
+  private let partial: TrainingBuffer?
+  private let packed: TrainingBuffer?, dx: GradientEpilogue?
+  private let inputs: Int
+  private let isTransposed: Bool
+  private let chunks: Chunks
+  private let step: Int
+
+  /// - Parameters:
+  ///   - partial: `[chunks, I, O]`, or `[chunks, O, I]` where `isTransposed`; `nil` where weights are frozen.
+  ///   - packed: wᵀ; `nil` where nobody needs dx.
+  init(
+    _ label: String, x: TrainingView?, dy: TrainingView, inputs: Int, partial: TrainingBuffer?,
+    isTransposed: Bool, packed: TrainingBuffer?, dx: GradientEpilogue?, chunks: Chunks
+  ) {
+    (self.x, self.dy, self.inputs, self.partial) = (x, dy, inputs, partial)
+    (self.isTransposed, self.packed, self.dx, self.chunks) = (isTransposed, packed, dx, chunks)
+    step = stripPixels(floats: 2 * inputs + dy.channels)
+    super.init(
+      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
+      scratch: 2 * inputs + step * (2 * inputs + dy.channels) + 64)
+  }
+
+  override var multiplyAdds: Int {
+    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * chunks.images * dy.pixels * inputs * dy.channels
+  }
+
+  override func run(_ context: WorkContext, part: Int, parts: Int) {
+    let outputs = dy.channels
+    let sums = context.scratch
+    let gradientStrip = sums + (2 * inputs + 15) / 16 * 16
+    let inputStrip = gradientStrip + (step * outputs + 15) / 16 * 16
+    let result = inputStrip + (step * inputs + 15) / 16 * 16
+    for chunk in chunks.share(of: part, parts) {
+      let totals = dx?.totals.map { $0.doubles + 2 * chunk * inputs }
+      totals?.update(repeating: 0, count: 2 * inputs)
+      sums.update(repeating: 0, count: 2 * inputs)
+      var pixel = chunks[chunk].lowerBound * dy.pixels
+      let first = pixel
+      let end = chunks[chunk].upperBound * dy.pixels
+      while pixel < end {
+        let last = min(pixel + step, end)
+        let g = dy.strip(context, pixel, last, gradientStrip)
+        if let x, let partial {
+          let a = x.strip(context, pixel, last, inputStrip)
+          var outer = sk_outer()
+          (outer.a, outer.v) = isTransposed ? (g, a) : (a, g)
+          (outer.rows, outer.columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
+          (outer.a_pixel, outer.v_pixel) = (outer.rows, outer.columns)
+          (outer.images, outer.runs, outer.length) = (1, 1, last - pixel)
+          outer.w = partial.pointer + chunk * inputs * outputs
+          outer.w_stride = outer.columns
+          outer.adds = pixel == first ? 0 : 1
+          context.training.outer(&outer, 0, outer.columns)
+        }
+        if let dx, let packed {
+          var call = sk_gemm()
+          call.a = g
+          call.a_stride = outputs
+          call.b = UnsafePointer(packed.pointer)
+          call.c = dx.isDirect ? dx.destination.pointer + pixel * inputs : result
+          call.c_stride = inputs
+          (call.rows, call.depth, call.columns) = (last - pixel, outputs, inputs)
+          call.epilogue.residual = dx.residual.map { UnsafePointer($0.pointer + pixel * inputs) }
+          call.epilogue.residual_stride = inputs
+          let panels = (inputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
+          context.kernels.gemm(&call, 0, last - pixel, 0, panels)
+          dx.store(context, result, pixel, last, channels: inputs, sums: sums)
+          if let totals { context.training.flush(sums, totals, 2 * inputs) }
+        }
+        pixel = last
+      }
+    }
+  }
+}
