@@ -79,20 +79,26 @@ struct TrainCommand: Command {
 
     Interruption.watch()
     let json = arguments.flag("json")
-    if !json {
+    var line = ProgressLine()
+    // What is wrong with the folder or the checkpoint shows before the first epoch is announced.
+    var isAnnounced = json
+    func announce() throws {
+      if isAnnounced { return }
+      isAnnounced = true
       let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
       try Console.print(
-        "\(folder): \(model.architecture.name), \(data.training.classes.count) classes, "
+        "\(folder): \(trainer.architecture.name), \(data.training.classes.count) classes, "
           + "\(data.training.count.grouped) photographs\(held), \(recipe.epochs) epochs")
     }
-    var line = ProgressLine()
     do {
       let result = try trainer.run(
         onStep: { progress in
+          try announce()
           if Interruption.isAsked { trainer.stop() }
           line.show(text(progress))
         },
         onEpoch: { record in
+          try announce()
           line.clear()
           if json { try Console.printJSON(record) } else { try Console.print(text(record, of: recipe)) }
         })

@@ -16,13 +16,15 @@ public struct RunProgress: Sendable, Codable, Equatable {
     public var epoch: Int
     /// Its validation accuracy; `nil` where there is no validation.
     public var accuracy: Double?
-    /// Its training loss.
+    /// Its validation loss; its training loss where there is no validation.
     public var loss: Double
 
-    /// Whether it is better than another: by accuracy where there is one, else by loss. Of equals the earlier one stays.
+    /// Whether it is better than another: by accuracy where there is one, then by loss. Of equals the earlier one stays.
     func isBetter(than other: Best?) -> Bool {
       guard let other else { return true }
-      if let accuracy, let otherAccuracy = other.accuracy { return accuracy > otherAccuracy }
+      if let accuracy, let otherAccuracy = other.accuracy, accuracy != otherAccuracy {
+        return accuracy > otherAccuracy
+      }
       return loss < other.loss
     }
   }

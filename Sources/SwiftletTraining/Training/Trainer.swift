@@ -158,7 +158,7 @@ public final class Trainer: Sendable {
   ///   too few can be read.
   @discardableResult
   public func run(
-    onStep: (StepProgress) -> Void = { _ in }, onEpoch: (EpochRecord) throws -> Void = { _ in }
+    onStep: (StepProgress) throws -> Void = { _ in }, onEpoch: (EpochRecord) throws -> Void = { _ in }
   ) throws -> TrainingResult {
     let loop = try TrainingLoop(self)
     let outcome = try loop.run(onStep: onStep, onEpoch: onEpoch)

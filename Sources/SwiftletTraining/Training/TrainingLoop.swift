@@ -110,7 +110,9 @@ final class TrainingLoop {
     return CachedDataset(dataset, atMost: options.cacheBytes, threads: options.loaderThreads) ?? dataset
   }
 
-  func run(onStep: (StepProgress) -> Void, onEpoch: (EpochRecord) throws -> Void) throws -> TrainingResult {
+  func run(onStep: (StepProgress) throws -> Void, onEpoch: (EpochRecord) throws -> Void) throws
+    -> TrainingResult
+  {
     try files?.run.writeConfiguration(identity)
     for record in progress.records { try onEpoch(record) }
     while progress.epochs < recipe.epochs {
@@ -123,7 +125,7 @@ final class TrainingLoop {
 
   // MARK: Steps
 
-  private func runSteps(_ onStep: (StepProgress) -> Void) throws {
+  private func runSteps(_ onStep: (StepProgress) throws -> Void) throws {
     // All steps may be done: a run that was stopped during validation.
     guard progress.steps < stepsPerEpoch else { return }
     let loader = BatchLoader(
@@ -136,7 +138,7 @@ final class TrainingLoop {
       try run(batch)
       progress.seconds = before + start.duration(to: .now).inSeconds
       progress.waitingSeconds = waitedBefore + loader.waitingSeconds
-      onStep(stepProgress)
+      try onStep(stepProgress)
       if trainer.shouldStop {
         try checkpoint()
         throw stopped()
@@ -233,7 +235,8 @@ final class TrainingLoop {
     next.records = progress.records + [record]
     next.best = progress.best
     let candidate = RunProgress.Best(
-      epoch: record.epoch, accuracy: record.validationAccuracy, loss: record.trainingLoss)
+      epoch: record.epoch, accuracy: record.validationAccuracy,
+      loss: record.validationLoss ?? record.trainingLoss)
     let isBest = candidate.isBetter(than: progress.best)
     if isBest {
       next.best = candidate
