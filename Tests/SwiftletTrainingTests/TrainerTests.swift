@@ -13,7 +13,7 @@ import Testing
     #expect(result.records.map(\.step) == (1...12).map { 4 * $0 })
     let (first, last) = (try #require(result.records.first), try #require(result.records.last))
     #expect(last.trainingLoss < first.trainingLoss / 2)
-    #expect(last.trainingAccuracy > 0.9)
+    #expect(last.trainingAccuracy > 0.8)
     #expect(try #require(last.validationAccuracy) > 0.85)
     let evaluation = try #require(result.evaluation)
     #expect(evaluation.count == 9 && evaluation.top5 == 1)

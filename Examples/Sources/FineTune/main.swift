@@ -3,7 +3,8 @@ import Swiftlet
 guard CommandLine.arguments.count == 3 else { throw Usage() }
 // snippet: fine-tune
 let model = try Model(contentsOf: CommandLine.arguments[1])  // MobileNetV2 that knows ImageNet, say
-let photographs = try DatasetSplit.open(path: CommandLine.arguments[2], holdOut: 0.2, seed: 1)  // a folder for each class
+// A folder with a folder of photographs for each class.
+let photographs = try DatasetSplit.open(path: CommandLine.arguments[2], holdOut: 0.2, seed: 1)
 
 var recipe = Recipe.fineTune
 recipe.epochs = 6
