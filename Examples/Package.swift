@@ -10,6 +10,8 @@ let package = Package(
     .executableTarget(
       name: "ClassifyPhoto", dependencies: [.product(name: "Swiftlet", package: "Swiftlet")]),
     .executableTarget(
+      name: "FineTune", dependencies: [.product(name: "Swiftlet", package: "Swiftlet")]),
+    .executableTarget(
       name: "OwnArchitecture", dependencies: [.product(name: "Swiftlet", package: "Swiftlet")]),
   ],
   swiftLanguageModes: [.v6]

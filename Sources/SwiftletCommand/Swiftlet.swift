@@ -15,7 +15,8 @@ import Swiftlet
 enum SwiftletTool {
   /// The commands, in the order of the help.
   static let commands: [any Command.Type] = [
-    ClassifyCommand.self, ModelsCommand.self, SummaryCommand.self, CompareCommand.self, PullCommand.self,
+    ClassifyCommand.self, TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, ModelsCommand.self,
+    SummaryCommand.self, CompareCommand.self, PullCommand.self,
     PreprocessCommand.self, ConvertCommand.self, BenchCommand.self, TuneCommand.self,
     InspectCommand.self,
   ]
@@ -23,6 +24,8 @@ enum SwiftletTool {
   static func main() {
     // A reader that goes away (`swiftlet models | head`) is an error from write, not a signal.
     signal(SIGPIPE, SIG_IGN)
+    // So is a file that grows beyond what the user may write.
+    signal(SIGXFSZ, SIG_IGN)
     exit(run(Array(CommandLine.arguments.dropFirst())))
   }
 

@@ -1,0 +1,139 @@
+// Model+Training.swift: models that are trained, and what comes of it.
+
+import SwiftletTraining
+
+extension Model {
+  /// A network with seeded starting weights.
+  ///
+  /// - Parameters:
+  ///   - architecture: the network, of as many classes as there are labels.
+  ///   - labels: names of the classes.
+  ///   - seed: decides the weights.
+  /// - Throws: ``ArchitectureError``, ``GraphError``.
+  public static func untrained(_ architecture: Architecture, labels: [String], seed: UInt64) throws -> Model {
+    try Model(
+      architecture, parameters: try Parameters(initialising: architecture.graph(), seed: seed),
+      labels: labels)
+  }
+
+  /// The same network for other classes: a new classifier where their number differs, all other weights kept.
+  ///
+  /// - Parameters:
+  ///   - classes: names of the classes.
+  ///   - seed: decides the new classifier's weights.
+  /// - Throws: ``ArchitectureError`` where no network has so many classes.
+  public func withHead(classes: [String], seed: UInt64 = 1) throws -> Model {
+    let other = architecture.with(classes: classes.count)
+    var parameters = Parameters()
+    for spec in try other.graph().parameters {
+      if let old = self.parameters[spec.name], old.shape == spec.shape {
+        parameters[spec.name] = old
+      } else {
+        parameters[spec.name] = try Tensor(shape: spec.shape, floats: spec.initialValues(seed: seed))
+      }
+    }
+    return try Model(other, parameters: parameters, preprocessing: preprocessing, labels: classes)
+  }
+}
+
+extension Trainer {
+  /// Prepares to train a model; with a folder its best weights are saved there as `model.safetensors`.
+  ///
+  /// - Parameters:
+  ///   - model: where it starts from. It is given a new classifier where the photographs have another number of classes.
+  ///   - recipe: how it is trained.
+  ///   - data: what it is trained on.
+  ///   - freeze: what of it stays as it is.
+  ///   - folder: the run's folder; `nil` writes nothing.
+  ///   - threads: of each step; those of the processor if `nil`.
+  ///   - options: the rest.
+  /// - Throws: ``TrainingError`` where recipe, freeze and network do not fit together.
+  public convenience init(
+    _ model: Model, _ recipe: Recipe, on data: DatasetSplit, freeze: Freeze = .none, folder: String? = nil,
+    threads: Int? = nil, options: Options = Options()
+  ) throws {
+    let start = try model.withHead(classes: data.training.classes, seed: recipe.seed)
+    var options = options
+    options.writeModel =
+      options.writeModel ?? { parameters, path in
+        try Model(
+          start.architecture, parameters: parameters, preprocessing: start.preprocessing, labels: start.labels
+        ).save(to: path)
+      }
+    try self.init(
+      start.architecture, parameters: start.parameters, backend: Engine(threads: threads), recipe: recipe,
+      data: data, preprocessing: start.preprocessing, freeze: freeze, folder: folder, options: options)
+  }
+
+  /// The trained model: the best weights; `nil` before the run is over.
+  ///
+  /// - Throws: never in practice: the weights are the network's.
+  public func model() throws -> Model? {
+    try trained.map {
+      try Model(
+        architecture, parameters: $0, preprocessing: preprocessing, labels: data.training.classes)
+    }
+  }
+}
+
+extension Model {
+  /// Asks the model for the classes of labelled photographs.
+  ///
+  /// The data's classes are found among the model's labels by name; a model without labels takes them in order.
+  ///
+  /// - Parameters:
+  ///   - dataset: the photographs.
+  ///   - threads: of each run; those of the processor if `nil`.
+  ///   - batch: photographs at a time.
+  /// - Throws: ``EvaluationError`` where a class is unknown to the model, ``DatasetError`` where nothing can be read.
+  public func evaluate(
+    on dataset: any Dataset, threads: Int? = nil, batch: Int = 64
+  ) throws -> Evaluation {
+    let evaluator = try Evaluator(
+      architecture, parameters: parameters, backend: Engine(threads: threads),
+      batch: max(1, min(batch, dataset.count)))
+    let known = try RelabelledDataset(dataset, labels: labels, classes: architecture.classes)
+    return try evaluator.run(on: known, preprocessing: preprocessing, threads: 2).evaluation
+  }
+}
+
+/// A data set whose classes do not belong to the model.
+public struct EvaluationError: Error, Equatable, CustomStringConvertible {
+  public let description: String
+}
+
+/// Photographs with their classes by a model's numbers.
+private struct RelabelledDataset: Dataset {
+  let classes: [String]
+  private let base: any Dataset
+  private let numbers: [Int]
+
+  init(_ base: any Dataset, labels: [String], classes count: Int) throws {
+    self.base = base
+    guard labels.count == count, labels != base.classes else {
+      guard base.classes.count == count else {
+        throw EvaluationError(
+          description:
+            "the data have \(base.classes.count) classes, the model has \(count) and no names for them")
+      }
+      classes = base.classes
+      numbers = Array(0..<count)
+      return
+    }
+    classes = labels
+    let known = Dictionary(zip(labels, 0...)) { first, _ in first }
+    numbers = try base.classes.map { name in
+      guard let number = known[name] else {
+        let some = labels.prefix(4).joined(separator: ", ") + (count > 4 ? ", …" : "")
+        throw EvaluationError(
+          description: "the model does not know the data's class '\(name)'; it knows \(count): \(some)")
+      }
+      return number
+    }
+  }
+
+  var count: Int { base.count }
+  func name(_ index: Int) -> String { base.name(index) }
+  func label(_ index: Int) -> Int { numbers[base.label(index)] }
+  func image(_ index: Int) throws -> Image { try base.image(index) }
+}

@@ -1,0 +1,241 @@
+// TrainCommand.swift: trains a network on a folder of photographs.
+
+import Swiftlet
+import Synchronization
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// `swiftlet train`.
+struct TrainCommand: Command {
+  static let spec = CommandSpec(
+    name: "train", summary: "Train a network on your photographs",
+    positionals: "", count: 0...0,
+    discussion: """
+      Trains --model from scratch, or from the weights --from, on --data: a folder with a folder of photographs for
+      each class (or train/ and val/ with those), a zip of one, a .csv list of path,class, or CIFAR's files. Everything
+      goes to the folder --output: model.safetensors, which the other commands take, checkpoints, config.json,
+      metrics.csv, events for TensorBoard and report.html. Interrupted, it writes a checkpoint; --resume goes on from
+      the last one as if it had never stopped.
+
+      Recipes:
+      \(Recipe.presets.map { "  " + $0.name.padded(to: 14) + $0.summary }.joined(separator: "\n"))
+      """,
+    options: [
+      .value("data", "PATH", "The photographs."),
+      .value("model", "NAME", "The network; with --from, whatever the weights are of."),
+      .value("from", "FILE", "Weights to start from; another number of classes gets a new classifier."),
+      .value("freeze", "PART", "What stays as it is: none (default), backbone or stages:N."),
+      .value("recipe", "NAME", "How it is trained (default: fine-tune with --from, else cifar)."),
+      .value("epochs", "N", "Passes over the photographs, instead of the recipe's."),
+      .value("batch", "N", "Photographs in a step, instead of the recipe's."),
+      .value("learning-rate", "X", "The learning rate, instead of the recipe's."),
+      .value("seed", "N", "Decides all that is random (default 1)."),
+      .value("hold-out", "SHARE", "The share held out for validation where the data has none (default 0.2)."),
+      .value("threads", "N", "Threads of each step (default: those of the processor)."),
+      .value("output", "DIR", "The run's folder (default: runs/MODEL-N)."),
+      .flag("resume", "Go on with the run that the folder has; the last of the model's without --output."),
+      .value("checkpoint-every", "N", "Steps between checkpoints (default: 5 minutes, and every epoch)."),
+    ] + NetworkOptions.specs.filter { $0.name != "classes" } + [
+      .flag("json", "Print one JSON object per epoch.")
+    ],
+    examples: [
+      "swiftlet train --data flowers/ --from mobilenet_v2-b0353104.pth --output runs/flowers",
+      "swiftlet train --data cifar10.zip --model cifar_mobilenet_v2 --recipe cifar",
+      "swiftlet train --data cifar10.zip --model cifar_mobilenet_v2 --recipe cifar --resume",
+    ])
+
+  static func run(_ arguments: Arguments) throws -> Int32 {
+    guard let path = arguments.string("data") else { throw UsageError("'train' needs --data PATH") }
+    let threads = try threadCount(arguments)
+    let recipe = try recipe(arguments)
+    try recipe.check()
+    let freeze = try Freeze(arguments.string("freeze") ?? "none")
+    let data = try DatasetSplit.open(
+      path: path, holdOut: try arguments.number("hold-out") ?? 0.2, seed: recipe.seed)
+    let model = try start(arguments, classes: data.training.classes, seed: recipe.seed)
+    let resumes = arguments.flag("resume")
+    let folder = try outputFolder(arguments, model.architecture.name, resumes: resumes)
+
+    var options = Trainer.Options()
+    options.resumes = resumes
+    options.checkpointSteps = try arguments.integer("checkpoint-every")
+    guard options.checkpointSteps ?? 1 >= 1 else {
+      throw UsageError("--checkpoint-every takes a number of steps, got \(options.checkpointSteps ?? 0)")
+    }
+    options.dataName = path.split(separator: "/").last.map(String.init) ?? path
+    let trainer = try Trainer(
+      model, recipe, on: data, freeze: freeze, folder: folder, threads: threads, options: options)
+
+    Interruption.watch()
+    let json = arguments.flag("json")
+    var line = ProgressLine()
+    // What is wrong with the folder or the checkpoint shows before the first epoch is announced.
+    var isAnnounced = json
+    func announce() throws {
+      if isAnnounced { return }
+      isAnnounced = true
+      let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
+      try Console.print(
+        "\(folder): \(trainer.architecture.name), \(data.training.classes.count) classes, "
+          + "\(data.training.count.grouped) photographs\(held), \(recipe.epochs) epochs")
+    }
+    do {
+      let result = try trainer.run(
+        onStep: { progress in
+          try announce()
+          if Interruption.isAsked { trainer.stop() }
+          line.show(text(progress))
+        },
+        onEpoch: { record in
+          try announce()
+          line.clear()
+          if json { try Console.printJSON(record) } else { try Console.print(text(record, of: recipe)) }
+        })
+      line.clear()
+      if !json { try Console.print(summary(result, folder)) }
+      if !result.skipped.isEmpty {
+        Console.warn("\(result.skipped.count) photographs could not be read; report.html lists them")
+      }
+      return 0
+    } catch let error as TrainingError {
+      line.clear()
+      guard case .stopped = error else { throw error }
+      Console.warn("\(error)")
+      return 130
+    } catch {
+      line.clear()
+      throw error
+    }
+  }
+
+  // MARK: What the command line means
+
+  private static func threadCount(_ arguments: Arguments) throws -> Int? {
+    let threads = try arguments.integer("threads")
+    guard (1...256).contains(threads ?? 1) else {
+      throw UsageError("--threads must be between 1 and 256, got \(threads ?? 0)")
+    }
+    return threads
+  }
+
+  private static func recipe(_ arguments: Arguments) throws -> Recipe {
+    let usual = arguments.string("from") == nil ? "cifar" : "fine-tune"
+    var recipe = try Recipe.preset(arguments.string("recipe") ?? usual)
+    recipe.epochs = try arguments.integer("epochs") ?? recipe.epochs
+    recipe.batch = try arguments.integer("batch") ?? recipe.batch
+    recipe.learningRate = try arguments.number("learning-rate") ?? recipe.learningRate
+    if let seed = try arguments.integer("seed") {
+      guard seed >= 0 else { throw UsageError("--seed must not be below 0, got \(seed)") }
+      recipe.seed = UInt64(seed)
+    }
+    return recipe
+  }
+
+  private static func start(_ arguments: Arguments, classes: [String], seed: UInt64) throws -> Model {
+    var options = try NetworkOptions.parse(arguments)
+    let name = arguments.string("model")
+    if let file = arguments.string("from") {
+      return try Model(contentsOf: file, network: name, options: options)
+        .withHead(classes: classes, seed: seed)
+    }
+    guard let name else { throw UsageError("'train' needs --model NAME, or --from FILE") }
+    options.classes = classes.count
+    return try Model.untrained(try Zoo.architecture(name, options), labels: classes, seed: seed)
+  }
+
+  /// `--output`, or the next free `runs/<network>-<n>`, or the last one that is not free.
+  private static func outputFolder(_ arguments: Arguments, _ network: String, resumes: Bool) throws -> String
+  {
+    if let folder = arguments.string("output") { return folder }
+    func path(_ number: Int) -> String { "runs/\(network)-\(number)" }
+    var number = 1
+    while FileManager.default.fileExists(atPath: path(number)) { number += 1 }
+    guard resumes else { return path(number) }
+    guard number > 1 else {
+      throw UsageError("there is no run to go on with: runs/ has none of \(network); name one with --output")
+    }
+    return path(number - 1)
+  }
+
+  // MARK: What is printed
+
+  private static func text(_ progress: StepProgress) -> String {
+    "epoch \(progress.epoch)/\(progress.epochs)  step \(progress.step)/\(progress.steps)  "
+      + "loss \(progress.loss.fixed(3))  \((100 * progress.accuracy).fixed(1)) %  "
+      + "\(progress.imagesPerSecond.fixed(0)) images/s  \(time(progress.secondsLeft)) left"
+  }
+
+  private static func text(_ record: EpochRecord, of recipe: Recipe) -> String {
+    var text =
+      "epoch \(record.epoch)/\(recipe.epochs)  loss \(record.trainingLoss.fixed(4))  "
+      + "accuracy \((100 * record.trainingAccuracy).fixed(2)) %"
+    if let loss = record.validationLoss, let accuracy = record.validationAccuracy {
+      text += "  validation \(loss.fixed(4)), \((100 * accuracy).fixed(2)) %"
+    }
+    return text + "  \(record.imagesPerSecond.fixed(0)) images/s  "
+      + time(record.trainingSeconds + record.validationSeconds)
+  }
+
+  private static func summary(_ result: TrainingResult, _ folder: String) -> String {
+    let accuracy = result.evaluation.map { ", \((100 * $0.top1).fixed(2)) % of \($0.count.grouped)" } ?? ""
+    return "\(folder): best epoch \(result.bestEpoch)\(accuracy); \(Trainer.modelName), report.html"
+  }
+
+  /// 1:02:03, 2:03 or 3 s.
+  private static func time(_ seconds: Double) -> String {
+    let whole = Int(max(0, min(seconds, 1e9)).rounded(.up))
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    if whole < 60 { return "\(whole) s" }
+    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+    return hours > 0 ? "\(hours):\(two(minutes)):\(two(whole % 60))" : "\(minutes):\(two(whole % 60))"
+  }
+}
+
+/// One line on standard error that is written over, on a terminal only.
+private struct ProgressLine {
+  private let isActive = Console.hasTerminal
+  private var last = ContinuousClock.now - .seconds(1)
+  private var isShown = false
+
+  mutating func show(_ text: String) {
+    // Ten times a second is all that an eye can follow.
+    guard isActive, last.duration(to: .now) > .milliseconds(100) else { return }
+    last = .now
+    try? Console.write("\r\u{1B}[K" + text.prefix(max(Console.columns - 1, 0)), to: 2)
+    isShown = true
+  }
+
+  mutating func clear() {
+    if isShown { try? Console.write("\r\u{1B}[K", to: 2) }
+    isShown = false
+  }
+}
+
+/// Control-C: the first asks the run to end, a second one ends the process.
+private enum Interruption {
+  private static let flag = Atomic<Bool>(false)
+
+  static var isAsked: Bool { flag.load(ordering: .relaxed) }
+
+  static func watch() {
+    // The flag exists before a signal can come.
+    flag.store(false, ordering: .relaxed)
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { number in
+        Interruption.flag.store(true, ordering: .relaxed)
+        signal(number, SIG_DFL)
+      }
+    }
+  }
+}

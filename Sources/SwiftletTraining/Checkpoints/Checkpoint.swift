@@ -1,0 +1,116 @@
+// Checkpoint.swift: the whole state of a run as one file.
+
+import SwiftletFormats
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// How far a run is.
+public struct RunProgress: Sendable, Codable, Equatable {
+  /// The epoch whose weights were best.
+  public struct Best: Sendable, Codable, Equatable {
+    /// The epoch, from 1.
+    public var epoch: Int
+    /// Its validation accuracy; `nil` where there is no validation.
+    public var accuracy: Double?
+    /// Its validation loss; its training loss where there is no validation.
+    public var loss: Double
+
+    /// Whether it is better than another: by accuracy where there is one, then by loss. Of equals the earlier one stays.
+    func isBetter(than other: Best?) -> Bool {
+      guard let other else { return true }
+      if let accuracy, let otherAccuracy = other.accuracy, accuracy != otherAccuracy {
+        return accuracy > otherAccuracy
+      }
+      return loss < other.loss
+    }
+  }
+
+  /// Epochs that are done.
+  public var epochs = 0
+  /// Steps of the next epoch that are done.
+  public var steps = 0
+  /// Steps since the start of the run: dropout is decided by it.
+  public var step = 0
+  /// Updates of the weights since the start of the run.
+  public var updates = 0
+  /// Sum of the losses of the epoch's photographs so far, and how many of them were recognised, of how many.
+  public var lossSum = 0.0, correct = 0, seen = 0
+  /// The learning rate of the last step.
+  public var learningRate = 0.0
+  /// Seconds of the epoch so far, and those of them that were spent waiting for photographs.
+  public var seconds = 0.0, waitingSeconds = 0.0
+  /// The epochs that are done.
+  public var records: [EpochRecord] = []
+  /// The best of them.
+  public var best: Best?
+
+  /// The start of a run.
+  public init() {}
+}
+
+/// The whole state of a run: weights, moments, averages, and how far it is.
+///
+/// A safetensors file: the step's parameters by name, and two members of JSON in its metadata.
+public struct Checkpoint: Sendable {
+  /// What run it is of.
+  public let identity: RunIdentity
+  /// How far that is.
+  public let progress: RunProgress
+  /// Every parameter of the step's graph.
+  public let state: Parameters
+
+  private static let identityKey = "swiftlet.run"
+  private static let progressKey = "swiftlet.progress"
+
+  /// Puts a checkpoint together.
+  public init(identity: RunIdentity, progress: RunProgress, state: Parameters) {
+    self.identity = identity
+    self.progress = progress
+    self.state = state
+  }
+
+  /// Writes it, whole or not at all; what was at `path` stays until then.
+  ///
+  /// - Throws: `AtomicFileError` where it cannot be written.
+  public func write(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    func json(_ value: some Encodable) throws -> String {
+      String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+    try SafetensorsFile.write(
+      state.all,
+      metadata: [
+        "format": "swiftlet-checkpoint", Self.identityKey: try json(identity),
+        Self.progressKey: try json(progress),
+      ], to: path)
+  }
+
+  /// Reads one.
+  ///
+  /// - Throws: ``FormatError`` where the file is damaged, ``TrainingError/badCheckpoint(file:reason:)`` where it is something else.
+  public init(contentsOf path: String) throws {
+    let file = try SafetensorsFile(contentsOf: path)
+    func decode<Value: Decodable>(_ type: Value.Type, _ key: String) throws -> Value {
+      guard let text = file.metadata[key] else {
+        throw TrainingError.badCheckpoint(file: path, reason: "it has no metadata '\(key)'")
+      }
+      do { return try JSONDecoder().decode(type, from: Data(text.utf8)) } catch {
+        throw TrainingError.badCheckpoint(
+          file: path, reason: "metadata '\(key)' is not the JSON that Swiftlet writes")
+      }
+    }
+    identity = try decode(RunIdentity.self, Self.identityKey)
+    progress = try decode(RunProgress.self, Self.progressKey)
+    var state = Parameters()
+    // Copies: the file will be replaced while they are used.
+    for (name, tensor) in file.tensors {
+      state[name] = try Tensor(shape: tensor.shape, floats: tensor.floats())
+    }
+    self.state = state
+  }
+}

@@ -1,0 +1,126 @@
+// RunIdentity.swift: what makes two runs the same, so that one can go on where the other stopped.
+
+import SwiftletArchitectures
+import SwiftletData
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// All that decides the numbers of a run. It is in every checkpoint and in `config.json`.
+public struct RunIdentity: Sendable, Codable, Equatable {
+  /// The photographs, as far as a run depends on them.
+  public struct DataIdentity: Sendable, Codable, Equatable {
+    /// The classes' names.
+    public var classes: [String]
+    /// How many photographs there are in each part.
+    public var training: Int, validation: Int
+    /// A hash of their labels in order: tells another split of the same photographs.
+    public var labels: String
+
+    /// What is known of a split.
+    public init(_ data: DatasetSplit) {
+      classes = data.training.classes
+      training = data.training.count
+      validation = data.validation?.count ?? 0
+      // FNV-1a, as the seeded generators hash names.
+      var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+      for part in [data.training, data.validation].compactMap({ $0 }) {
+        for index in 0..<part.count {
+          hash = (hash ^ UInt64(truncatingIfNeeded: part.label(index))) &* 0x100_0000_01B3
+        }
+      }
+      labels = String(hash, radix: 16)
+    }
+  }
+
+  /// The network.
+  public var architecture: Architecture
+  /// How it is trained.
+  public var recipe: Recipe
+  /// What is frozen.
+  public var freeze: Freeze
+  /// How photographs become inputs.
+  public var preprocessing: Preprocessing
+  /// The photographs.
+  public var data: DataIdentity
+
+  /// As a report shows it: names and values.
+  var rows: [(String, String)] {
+    var rows: [(String, String)] = [
+      ("network", architecture.name), ("width", "\(architecture.width)"),
+      ("resolution", "\(architecture.resolution)"), ("dialect", architecture.dialect.rawValue),
+      ("classes", "\(architecture.classes)"),
+      ("training photographs", "\(data.training)"), ("validation photographs", "\(data.validation)"),
+      ("frozen", "\(freeze)"), ("epochs", "\(recipe.epochs)"), ("batch", "\(recipe.batch)"),
+      ("accumulation", "\(recipe.accumulation)"), ("optimiser", "\(recipe.optimizer)"),
+      ("learning rate", "\(recipe.learningRate)"), ("schedule", "\(recipe.schedule.curve)"),
+      ("warm-up epochs", "\(recipe.schedule.warmUp)"), ("weight decay", "\(recipe.weightDecay)"),
+      ("no decay of", recipe.decayExclusions.map(\.rawValue).joined(separator: ", ")),
+      ("label smoothing", "\(recipe.labelSmoothing)"),
+      ("augmentation", recipe.augmentation.map { "\($0)" }.joined(separator: ", ")),
+    ]
+    if let clip = recipe.clipNorm { rows.append(("largest gradient norm", "\(clip)")) }
+    if let mixing = recipe.mixing { rows.append(("mixing", "\(mixing)")) }
+    if let dropout = recipe.dropout { rows.append(("dropout", "\(dropout)")) }
+    if recipe.stochasticDepth > 0 { rows.append(("stochastic depth", "\(recipe.stochasticDepth)")) }
+    if let decay = recipe.averageDecay { rows.append(("average of weights", "\(decay)")) }
+    rows.append(("seed", "\(recipe.seed)"))
+    return rows
+  }
+
+  /// Throws unless a checkpoint's identity is this run's.
+  ///
+  /// - Throws: ``TrainingError/otherRun(file:what:there:here:)`` with the first thing that differs.
+  func check(against stored: RunIdentity, file: String) throws {
+    guard stored != self else { return }
+    func refuse(_ what: String, _ there: String, _ here: String) -> TrainingError {
+      .otherRun(file: file, what: what, there: there, here: here)
+    }
+    if stored.architecture != architecture {
+      let (there, here) = (stored.architecture, architecture)
+      throw there.name == here.name
+        ? Self.difference(there, here, "architecture", file: file)
+        : refuse("network", there.name, here.name)
+    }
+    if stored.data.classes != data.classes {
+      func text(_ names: [String]) -> String {
+        "\(names.count) (\(names.prefix(4).joined(separator: ", "))\(names.count > 4 ? ", …" : ""))"
+      }
+      throw refuse("list of classes", text(stored.data.classes), text(data.classes))
+    }
+    if stored.data.training != data.training {
+      throw refuse("number of photographs", "\(stored.data.training)", "\(data.training)")
+    }
+    if stored.freeze != freeze { throw refuse("freeze", "\(stored.freeze)", "\(freeze)") }
+    if stored.recipe != recipe { throw Self.difference(stored.recipe, recipe, "recipe", file: file) }
+    throw Self.difference(stored, self, "configuration", file: file)
+  }
+
+  /// The first member of two values' JSON that differs, as an error.
+  private static func difference(
+    _ there: some Encodable, _ here: some Encodable, _ what: String, file: String
+  ) -> TrainingError {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+    func lines(_ value: some Encodable) -> [String] {
+      guard let data = try? encoder.encode(value) else { return [] }
+      return String(decoding: data, as: UTF8.self).split(separator: "\n").map {
+        $0.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      }
+    }
+    let (a, b) = (lines(there), lines(here))
+    let first = zip(a, b).first { $0 != $1 }
+    func trimmed(_ line: String?) -> String { (line ?? "other").trimmingSuffix(",") }
+    return .otherRun(
+      file: file, what: what, there: trimmed(first?.0 ?? a.last), here: trimmed(first?.1 ?? b.last))
+  }
+}
+
+extension String {
+  fileprivate func trimmingSuffix(_ suffix: String) -> String {
+    hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
+  }
+}

@@ -1,0 +1,113 @@
+// Recipe.swift: how a network is trained, as data.
+
+import SwiftletArchitectures
+import SwiftletData
+
+/// All that decides what a run of training comes to, beside the network, its starting weights and the photographs.
+///
+/// ```swift
+/// var recipe = Recipe.fineTune
+/// recipe.epochs = 20
+/// ```
+public struct Recipe: Sendable, Hashable, Codable {
+  /// Passes over the training photographs.
+  public var epochs: Int
+  /// Photographs in a step.
+  public var batch: Int
+  /// Steps whose gradients are summed before weights change: batches of `batch` · `accumulation` in the memory of one of `batch`.
+  public var accumulation: Int
+  /// How gradients change weights.
+  public var optimizer: Optimizer
+  /// The learning rate that ``schedule`` is a share of.
+  public var learningRate: Double
+  /// How the learning rate changes.
+  public var schedule: Schedule
+  /// Weight decay.
+  public var weightDecay: Double
+  /// What decay does not apply to.
+  public var decayExclusions: [ParameterRole]
+  /// The largest norm of all gradients together; `nil` for any.
+  public var clipNorm: Double?
+  /// ε of label smoothing (Szegedy et al. 2016, arXiv 1512.00567, section 7).
+  public var labelSmoothing: Double
+  /// How photographs are changed before they are trained on, in order.
+  public var augmentation: [Augmentation]
+  /// How photographs of a batch are mixed; `nil` for not.
+  public var mixing: Mixing?
+  /// The rate of dropout in the head; the network's own if `nil`.
+  public var dropout: Double?
+  /// The probability with which the last residual branch is dropped.
+  public var stochasticDepth: Double
+  /// The decay d of the average of weights that is evaluated and saved; `nil` for none. The tᵗʰ update, from 0, uses
+  /// min(d, (1 + t) / (10 + t)), so that the average forgets the start soon.
+  public var averageDecay: Double?
+  /// Decides the order of photographs, their augmentation, dropout, and the starting weights where there are none.
+  public var seed: UInt64
+
+  /// Creates a recipe: plain SGD, unless said otherwise.
+  public init(
+    epochs: Int, batch: Int, accumulation: Int = 1,
+    optimizer: Optimizer = .sgd(momentum: 0.9, nesterov: true), learningRate: Double,
+    schedule: Schedule = .constant, weightDecay: Double = 0,
+    decayExclusions: [ParameterRole] = [.depthwise, .normScale, .normOffset, .bias], clipNorm: Double? = nil,
+    labelSmoothing: Double = 0, augmentation: [Augmentation] = [], mixing: Mixing? = nil,
+    dropout: Double? = nil, stochasticDepth: Double = 0, averageDecay: Double? = nil, seed: UInt64 = 1
+  ) {
+    self.epochs = epochs
+    self.batch = batch
+    self.accumulation = accumulation
+    self.optimizer = optimizer
+    self.learningRate = learningRate
+    self.schedule = schedule
+    self.weightDecay = weightDecay
+    self.decayExclusions = decayExclusions
+    self.clipNorm = clipNorm
+    self.labelSmoothing = labelSmoothing
+    self.augmentation = augmentation
+    self.mixing = mixing
+    self.dropout = dropout
+    self.stochasticDepth = stochasticDepth
+    self.averageDecay = averageDecay
+    self.seed = seed
+  }
+
+  /// Throws unless the numbers make sense.
+  ///
+  /// - Throws: ``TrainingError/badRecipe(_:)`` naming the first that does not, ``VisionError`` where it is one of an augmentation.
+  public func check() throws {
+    func require(_ condition: Bool, _ text: String) throws {
+      if !condition { throw TrainingError.badRecipe(text) }
+    }
+    try require((1...100_000).contains(epochs), "epochs must be between 1 and 100000, got \(epochs)")
+    try require((1...65_536).contains(batch), "the batch must be between 1 and 65536, got \(batch)")
+    try require(
+      (1...65_536).contains(accumulation), "the accumulation must be between 1 and 65536, got \(accumulation)"
+    )
+    try require(
+      learningRate > 0 && learningRate.isFinite, "the learning rate must be above 0, got \(learningRate)")
+    try require(
+      weightDecay >= 0 && weightDecay.isFinite, "weight decay must not be below 0, got \(weightDecay)")
+    try require(clipNorm ?? 1 > 0, "the largest gradient norm must be above 0, got \(clipNorm ?? 0)")
+    for (name, value) in [
+      ("label smoothing", labelSmoothing), ("dropout", dropout ?? 0), ("stochastic depth", stochasticDepth),
+      ("the decay of the average", averageDecay ?? 0),
+    ] { try require(value >= 0 && value < 1, "\(name) must be in 0..<1, got \(value)") }
+    for augmentation in augmentation { try augmentation.check() }
+    try mixing?.check()
+    if let problem = schedule.problem { throw TrainingError.badRecipe("the schedule has \(problem)") }
+  }
+
+  /// The rates of a step.
+  ///
+  /// - Parameters:
+  ///   - update: the number of the update that the step belongs to, from 0.
+  ///   - part: which of the update's steps it is, from 0.
+  ///   - perEpoch: updates in an epoch.
+  func rates(update: Int, part: Int, perEpoch: Int) -> StepRates {
+    let share = schedule.rate(update: update, perEpoch: perEpoch, total: perEpoch * epochs)
+    let t = Double(update)
+    return StepRates(
+      learningRate: learningRate * share, applies: part == accumulation - 1, keeps: part > 0,
+      averageDecay: averageDecay.map { min($0, (1 + t) / (10 + t)) } ?? 0, update: update + 1)
+  }
+}

@@ -1,0 +1,184 @@
+// Trainer.swift: trains a network: epochs, steps, validation, checkpoints.
+
+import Dispatch
+@_exported import SwiftletArchitectures
+@_exported import SwiftletData
+import Synchronization
+
+/// Trains a network.
+///
+/// ```swift
+/// for try await epoch in trainer.fit() { print(epoch) }
+/// ```
+///
+/// The same network, starting weights, recipe and photographs give the same weights to the bit, whatever the number of threads, and
+/// whether or not the run was interrupted and resumed.
+public final class Trainer: Sendable {
+  /// A network whose logits another one learns from.
+  public struct Teacher: Sendable {
+    /// The network, of as many classes and the same inputs.
+    public var architecture: Architecture
+    /// Its weights.
+    public var parameters: Parameters
+
+    /// Creates a teacher.
+    public init(_ architecture: Architecture, parameters: Parameters) {
+      self.architecture = architecture
+      self.parameters = parameters
+    }
+  }
+
+  /// What does not change the result of a run, and what a recipe cannot say.
+  public struct Options: Sendable {
+    /// What is made small; the recipe's cross-entropy if `nil`.
+    public var loss: (any Loss)?
+    /// Whom the loss compares with.
+    public var teacher: Teacher?
+    /// Threads that decode photographs, beside those of the backend.
+    public var loaderThreads = 2
+    /// Batches that are ready before they are needed.
+    public var ahead = 4
+    /// Bytes that decoded photographs may take where all of a part fit: CIFAR-10 takes 180 MB.
+    public var cacheBytes = 512 << 20
+    /// Photographs in a batch of validation.
+    public var validationBatch = 64
+    /// Steps between checkpoints within an epoch; `nil` leaves it to ``checkpointSeconds``.
+    public var checkpointSteps: Int?
+    /// Seconds between checkpoints within an epoch.
+    public var checkpointSeconds = 300.0
+    /// Whether a run that the folder has is continued; where it has none, a new one begins.
+    public var resumes = false
+    /// What reports call the photographs.
+    public var dataName = "photographs"
+    /// Writes the best weights as a model's file into the folder.
+    public var writeModel: (@Sendable (Parameters, _ path: String) throws -> Void)?
+
+    /// The usual.
+    public init() {}
+  }
+
+  /// The network.
+  public let architecture: Architecture
+  /// The weights that it starts from.
+  public let parameters: Parameters
+  /// What it runs on.
+  public let backend: any TrainingBackend
+  /// How it is trained.
+  public let recipe: Recipe
+  /// What it is trained on, and judged by.
+  public let data: DatasetSplit
+  /// How a photograph becomes an input.
+  public let preprocessing: Preprocessing
+  /// What stays as it is.
+  public let freeze: Freeze
+  /// The run's folder; `nil` writes nothing.
+  public let folder: String?
+  /// The rest.
+  public let options: Options
+
+  private let result = Mutex<TrainingResult?>(nil)
+  private let isStopped = Atomic<Bool>(false)
+
+  /// Prepares a run; nothing is read or written yet.
+  ///
+  /// - Throws: ``TrainingError`` where recipe, freeze and network do not fit together.
+  public init(
+    _ architecture: Architecture, parameters: Parameters, backend: any TrainingBackend, recipe: Recipe,
+    data: DatasetSplit, preprocessing: Preprocessing, freeze: Freeze = .none, folder: String? = nil,
+    options: Options = Options()
+  ) throws {
+    try recipe.check()
+    _ = try freeze.paths(in: architecture)
+    guard architecture.classes == data.training.classes.count else {
+      throw TrainingError.wrongClasses(
+        network: architecture.name, classes: architecture.classes, data: data.training.classes.count)
+    }
+    let loss = options.loss ?? CrossEntropyLoss(smoothing: recipe.labelSmoothing)
+    guard !loss.needsTeacher || options.teacher != nil else { throw TrainingError.noTeacher }
+    if let teacher = options.teacher?.architecture, teacher.classes != architecture.classes {
+      throw TrainingError.wrongClasses(
+        network: "the teacher \(teacher.name)", classes: teacher.classes, data: architecture.classes)
+    }
+    self.architecture = architecture
+    self.parameters = parameters
+    self.backend = backend
+    self.recipe = recipe
+    self.data = data
+    self.preprocessing = preprocessing.scaled(to: architecture.resolution)
+    self.freeze = freeze
+    self.folder = folder
+    self.options = options
+  }
+
+  /// What decides the run's numbers.
+  public var identity: RunIdentity {
+    RunIdentity(
+      architecture: architecture, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
+      data: RunIdentity.DataIdentity(data))
+  }
+
+  /// What the run came to, once it is over.
+  public var outcome: TrainingResult? { result.withLock { $0 } }
+
+  /// The best weights (their average where the recipe keeps one), once the run is over.
+  public var trained: Parameters? { outcome?.parameters }
+
+  /// Ends the run after the step that it is at; a checkpoint is written where there is a folder. May be called from any thread.
+  public func stop() { isStopped.store(true, ordering: .relaxed) }
+
+  var shouldStop: Bool { isStopped.load(ordering: .relaxed) }
+
+  /// Trains on a thread of its own, and gives each epoch when it is over. Leaving the loop stops the run.
+  ///
+  /// - Parameter onStep: called after each step, on the run's thread.
+  /// - Returns: the epochs. It throws what ``run(onStep:onEpoch:)`` throws.
+  public func fit(
+    onStep: @escaping @Sendable (StepProgress) -> Void = { _ in }
+  ) -> AsyncThrowingStream<EpochRecord, any Error> {
+    AsyncThrowingStream { stream in
+      stream.onTermination = { reason in
+        if case .cancelled = reason { self.stop() }
+      }
+      DispatchQueue(label: "swiftlet.trainer").async {
+        do {
+          try self.run(onStep: onStep) { stream.yield($0) }
+          stream.finish()
+        } catch { stream.finish(throwing: error) }
+      }
+    }
+  }
+
+  /// Trains on the caller's thread.
+  ///
+  /// - Parameters:
+  ///   - onStep: called after each step.
+  ///   - onEpoch: called after each epoch, also once for those that a resumed run had done.
+  /// - Returns: what it came to.
+  /// - Throws: ``TrainingError``; `AtomicFileError` and the like where a file cannot be written; what reading photographs throws where
+  ///   too few can be read.
+  @discardableResult
+  public func run(
+    onStep: (StepProgress) throws -> Void = { _ in }, onEpoch: (EpochRecord) throws -> Void = { _ in }
+  ) throws -> TrainingResult {
+    let loop = try TrainingLoop(self)
+    let outcome = try loop.run(onStep: onStep, onEpoch: onEpoch)
+    result.withLock { $0 = outcome }
+    return outcome
+  }
+}
+
+/// What a run came to.
+public struct TrainingResult: Sendable {
+  /// The best weights: their average where the recipe keeps one.
+  public let parameters: Parameters
+  /// The epochs.
+  public let records: [EpochRecord]
+  /// The epoch, from 1, that the weights are from.
+  public let bestEpoch: Int
+  /// The validation of that epoch; `nil` where there is none.
+  public let evaluation: Evaluation?
+  /// The excitations of that validation.
+  public let gates: [GateRecord]
+  /// Training photographs that could not be read.
+  public let skipped: [SkippedFile]
+}

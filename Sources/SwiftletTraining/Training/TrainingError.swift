@@ -1,0 +1,60 @@
+// TrainingError.swift: why a run cannot begin, go on or be resumed.
+
+/// What can be wrong with a run. `description` is one line.
+public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// A number of the recipe makes no sense.
+  case badRecipe(String)
+  /// No recipe of that name.
+  case unknownRecipe(String)
+  /// A freeze that the network has no stages for, or that is not understood.
+  case badFreeze(String)
+  /// The network and the data have different numbers of classes.
+  case wrongClasses(network: String, classes: Int, data: Int)
+  /// There are fewer photographs than an update takes.
+  case batchTooLarge(batch: Int, accumulation: Int, photographs: Int)
+  /// The loss needs a teacher, and there is none.
+  case noTeacher
+  /// The loss, or a gradient, is infinite or not a number; the weights from before are in the checkpoint, where there is one.
+  case notANumber(what: String, epoch: Int, step: Int, learningRate: Double, checkpoint: String?)
+  /// The run was asked to stop; it can be resumed from the checkpoint.
+  case stopped(epoch: Int, step: Int, checkpoint: String?)
+  /// The folder has a run that has begun, and resuming was not asked for.
+  case folderInUse(String)
+  /// Another process trains into the folder.
+  case folderLocked(String)
+  /// The checkpoint is of another run.
+  case otherRun(file: String, what: String, there: String, here: String)
+  /// The checkpoint is not one.
+  case badCheckpoint(file: String, reason: String)
+
+  public var description: String {
+    switch self {
+    case .badRecipe(let text): return "recipe: \(text)"
+    case .unknownRecipe(let name):
+      let all = Recipe.presets.map(\.name).joined(separator: ", ")
+      return "unknown recipe '\(name)'; there are \(all)"
+    case .badFreeze(let text): return text
+    case .wrongClasses(let network, let classes, let data):
+      return "\(network) has \(classes) classes, but the data have \(data)"
+    case .batchTooLarge(let batch, let accumulation, let photographs):
+      let size =
+        accumulation == 1 ? "a batch of \(batch)" : "\(accumulation) batches of \(batch) for each update"
+      return "\(size): more than the \(photographs) photographs that there are to train on"
+    case .noTeacher: return "the loss compares with a teacher, but none is given"
+    case .notANumber(let what, let epoch, let step, let rate, let checkpoint):
+      let rest =
+        checkpoint.map { "the last good weights are in \($0)" } ?? "no checkpoint had been written before"
+      return "\(what) is not a finite number in epoch \(epoch), step \(step), at a learning rate of \(rate): "
+        + "a lower one may help; \(rest)"
+    case .stopped(let epoch, let step, let checkpoint):
+      return "stopped in epoch \(epoch) after step \(step)"
+        + (checkpoint.map { "; --resume goes on from \($0)" } ?? "")
+    case .folderInUse(let path):
+      return "\(path): has a run already; --resume goes on with it, --output names another folder"
+    case .folderLocked(let path): return "\(path): another process is training into this folder"
+    case .otherRun(let file, let what, let there, let here):
+      return "\(file): is of another run: its \(what) is \(there), that of this run is \(here)"
+    case .badCheckpoint(let file, let reason): return "\(file): not a checkpoint: \(reason)"
+    }
+  }
+}

@@ -1,0 +1,352 @@
+// TrainingLoop.swift: the plain loop over epochs and steps. One thread runs it.
+
+import SwiftletArchitectures
+import SwiftletData
+
+/// A run in progress.
+final class TrainingLoop {
+  private let trainer: Trainer
+  private let identity: RunIdentity
+  private let step: TrainingStep
+  private let session: any TrainingSession
+  private let files: CheckpointFolder?
+  private let training: any Dataset
+  private let validation: (any Dataset)?
+  private var teacher: (any Session & ~Copyable)?
+  private let inputs: Inputs
+  private let outputs: Outputs
+
+  private var progress: RunProgress
+  /// The best weights so far, where this process has seen them.
+  private var best: Parameters?
+  private var evaluation: (Evaluation, [GateRecord])?
+  private var skipped: [SkippedFile] = []
+  private var validationSeconds = 0.0
+  private var lastCheckpoint = ContinuousClock.now
+
+  private var recipe: Recipe { trainer.recipe }
+  /// Updates and steps in an epoch; photographs that do not fill an update are left out, others each time.
+  private let updatesPerEpoch: Int
+  private var stepsPerEpoch: Int { updatesPerEpoch * recipe.accumulation }
+
+  /// Positions of the step's inputs.
+  private struct Inputs {
+    let step: Int?, image: Int, targets: Int, teacher: Int?, rates: Int, scale: Int
+  }
+
+  /// Positions of the step's outputs.
+  private struct Outputs {
+    let loss: Int, logits: Int, norm: Int
+  }
+
+  init(_ trainer: Trainer) throws {
+    self.trainer = trainer
+    let recipe = trainer.recipe
+    let (batch, architecture, count) = (recipe.batch, trainer.architecture, trainer.data.training.count)
+    updatesPerEpoch = count / batch / recipe.accumulation
+    guard updatesPerEpoch > 0 else {
+      throw TrainingError.batchTooLarge(
+        batch: batch, accumulation: recipe.accumulation, photographs: count)
+    }
+    identity = trainer.identity
+    files = try trainer.folder.map { try CheckpointFolder($0) }
+    var state: Parameters?
+    progress = RunProgress()
+    if let files, CheckpointFolder.exists(files.last) {
+      guard trainer.options.resumes else { throw TrainingError.folderInUse(files.run.path) }
+      let checkpoint = try Checkpoint(contentsOf: files.last)
+      try identity.check(against: checkpoint.identity, file: files.last)
+      progress = checkpoint.progress
+      state = checkpoint.state
+    }
+
+    let frozen = try trainer.freeze.paths(in: architecture)
+    let network = try architecture.graph(
+      batch: batch, mode: .training,
+      regularization: Regularization(
+        dropout: recipe.dropout, stochasticDepth: recipe.stochasticDepth, frozenNorms: frozen,
+        seed: recipe.seed))
+    let step = try TrainingStep(
+      network,
+      StepOptions(
+        loss: trainer.options.loss ?? CrossEntropyLoss(smoothing: recipe.labelSmoothing),
+        optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
+        decayExclusions: Set(recipe.decayExclusions), clipNorm: recipe.clipNorm,
+        accumulates: recipe.accumulation > 1, averages: recipe.averageDecay != nil,
+        isFrozen: { Freeze.covers(frozen, $0.name) }))
+    func input(_ name: String) throws -> Int {
+      guard let index = step.input(name) else { throw GraphError.undefinedValue(node: name, value: -1) }
+      return index
+    }
+    func output(_ name: String) throws -> Int {
+      guard let index = step.output(name) else { throw GraphError.undefinedValue(node: name, value: -1) }
+      return index
+    }
+    self.step = step
+    inputs = Inputs(
+      step: step.input("step"), image: try input("image"), targets: try input("targets"),
+      teacher: step.input("teacher"), rates: try input("rates"), scale: try input("gradient.loss"))
+    outputs = Outputs(
+      loss: try output("loss"), logits: try output("logits"), norm: try output("gradientNorm"))
+    session = try trainer.backend.makeTrainingSession(
+      step.graph, parameters: try state ?? step.initialState(trainer.parameters))
+    if let teacher = trainer.options.teacher, step.input("teacher") != nil {
+      let (graph, parameters) = try teacher.architecture.graph(batch: batch)
+        .applying([FoldBatchNorm()], to: teacher.parameters)
+      self.teacher = try trainer.backend.compile(graph, parameters: parameters).makeSession()
+    } else {
+      teacher = nil
+    }
+    training = Self.cached(trainer.data.training, trainer.options)
+    validation = trainer.data.validation.map { Self.cached($0, trainer.options) }
+  }
+
+  /// The photographs in memory where they are small and few enough, going by the first of them.
+  private static func cached(_ dataset: any Dataset, _ options: Trainer.Options) -> any Dataset {
+    let sample = (0..<min(dataset.count, 16)).compactMap { try? dataset.image($0).pixels.count }
+    guard !sample.isEmpty else { return dataset }
+    let estimate = sample.reduce(0, +) / sample.count * dataset.count
+    guard estimate <= options.cacheBytes else { return dataset }
+    return CachedDataset(dataset, atMost: options.cacheBytes, threads: options.loaderThreads) ?? dataset
+  }
+
+  func run(onStep: (StepProgress) throws -> Void, onEpoch: (EpochRecord) throws -> Void) throws
+    -> TrainingResult
+  {
+    try files?.run.writeConfiguration(identity)
+    for record in progress.records { try onEpoch(record) }
+    while progress.epochs < recipe.epochs {
+      try runSteps(onStep)
+      try finishEpoch()
+      if let record = progress.records.last { try onEpoch(record) }
+    }
+    return try finish()
+  }
+
+  // MARK: Steps
+
+  private func runSteps(_ onStep: (StepProgress) throws -> Void) throws {
+    // All steps may be done: a run that was stopped during validation.
+    guard progress.steps < stepsPerEpoch else { return }
+    let loader = BatchLoader(
+      training, preprocessing: trainer.preprocessing, augmentation: recipe.augmentation,
+      mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed, epoch: progress.epochs,
+      startBatch: progress.steps, shuffles: true, dropsLast: true, threads: trainer.options.loaderThreads,
+      ahead: trainer.options.ahead)
+    let (before, waitedBefore, start) = (progress.seconds, progress.waitingSeconds, ContinuousClock.now)
+    while progress.steps < stepsPerEpoch, let batch = try loader.next() {
+      try run(batch)
+      progress.seconds = before + start.duration(to: .now).inSeconds
+      progress.waitingSeconds = waitedBefore + loader.waitingSeconds
+      try onStep(stepProgress)
+      if trainer.shouldStop {
+        try checkpoint()
+        throw stopped()
+      }
+      if progress.steps < stepsPerEpoch, isCheckpointDue { try checkpoint() }
+    }
+    skipped += loader.skipped.filter { !skipped.contains($0) }
+  }
+
+  private func run(_ batch: Batch) throws {
+    let rates = recipe.rates(
+      update: progress.updates, part: progress.steps % recipe.accumulation, perEpoch: updatesPerEpoch)
+    fill(inputs.image, batch.images)
+    fill(inputs.targets, batch.targets)
+    if let index = inputs.step { fill(index, [Float(progress.step)]) }
+    fill(inputs.rates, rates.values)
+    fill(inputs.scale, [1 / Float(recipe.accumulation)])
+    if let index = inputs.teacher, let logits = try teacher?.run([batch.images])[0] { fill(index, logits) }
+    try session.run()
+    let loss = session.withOutput(outputs.loss) { Double($0[0]) }
+    let norm = session.withOutput(outputs.norm) { Double($0[0]) }
+    for (what, value) in [("the loss", loss), ("the norm of the gradients", norm)] where !value.isFinite {
+      throw notANumber(what, rates.learningRate)
+    }
+    let classes = trainer.architecture.classes
+    progress.correct += session.withOutput(outputs.logits) { logits in
+      batch.labels.indices.count { row in
+        let own = logits[row * classes + batch.labels[row]]
+        return logits[(row * classes)..<((row + 1) * classes)].allSatisfy { $0 <= own }
+      }
+    }
+    progress.lossSum += loss * Double(recipe.batch)
+    progress.seen += recipe.batch
+    progress.learningRate = rates.learningRate
+    progress.steps += 1
+    progress.step += 1
+    if rates.applies { progress.updates += 1 }
+  }
+
+  private func fill(_ index: Int, _ values: [Float]) {
+    session.withInput(index) { target in for (i, value) in values.enumerated() { target[i] = value } }
+  }
+
+  private func fill(_ index: Int, _ tensor: Tensor) {
+    session.withInput(index) { target in
+      tensor.withFloats { _ = target.update(fromContentsOf: $0) }
+    }
+  }
+
+  private var stepProgress: StepProgress {
+    let seen = Double(max(progress.seen, 1))
+    let secondsPerStep = progress.seconds / Double(max(progress.steps, 1))
+    let epochsLeft = recipe.epochs - progress.epochs
+    let stepsLeft = epochsLeft * stepsPerEpoch - progress.steps
+    return StepProgress(
+      epoch: progress.epochs + 1, epochs: recipe.epochs, step: progress.steps, steps: stepsPerEpoch,
+      loss: progress.lossSum / seen, accuracy: Double(progress.correct) / seen,
+      learningRate: progress.learningRate, imagesPerSecond: seen / max(progress.seconds, 1e-9),
+      secondsLeft: Double(stepsLeft) * secondsPerStep + Double(epochsLeft) * validationSeconds)
+  }
+
+  // MARK: Epochs
+
+  private func finishEpoch() throws {
+    let averaged = recipe.averageDecay != nil
+    let state = try session.parameters()
+    let weights = step.network(state, averaged: averaged)
+    let seen = Double(max(progress.seen, 1))
+    var record = EpochRecord(
+      epoch: progress.epochs + 1, step: progress.updates, learningRate: progress.learningRate,
+      trainingLoss: progress.lossSum / seen, trainingAccuracy: Double(progress.correct) / seen,
+      imagesPerSecond: Double(progress.seen) / max(progress.seconds, 1e-9),
+      trainingSeconds: progress.seconds, validationSeconds: 0,
+      waitingShare: progress.waitingSeconds / max(progress.seconds, 1e-9))
+    var evaluated: (Evaluation, [GateRecord])?
+    if validation != nil {
+      let start = ContinuousClock.now
+      let (evaluation, gates) = try evaluate(weights)
+      validationSeconds = start.duration(to: .now).inSeconds
+      guard evaluation.loss.isFinite else {
+        throw notANumber("the validation loss", progress.learningRate)
+      }
+      record.validationLoss = evaluation.loss
+      record.validationAccuracy = evaluation.top1
+      record.validationTop5 = evaluation.top5
+      record.validationSeconds = validationSeconds
+      evaluated = (evaluation, gates)
+    }
+    var next = RunProgress()
+    next.epochs = progress.epochs + 1
+    next.step = progress.step
+    next.updates = progress.updates
+    next.learningRate = progress.learningRate
+    next.records = progress.records + [record]
+    next.best = progress.best
+    let candidate = RunProgress.Best(
+      epoch: record.epoch, accuracy: record.validationAccuracy,
+      loss: record.validationLoss ?? record.trainingLoss)
+    let isBest = candidate.isBetter(than: progress.best)
+    if isBest {
+      next.best = candidate
+      best = weights
+      evaluation = evaluated
+    }
+    progress = next
+    guard let files else { return }
+    // The last checkpoint comes last: a run that is killed before it does the end of the epoch again, and nothing is left out.
+    let checkpoint = Checkpoint(identity: identity, progress: progress, state: state)
+    if isBest {
+      try checkpoint.write(to: files.best)
+      try trainer.options.writeModel?(weights, files.run.file(Trainer.modelName))
+    }
+    try files.run.writeMetrics(progress.records)
+    try files.run.writeEvents(progress.records)
+    try files.run.writeReport(report(evaluation ?? evaluated))
+    try checkpoint.write(to: files.last)
+    lastCheckpoint = .now
+  }
+
+  private func evaluate(_ weights: Parameters) throws -> (Evaluation, [GateRecord]) {
+    guard let validation else { throw TrainingError.noTeacher }
+    let evaluator = try Evaluator(
+      trainer.architecture, parameters: weights, backend: trainer.backend,
+      batch: min(trainer.options.validationBatch, validation.count), recordsGates: true)
+    do {
+      return try evaluator.run(
+        on: validation, preprocessing: trainer.preprocessing, threads: trainer.options.loaderThreads,
+        ahead: trainer.options.ahead, shouldStop: { trainer.shouldStop })
+    } catch is CancellationError {
+      try checkpoint()
+      throw stopped()
+    }
+  }
+
+  private func finish() throws -> TrainingResult {
+    guard let chosen = progress.best else { throw TrainingError.badRecipe("there are no epochs") }
+    if best == nil, let files {
+      // Another process saw the best epoch.
+      let checkpoint = try Checkpoint(contentsOf: files.best)
+      try identity.check(against: checkpoint.identity, file: files.best)
+      best = step.network(checkpoint.state, averaged: recipe.averageDecay != nil)
+    }
+    guard let best else { throw TrainingError.badRecipe("there are no epochs") }
+    if evaluation == nil, validation != nil { evaluation = try evaluate(best) }
+    if let files {
+      try trainer.options.writeModel?(best, files.run.file(Trainer.modelName))
+      try files.run.writeReport(report(evaluation))
+    }
+    return TrainingResult(
+      parameters: best, records: progress.records, bestEpoch: chosen.epoch, evaluation: evaluation?.0,
+      gates: evaluation?.1 ?? [], skipped: skipped)
+  }
+
+  /// The page so far.
+  private func report(_ evaluation: (Evaluation, [GateRecord])?) -> TrainingReport {
+    var report = TrainingReport(
+      title: "\(trainer.architecture.name) on \(trainer.options.dataName)",
+      network: trainer.architecture.name, dataset: trainer.options.dataName,
+      configuration: identity.rows, records: progress.records, evaluation: evaluation?.0,
+      gates: evaluation?.1 ?? [], skipped: skipped)
+    for mistake in (evaluation?.0.mistakes ?? []).prefix(Self.mostPictures) {
+      report.thumbnails[mistake.index] = try? validation?.image(mistake.index)
+    }
+    if progress.epochs < recipe.epochs {
+      report.notes.append("\(progress.epochs) of \(recipe.epochs) epochs are done.")
+    }
+    return report
+  }
+
+  /// Pictures of mistakes in a report.
+  private static let mostPictures = 24
+
+  // MARK: Checkpoints
+
+  private var isCheckpointDue: Bool {
+    guard files != nil else { return false }
+    if let steps = trainer.options.checkpointSteps, progress.steps % max(steps, 1) == 0 { return true }
+    return lastCheckpoint.duration(to: .now).inSeconds >= trainer.options.checkpointSeconds
+  }
+
+  private func checkpoint() throws {
+    guard let files else { return }
+    try Checkpoint(identity: identity, progress: progress, state: try session.parameters())
+      .write(to: files.last)
+    lastCheckpoint = .now
+  }
+
+  private var lastPath: String? {
+    files.flatMap { CheckpointFolder.exists($0.last) ? $0.last : nil }
+  }
+
+  private func stopped() -> TrainingError {
+    .stopped(epoch: progress.epochs + 1, step: progress.steps, checkpoint: lastPath)
+  }
+
+  private func notANumber(_ what: String, _ rate: Double) -> TrainingError {
+    .notANumber(
+      what: what, epoch: progress.epochs + 1, step: progress.steps + 1, learningRate: rate,
+      checkpoint: lastPath)
+  }
+}
+
+extension Trainer {
+  /// The name of the model's file in a run's folder.
+  public static let modelName = "model.safetensors"
+}
+
+extension Duration {
+  /// The time in seconds.
+  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

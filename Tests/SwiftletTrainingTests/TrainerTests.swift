@@ -1,0 +1,142 @@
+// TrainerTests.swift: runs of training, on the reference backend.
+
+import Foundation
+import SwiftletTraining
+import TestSupport
+import Testing
+
+@Suite struct TrainerTests {
+  @Test func learnsColours() throws {
+    let trainer = try TinyRun.trainer(TinyRun.recipe(epochs: 12) { $0.averageDecay = nil })
+    let result = try trainer.run()
+    #expect(result.records.map(\.epoch) == Array(1...12))
+    #expect(result.records.map(\.step) == (1...12).map { 4 * $0 })
+    let (first, last) = (try #require(result.records.first), try #require(result.records.last))
+    #expect(last.trainingLoss < first.trainingLoss / 2)
+    #expect(last.trainingAccuracy > 0.8)
+    #expect(try #require(last.validationAccuracy) > 0.85)
+    let evaluation = try #require(result.evaluation)
+    #expect(evaluation.count == 9 && evaluation.top5 == 1)
+    #expect(evaluation.confusion.map { $0.reduce(0, +) } == [3, 3, 3])
+    #expect(evaluation.mistakes.count == 9 - Int((evaluation.top1 * 9).rounded()))
+    #expect(result.gates.map(\.gate) == ["stages.0.0.squeeze"])
+    #expect(result.gates[0].means.count == 3 && result.gates[0].means.allSatisfy { $0.count == 8 })
+    #expect(result.gates[0].means.joined().allSatisfy { $0 > 0 && $0 < 1 })
+  }
+
+  @Test func isASequenceOfEpochs() async throws {
+    let trainer = try TinyRun.trainer()
+    var epochs: [EpochRecord] = []
+    for try await epoch in trainer.fit() { epochs.append(epoch) }
+    #expect(epochs.map(\.epoch) == [1, 2, 3])
+    let again = try TinyRun.trainer().run()
+    #expect(epochs.map(\.trainingLoss) == again.records.map(\.trainingLoss))
+    #expect(areIdentical(try #require(trainer.trained), again.parameters))
+  }
+
+  @Test func reportsEachStep() throws {
+    var steps: [StepProgress] = []
+    try TinyRun.trainer().run(onStep: { steps.append($0) })
+    #expect(steps.map(\.step) == [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4])
+    #expect(steps.map(\.epoch) == [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3])
+    #expect(steps.allSatisfy { $0.steps == 4 && $0.epochs == 3 && $0.imagesPerSecond > 0 && $0.loss > 0 })
+    #expect(
+      steps.map(\.learningRate)[0...3].elementsEqual([0.025, 0.05, 0.075, 0.1]) { abs($0 - $1) < 1e-12 })
+  }
+
+  @Test func accumulationCountsUpdates() throws {
+    let result = try TinyRun.trainer(TinyRun.recipe { ($0.batch, $0.accumulation) = (4, 3) }).run()
+    #expect(result.records.map(\.step) == [2, 4, 6])
+  }
+
+  @Test(arguments: [Freeze.backbone, .stages(1)])
+  func whatIsFrozenStays(_ freeze: Freeze) throws {
+    let trainer = try TinyRun.trainer(freeze: freeze)
+    let result = try trainer.run().parameters
+    for (name, tensor) in trainer.parameters.all {
+      let isFrozen =
+        freeze == .backbone
+        ? !name.hasPrefix("classifier") : name.hasPrefix("stem") || name.hasPrefix("stages.0")
+      #expect((result[name]?.floats() == tensor.floats()) == isFrozen, "\(name)")
+    }
+  }
+
+  @Test func oldAndTeacherOfOneself() throws {
+    let architecture = TinyRun.architecture
+    let teacher = Trainer.Teacher(
+      architecture, parameters: try Parameters(initialising: architecture.graph(), seed: 3))
+    let result = try TinyRun.trainer {
+      $0.loss = DistillationLoss()
+      $0.teacher = teacher
+    }.run()
+    #expect(result.records.count == 3)
+    #expect(throws: TrainingError.noTeacher) { try TinyRun.trainer { $0.loss = DistillationLoss() } }
+  }
+
+  @Test func withoutValidationTheLossDecides() throws {
+    let result = try TinyRun.trainer(data: TinyRun.data(validation: nil)).run()
+    let losses = result.records.map(\.trainingLoss)
+    #expect(result.evaluation == nil && result.records.allSatisfy { $0.validationLoss == nil })
+    #expect(losses[result.bestEpoch - 1] == losses.min())
+  }
+
+  @Test func brokenPhotographsAreCounted() throws {
+    let data = DatasetSplit(
+      training: ColouredSquares(count: 24, broken: [3, 8]),
+      validation: ColouredSquares(count: 9, seed: 2, broken: [1]))
+    let result = try TinyRun.trainer(data: data).run()
+    #expect(result.skipped.map(\.name).sorted() == ["square 3", "square 8"])
+    let evaluation = try #require(result.evaluation)
+    #expect(evaluation.count == 8 && evaluation.skipped.map(\.name) == ["square 1"])
+  }
+
+  @Test func refusesWhatCannotWork() throws {
+    #expect(throws: TrainingError.batchTooLarge(batch: 25, accumulation: 1, photographs: 24)) {
+      try TinyRun.trainer(TinyRun.recipe { $0.batch = 25 }).run()
+    }
+    #expect(throws: TrainingError.wrongClasses(network: "tiny", classes: 4, data: 3)) {
+      try TinyRun.trainer(architecture: TinyRun.architecture.with(classes: 4))
+    }
+    #expect(throws: TrainingError.self) { try TinyRun.trainer(freeze: .stages(9)) }
+    for (text, expected) in [("none", Freeze.none), ("backbone", .backbone), ("stages:2", .stages(2))] {
+      #expect(try Freeze(text) == expected && expected.description == text)
+    }
+    for text in ["", "stages:", "stages:-1", "stages:x", "all"] {
+      #expect(throws: TrainingError.self) { try Freeze(text) }
+    }
+    for change: (inout Recipe) -> Void in [
+      { $0.epochs = 0 }, { $0.batch = 0 }, { $0.accumulation = 0 }, { $0.learningRate = 0 },
+      { $0.learningRate = .nan }, { $0.labelSmoothing = 1 }, { $0.clipNorm = -1 },
+      { $0.averageDecay = 1 }, { $0.schedule = Schedule(.cosine(floor: 2)) },
+      { $0.schedule = Schedule(.constant, warmUp: -1) },
+    ] {
+      #expect(throws: TrainingError.self) { try TinyRun.trainer(TinyRun.recipe(change)) }
+    }
+  }
+
+  @Test func presetsAreSound() throws {
+    for preset in Recipe.presets {
+      try preset.recipe.check()
+      let stored = try JSONEncoder().encode(preset.recipe)
+      #expect(try JSONDecoder().decode(Recipe.self, from: stored) == preset.recipe)
+      #expect(try Recipe.preset(preset.name) == preset.recipe)
+    }
+    #expect(throws: TrainingError.unknownRecipe("x")) { try Recipe.preset("x") }
+  }
+
+  @Test func aNetworkThatDivergesStops() throws {
+    let error = #expect(throws: TrainingError.self) {
+      try TinyRun.trainer(
+        TinyRun.recipe {
+          ($0.learningRate, $0.schedule) = (1e30, .constant)
+          $0.weightDecay = 0
+        }
+      ).run()
+    }
+    guard case .notANumber(_, let epoch, let step, _, checkpoint: nil)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(epoch == 1 && step >= 2)
+  }
+}
