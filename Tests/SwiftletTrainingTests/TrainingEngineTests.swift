@@ -39,7 +39,7 @@ import Testing
   ]
 
   /// A stem, some blocks and a classifier.
-  static func small(_ name: String, _ rows: [Row], resolution: Int = 22, batch: Int = 5) -> Case {
+  static func small(_ name: String, resolution: Int = 22, batch: Int = 5, _ rows: [Row]) -> Case {
     let network = Architecture(
       name, dialect: .torchvision, stem: .conv(20, stride: 2, .hardSwish), stages: [rows], head: .pooled)
     return Case(name: name, architecture: network, resolution: resolution, batch: batch)
@@ -48,7 +48,8 @@ import Testing
   static let blocks: [Case] =
     [
       small(
-        "inverted", [.mbconv(24, stride: 2, expand: .to(72), .relu6), .mbconv(24, expand: .to(88), .relu6)]),
+        "inverted", resolution: 26,
+        [.mbconv(24, stride: 2, expand: .to(72), .relu6), .mbconv(24, expand: .to(88), .relu6)]),
       small(
         "inverted 5",
         [
