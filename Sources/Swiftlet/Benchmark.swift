@@ -91,7 +91,7 @@ public struct Benchmark {
 
 extension Duration {
   /// The time in seconds.
-  fileprivate var inSeconds: Double {
+  var inSeconds: Double {
     Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }
 }

@@ -9,35 +9,82 @@ import Testing
 @Suite struct TrainingEngineTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let name: String
+    var architecture: Architecture?
     var width: Double?
     var resolution = 32
     var batch = 3
     var frozen: [String] = []
     var depth = 0.0
     var testDescription: String { name + (frozen.isEmpty ? "" : " frozen") }
+
+    func network() throws -> Architecture {
+      var network = try architecture ?? Zoo.architecture(name)
+      if let width { network.width = width }
+      network.classes = 5
+      network.resolution = resolution
+      return network
+    }
   }
 
-  static let cases = [
-    Case(name: "mobilenet_v1", width: 0.25, resolution: 45),
-    Case(name: "mobilenet_v2", width: 0.35, batch: 9),
-    Case(name: "mobilenet_v2", width: 0.35, frozen: ["stem", "stages.0", "stages.1"]),
-    Case(name: "mobilenet_v3_large", width: 0.35), Case(name: "mobilenet_v3_small", width: 0.5, depth: 0.4),
-    Case(name: "mobilenet_edgetpu", width: 0.35), Case(name: "se_mobilenet_v1", width: 0.25),
-    Case(name: "cifar_mobilenet_v2", width: 0.35), Case(name: "cifar_resnet20", resolution: 17, batch: 4),
-    Case(name: "cifar_se_resnet20", resolution: 16), Case(name: "resnet18", resolution: 33, batch: 2),
-    Case(name: "se_resnet18", resolution: 32, batch: 2, depth: 0.5),
-    Case(name: "se_resnet50_pre", resolution: 32, batch: 2),
-    Case(name: "se_resnet50_post", resolution: 32, batch: 2),
-    Case(name: "se_resnet50_identity", resolution: 32, batch: 2),
-    Case(name: "se_resnet50_spatial", resolution: 32, batch: 2),
+  /// Whole networks. Deep ones with few values a norm are left out: rounding alone moves their gradients by percents (PyTorch's
+  /// single precision against its double: ResNet-50 at 64 pixels 3.5 % in the median tensor). Their blocks are among the small ones.
+  static let networks = [
+    Case(name: "mobilenet_v2", width: 0.35, resolution: 96, frozen: ["stem", "stages.0", "stages.1"]),
+    Case(name: "mobilenet_v3_large", width: 0.35, resolution: 96),
+    Case(name: "mobilenet_v3_small", width: 0.5, resolution: 96, depth: 0.4),
+    Case(name: "se_mobilenet_v1", width: 0.25, resolution: 64),
+    Case(name: "cifar_mobilenet_v2", width: 0.35, batch: 5),
+    Case(name: "cifar_resnet20", resolution: 17, batch: 4), Case(name: "cifar_se_resnet20", resolution: 16),
+    Case(name: "cifar_se_resnet18", resolution: 20, depth: 0.5), Case(name: "resnet18", resolution: 97),
   ]
 
+  /// A stem, some blocks and a classifier.
+  static func small(_ name: String, _ rows: [Row], resolution: Int = 22, batch: Int = 5) -> Case {
+    let network = Architecture(
+      name, dialect: .torchvision, stem: .conv(20, stride: 2, .hardSwish), stages: [rows], head: .pooled)
+    return Case(name: name, architecture: network, resolution: resolution, batch: batch)
+  }
+
+  static let blocks: [Case] =
+    [
+      small(
+        "inverted", [.mbconv(24, stride: 2, expand: .to(72), .relu6), .mbconv(24, expand: .to(88), .relu6)]),
+      small(
+        "inverted 5",
+        [
+          .mbconv(40, kernel: 5, stride: 2, expand: .to(100), squeeze: .mobileNetV3, .hardSwish),
+          .mbconv(40, kernel: 5, expand: .to(61), squeeze: .mobileNetV3, .hardSwish),
+        ]),
+      small("silu", [.mbconv(16, kernel: 3, expand: .to(48), squeeze: .senet, .silu)]),
+      small("kernel 7", [.mbconv(16, kernel: 7, stride: 2, expand: .to(48), .relu)]),
+      small("separable", [.separable(33, stride: 2), .separable(64)]),
+      small(
+        "fused",
+        [
+          .fused(24, kernel: 3, stride: 2, expand: .to(64), .relu),
+          .fused(24, kernel: 3, expand: .to(64), .relu),
+        ]),
+      small("maximum", [.maxPool(kernel: 3, stride: 2), .conv(32, kernel: 5, .relu)]),
+    ]
+    + [Shortcut.projection(kernel: 1), .padded].flatMap { shortcut in
+      SqueezePlacement.allCases.flatMap { placement in
+        [
+          small(
+            "basic \(shortcut) \(placement)",
+            [.basic(36, stride: 2, shortcut: shortcut, squeeze: .senet, placement: placement, repeats: 2)]),
+          small(
+            "bottleneck \(shortcut) \(placement)",
+            [
+              .bottleneck(
+                64, reduce: 16, stride: 2, shortcut: shortcut, squeeze: .senet, placement: placement,
+                repeats: 2)
+            ]),
+        ]
+      }
+    }
+
   static func step(_ test: Case) throws -> (TrainingStep, Parameters) {
-    var architecture = try Zoo.architecture(test.name)
-    if let width = test.width { architecture.width = width }
-    architecture.classes = 5
-    architecture.resolution = test.resolution
-    let network = try architecture.graph(
+    let network = try test.network().graph(
       batch: test.batch, mode: .training,
       regularization: Regularization(stochasticDepth: test.depth, frozenNorms: test.frozen, seed: 3))
     let frozen = test.frozen
@@ -50,14 +97,17 @@ import Testing
     var generator = SeededGenerator(seed: 3, stream: test.name)
     var parameters = Parameters()
     for spec in network.parameters {
-      let fan = Double(max(spec.shape.count / max(spec.shape[-1], 1), 1))
       let range: ClosedRange<Double> =
         switch spec.role {
-        case .normScale, .normVariance: 0.5...1.5
-        case .bias, .normOffset, .normMean: -0.2...0.2
-        default: (-(6 / fan).squareRoot())...(6 / fan).squareRoot()
+        case .normScale, .normVariance: 0.8...1.2
+        case .bias, .normOffset, .normMean: -0.1...0.1
+        case .linear: -0.1...0.1
+        default: 0...0
         }
-      parameters[spec.name] = try HostTensor(spec.shape, uniform: range, using: &generator).tensor()
+      parameters[spec.name] =
+        range == 0...0
+        ? try Tensor(shape: spec.shape, floats: spec.initialValues(seed: 3))
+        : try HostTensor(spec.shape, uniform: range, using: &generator).tensor()
     }
     return (step, try step.initialState(parameters))
   }
@@ -81,7 +131,7 @@ import Testing
     }
   }
 
-  @Test(arguments: cases)
+  @Test(arguments: networks + blocks)
   func aStepIsItsDefinition(test: Case) throws {
     let (step, state) = try Self.step(test)
     let reference = try ReferenceBackend().makeTrainingSession(step.graph, parameters: state)
@@ -104,6 +154,10 @@ import Testing
           #expect(worst == nil, "\(port.name), \(set): \(worst.map(String.init(describing:)) ?? "")")
         }
         let result = try session.parameters()
+        let largest = expected.all.reduce(0.0) { most, entry in
+          guard let before = state[entry.name]?.doubles(), !entry.name.contains("norm") else { return most }
+          return zip(entry.tensor.doubles(), before).reduce(most) { max($0, abs($1.0 - $1.1)) }
+        }
         for (name, tensor) in result.all {
           guard let before = state[name]?.doubles(), let after = expected[name]?.doubles() else { continue }
           if let first {
@@ -114,7 +168,8 @@ import Testing
           let changes = zip(after, before).map { $0 - $1 }
           let worst = disagreement(
             zip(tensor.doubles(), before).map { $0 - $1 }, changes,
-            absolute: 2e-3 * (changes.map(abs).max() ?? 0) + 2e-7 * (before.map(abs).max() ?? 0),
+            absolute: 2e-3 * (changes.map(abs).max() ?? 0) + 1e-6 * largest + 2e-7
+              * (before.map(abs).max() ?? 0),
             relative: 1e-4)
           #expect(worst == nil, "\(name), \(set): \(worst.map(String.init(describing:)) ?? "")")
         }

@@ -42,10 +42,14 @@ struct BenchCommand: Command {
       .value("seconds", "S", "How long to measure each (default 2)."),
       .flag("layers", "Show the time of each step on one thread, and its share of what the core can do."),
       .flag("half-weights", "Keep weights in half precision."),
+      .flag("training", "Time whole steps of training (forward, loss, backward, SGD) instead."),
     ] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per model, number of threads and batch size.")
     ],
-    examples: ["swiftlet bench mobilenet_v2 --threads 1,2", "swiftlet bench mobilenet_v3_small --layers"])
+    examples: [
+      "swiftlet bench mobilenet_v2 --threads 1,2", "swiftlet bench mobilenet_v3_small --layers",
+      "swiftlet bench mobilenet_v2 --training --batch 32 --threads 2",
+    ])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     let threads = try list(arguments, "threads", 1...256)
@@ -57,6 +61,11 @@ struct BenchCommand: Command {
     let options = try NetworkOptions.parse(arguments)
     let architectures = try arguments.positionals.map { try Zoo.architecture($0, options) }
     let json = arguments.flag("json")
+    if arguments.flag("training") {
+      return try TrainingBench.run(
+        architectures, threads: threads, batches: batches, seconds: seconds,
+        layers: arguments.flag("layers"), json: json)
+    }
     var table = TextTable([
       "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s",
       "G multiply-adds/s",

@@ -1,0 +1,76 @@
+// TrainingBench.swift: `bench --training`: how fast networks train on this machine.
+
+import Swiftlet
+
+/// What `bench` does with `--training`.
+enum TrainingBench {
+  /// A line of `bench --training --json`.
+  struct Result: Encodable {
+    let model: String
+    let threads: Int, batch: Int, resolution: Int
+    let medianMilliseconds: Double, minimumMilliseconds: Double
+    let dispersion: Double
+    let runs: Int
+    let imagesPerSecond: Double
+    let instructionSet: String
+    let peakBytes: Int, activationBytes: Int, sessionBytes: Int
+  }
+
+  static func run(
+    _ architectures: [Architecture], threads: [Int], batches: [Int], seconds: Double, layers: Bool, json: Bool
+  ) throws -> Int32 {
+    var table = TextTable([
+      "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s",
+      "G multiply-adds/s", "peak memory",
+    ])
+    for architecture in architectures {
+      for count in threads {
+        for batch in batches {
+          let measured = try TrainingBenchmark(architecture, threads: count, batch: batch).measure(
+            seconds: seconds, works: layers)
+          if json {
+            try Console.printJSON(
+              Result(
+                model: architecture.name, threads: count, batch: batch, resolution: architecture.resolution,
+                medianMilliseconds: 1e3 * measured.median, minimumMilliseconds: 1e3 * measured.minimum,
+                dispersion: measured.dispersion, runs: measured.runs,
+                imagesPerSecond: Double(batch) / measured.median, instructionSet: measured.instructionSet,
+                peakBytes: measured.peakBytes, activationBytes: measured.activationBytes,
+                sessionBytes: measured.sessionBytes))
+            continue
+          }
+          table.add([
+            architecture.name, String(count), String(batch), String(architecture.resolution),
+            (1e3 * measured.median).fixed(1), (1e3 * measured.minimum).fixed(1),
+            (100 * measured.dispersion).fixed(1), (Double(batch) / measured.median).fixed(1),
+            (Double(measured.multiplyAdds) / measured.median / 1e9).fixed(1), measured.peakBytes.shortBytes,
+          ])
+          if let works = measured.works {
+            for line in chart(works, measured.peak).lines { try Console.print(line) }
+          }
+        }
+      }
+    }
+    if !json { for line in table.lines { try Console.print(line) } }
+    return 0
+  }
+
+  /// A bar chart of the works' times on one thread.
+  private static func chart(_ works: [CPUTrainingSession.WorkTime], _ peak: Double?) -> TextTable {
+    var table = TextTable(["work ", "kind ", "ms", "share", "G multiply-adds/s", "of peak", "time "])
+    let total = works.reduce(0) { $0 + $1.seconds }
+    let longest = works.map(\.seconds).max() ?? 1
+    for work in works where work.seconds > total / 1000 {
+      let rate = Double(work.multiplyAdds) / work.seconds
+      table.add([
+        work.label, work.kind, (1e3 * work.seconds).fixed(2),
+        (100 * work.seconds / total).fixed(1) + " %",
+        work.multiplyAdds > 0 ? (rate / 1e9).fixed(1) : nil,
+        work.multiplyAdds > 0 ? peak.map { (100 * rate / $0).fixed(0) + " %" } : nil,
+        String(repeating: "█", count: Int((30 * work.seconds / longest).rounded(.up))),
+      ])
+    }
+    table.addRule()
+    return table
+  }
+}
