@@ -3,8 +3,7 @@
 import SwiftletCPU
 import SwiftletTraining
 
-/// The fast engine as this machine is set up: its instruction set, its measured choices. Training runs by the operations'
-/// definitions, slowly, where the engine does not have it.
+/// The fast engine as this machine is set up: its instruction set, its measured choices.
 public struct Engine: TrainingBackend {
   private let cpu: CPUBackend
 
@@ -23,7 +22,6 @@ public struct Engine: TrainingBackend {
   }
 
   public func makeTrainingSession(_ graph: Graph, parameters: Parameters) throws -> any TrainingSession {
-    let backend = (cpu as any Backend) as? any TrainingBackend ?? ReferenceBackend()
-    return try backend.makeTrainingSession(graph, parameters: parameters)
+    try cpu.makeTrainingSession(graph, parameters: parameters)
   }
 }

@@ -165,6 +165,20 @@ import Testing
     }
   }
 
+  @Test func threadsDoNotChangeTheBits() throws {
+    try Files.withScratch { scratch in
+      let data = try makePhotographs(in: scratch)
+      let folders = try ["1", "2", "3"].map { threads throws -> URL in
+        let output = scratch.appending(path: "run \(threads)")
+        var line = arguments(data, output)
+        if let place = line.firstIndex(of: "--threads") { line[place + 1] = threads }
+        #expect(try Tool.run(line).status == 0)
+        return output
+      }
+      #expect(try model(folders[0]) == model(folders[1]) && model(folders[0]) == model(folders[2]))
+    }
+  }
+
   @Test func interruptedItWritesACheckpoint() throws {
     try Files.withScratch { scratch in
       let data = try makePhotographs(in: scratch)

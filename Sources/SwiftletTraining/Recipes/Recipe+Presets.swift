@@ -34,10 +34,12 @@ extension Recipe {
   }
 
   /// For CIFAR: SGD with Nesterov's momentum, decay 5e-4, pad-and-crop and flip, as He et al. (arXiv 1512.03385, section 4.2) and
-  /// most since; one cycle instead of steps, which needs a fifth of the epochs.
+  /// most since; one cycle instead of steps, which needs a fifth of the epochs, and so no dropout: in few epochs small networks learn
+  /// too little rather than too much.
   public static let cifar = Recipe(
     epochs: 30, batch: 128, learningRate: 0.1, schedule: Schedule(.oneCycle(peak: 0.2)),
-    weightDecay: 5e-4, labelSmoothing: 0.1, augmentation: [.padAndCrop(4), .horizontalFlip])
+    weightDecay: 5e-4, labelSmoothing: 0.1, augmentation: [.padAndCrop(4), .horizontalFlip],
+    dropout: 0)
 
   /// For a network that was trained on other photographs, with a new classifier.
   public static let fineTune = Recipe(

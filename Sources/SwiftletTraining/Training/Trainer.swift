@@ -160,6 +160,8 @@ public final class Trainer: Sendable {
   public func run(
     onStep: (StepProgress) throws -> Void = { _ in }, onEpoch: (EpochRecord) throws -> Void = { _ in }
   ) throws -> TrainingResult {
+    // A run that was stopped can be run again.
+    defer { isStopped.store(false, ordering: .relaxed) }
     let loop = try TrainingLoop(self)
     let outcome = try loop.run(onStep: onStep, onEpoch: onEpoch)
     result.withLock { $0 = outcome }
