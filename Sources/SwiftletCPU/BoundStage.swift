@@ -100,7 +100,7 @@ final class BoundStage {
         input: x, height: input[1], width: input[2], channels: convolution.channels,
         pad_top: convolution.padding.top, pad_left: convolution.padding.left, c: y, c_stride: output[3],
         output_height: output[1], output_width: output[2], columns: convolution.columns,
-        epilogue: bind(convolution.epilogue, channels: output[3]))
+        epilogue: bind(convolution.epilogue, channels: output[3]), tiles: 0)
       return .winograd(
         WinogradRun(
           call: call, weights: weights(convolution.weights), weightStride: convolution.weightStride,

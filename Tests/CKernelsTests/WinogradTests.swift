@@ -14,7 +14,7 @@ extension ConvolutionCase {
     var call = sk_winograd(
       input: input.pointer, height: height, width: width, channels: depth, pad_top: pad, pad_left: pad,
       c: c.pointer, c_stride: columns, output_height: outputHeight, output_width: outputWidth,
-      columns: columns, epilogue: epilogue.forKernel)
+      columns: columns, epilogue: epilogue.forKernel, tiles: 0)
     let tiles = (outputHeight + 3) / 4 * ((outputWidth + 3) / 4)
     var intact = true
     for (begin, end) in pieces(tiles, of: tilesAtOnce) {

@@ -85,6 +85,7 @@ typedef struct sk_winograd {
   ptrdiff_t c_stride;
   ptrdiff_t output_height, output_width, columns;
   sk_epilogue epilogue;  ///< without sums
+  ptrdiff_t tiles;       ///< that v and m are laid out for, if more than those of one call: 0 otherwise
 } sk_winograd;
 
 /// Depthwise convolution of one image.

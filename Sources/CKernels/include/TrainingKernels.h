@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sk_winograd;
+
 /// Forwards:  u = activation(scale · y + shift + residual) · gate.
 /// Backwards: d = (gate · g + offset) · activation′(scale · y + shift), and then a · d + b · y + c.
 /// All but y and g have one value for each channel; what is NULL is left out. The gate and the offset are those of one image.
@@ -63,6 +65,13 @@ typedef struct sk_training {
   /// Rows [depth_begin, depth_begin + depth) of all panels of a packed matrix of `total` rows, from w[k · k_stride + n · n_stride].
   void (*pack)(const float *w, ptrdiff_t k_stride, ptrdiff_t n_stride, ptrdiff_t depth, ptrdiff_t columns, float *packed,
                ptrdiff_t total, ptrdiff_t depth_begin, ptrdiff_t panel_begin, ptrdiff_t panel_end);
+  /// Panels [panel_begin, panel_end) of sk_kernels' winograd_pack.
+  void (*winograd_pack)(const float *w, ptrdiff_t channels, ptrdiff_t columns, float *packed, ptrdiff_t stride,
+                        ptrdiff_t panel_begin, ptrdiff_t panel_end);
+  /// Tiles [tile_begin, tile_end) of the output's gradient c as m[36][tiles][columns].
+  void (*winograd_gradient)(const struct sk_winograd *, ptrdiff_t tile_begin, ptrdiff_t tile_end, float *m);
+  /// w[9][i] from `sums` sums u[36][i], for elements [begin, end) of `count` = channels · columns.
+  void (*winograd_weight_gradient)(const float *u, ptrdiff_t sums, ptrdiff_t count, float *w, ptrdiff_t begin, ptrdiff_t end);
   /// totals[i] += sums[i]; sums[i] = 0.
   void (*flush)(float *sums, double *totals, ptrdiff_t count);
 } sk_training;

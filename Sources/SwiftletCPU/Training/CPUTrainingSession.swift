@@ -29,7 +29,7 @@ public final class CPUTrainingSession: TrainingSession {
     self.graph = graph
     pool = ThreadPool(count: backend.threads)
     let table = backend.instructionSet.kernels.table
-    var lowering = TrainingLowering(graph, table)
+    var lowering = TrainingLowering(graph, table, winograd: backend.winograd)
     lowering.run()
     outputs = graph.outputs.map { lowering.stored($0.value) }
     works = lowering.works

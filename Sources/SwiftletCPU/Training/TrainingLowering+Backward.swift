@@ -161,17 +161,32 @@ extension TrainingLowering {
     if let weight { done.insert(weight) }
 
     let x = weight.map { source(graph.nodes[$0].inputs[0]) }
-    let dy = layerGradient(dyValue)
+    let dy = view(dyValue)
     let count = weight.map { shape(graph.nodes[$0].outputs[0]).count } ?? 0
-    let chunks = Chunks(images: output[0], weights: count)
+    let tiled = isDepthwise ? nil : WinogradGeometry(window, input: inputShape, output: output, winograd)
+    let chunks = Chunks(images: output[0], weights: tiled == nil ? count : 4 * count)
     let inputs = inputShape[3]
-    let partial = weight.map { _ in buffer(chunks.count * count) }
+    let partial = weight.map { _ in buffer(chunks.count * (tiled == nil ? count : 4 * count)) }
     var packed: [TrainingBuffer] = []
     if let input, let parameter = parameter(graph.nodes[input].inputs[1]) {
-      packed = packTransposed(node.label, parameter, window, inputShape, output, isDepthwise: isDepthwise)
+      packed =
+        tiled.map { [packTurned(node.label, parameter, $0)] }
+        ?? packTransposed(node.label, parameter, window, inputShape, output, isDepthwise: isDepthwise)
     }
     let dx = input.map { epilogue(graph.nodes[$0].outputs[0], chunks) }
     var transposedRows: Int?
+    if let tiled {
+      append(
+        WinogradBackwardWork(
+          node.label, tiled, x: x, dy: dy, partial: partial, packed: packed.first, dx: dx, chunks: chunks))
+      if let weight, let partial {
+        append(
+          WinogradReduceWork(
+            graph.nodes[weight].label, partial: partial, gradient: define(graph.nodes[weight].outputs[0]),
+            chunks: chunks.count))
+      }
+      return
+    }
     if isDepthwise {
       append(
         DepthwiseBackwardWork(
@@ -199,8 +214,17 @@ extension TrainingLowering {
     }
   }
 
-  /// dy as a layer's gradients read it.
-  private mutating func layerGradient(_ value: Value) -> TrainingView { view(value) }
+  /// The weights of a data gradient by Winograd's tiles.
+  private mutating func packTurned(
+    _ label: String, _ weight: TrainingBuffer, _ geometry: WinogradGeometry
+  ) -> TrainingBuffer {
+    let (inputs, outputs) = (geometry.inputs, geometry.outputs)
+    let turned = buffer(weight.count)
+    append(TurnWeightsWork(label, weight, turned, taps: 9, inputs: inputs, outputs: outputs))
+    let packed = buffer(36 * geometry.weightStride(kernels, depth: outputs, columns: inputs))
+    append(WinogradPackWork(label, turned, packed: packed, depth: outputs, columns: inputs))
+    return packed
+  }
 
   private mutating func packTransposed(
     _ label: String, _ weight: TrainingBuffer, _ window: Window, _ input: Shape, _ output: Shape,

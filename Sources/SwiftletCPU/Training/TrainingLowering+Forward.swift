@@ -69,6 +69,20 @@ extension TrainingLowering {
     else { return fallBack(node) }
     let x = source(node.inputs[0])
     let bias = node.inputs.count == 3 ? parameter(node.inputs[2]) : nil
+    if let geometry = WinogradGeometry(
+      operation.window, input: shape(node.inputs[0]), output: output, winograd)
+    {
+      let (depth, columns) = (kernel[2], kernel[3])
+      let packed = buffer(36 * geometry.weightStride(kernels, depth: depth, columns: columns))
+      append(WinogradPackWork(node.label, weight, packed: packed, depth: depth, columns: columns))
+      let chunks = Chunks(images: output[0])
+      let totals = totals(for: node.outputs[0], chunks)
+      append(
+        WinogradForwardWork(
+          node.label, geometry, x, packed: packed, y: define(node.outputs[0]), bias: bias, totals: totals,
+          chunks: chunks))
+      return
+    }
     let taps = operation.window.kernel * operation.window.kernel
     let packed = buffer(kernels.gemm_packed_count(taps * kernel[2], kernel[3]))
     append(

@@ -11,6 +11,8 @@ import SwiftletGraph
 struct TrainingLowering {
   let graph: Graph
   let kernels: sk_kernels
+  /// Where Winograd's convolutions are taken.
+  let winograd: CPUBackend.Use
   private(set) var works: [TrainingWork] = []
   private(set) var buffers: [TrainingBuffer] = []
   /// Where parameters and inputs are.
@@ -29,8 +31,9 @@ struct TrainingLowering {
   private var places: [Value: TrainingBuffer] = [:]
   private let zeros: TrainingBuffer
 
-  init(_ graph: Graph, _ kernels: sk_kernels) {
+  init(_ graph: Graph, _ kernels: sk_kernels, winograd: CPUBackend.Use) {
     self.graph = graph
+    self.winograd = winograd
     self.kernels = kernels
     var readers: [Value: [Int]] = [:]
     for (index, node) in graph.nodes.enumerated() {

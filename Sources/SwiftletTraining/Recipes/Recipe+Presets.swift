@@ -37,9 +37,8 @@ extension Recipe {
   /// most since; one cycle instead of steps, which needs a fifth of the epochs, and so no dropout: in few epochs small networks learn
   /// too little rather than too much.
   public static let cifar = Recipe(
-    epochs: 30, batch: 128, learningRate: 0.1, schedule: Schedule(.oneCycle(peak: 0.2)),
-    weightDecay: 5e-4, labelSmoothing: 0.1, augmentation: [.padAndCrop(4), .horizontalFlip],
-    dropout: 0)
+    epochs: 30, batch: 64, learningRate: 0.08, schedule: Schedule(.oneCycle(peak: 0.15)),
+    weightDecay: 4e-4, labelSmoothing: 0.1, augmentation: [.padAndCrop(4), .horizontalFlip], dropout: 0)
 
   /// For a network that was trained on other photographs, with a new classifier.
   public static let fineTune = Recipe(
