@@ -32,12 +32,14 @@ let package = Package(
     .target(
       name: "SwiftletTraining",
       dependencies: ["SwiftletGraph", "SwiftletArchitectures", "SwiftletData", "SwiftletFormats", "CCRC"]),
+    // A trained network as text, so that a copy of the binary still has it: no folder of resources.
+    .target(name: "CEmbeddedModel"),
     // What an application imports.
     .target(
       name: "Swiftlet",
       dependencies: [
         "SwiftletCore", "SwiftletGraph", "SwiftletCPU", "SwiftletArchitectures", "SwiftletVision",
-        "SwiftletFormats", "SwiftletData", "SwiftletTraining",
+        "SwiftletFormats", "SwiftletData", "SwiftletTraining", "CEmbeddedModel",
       ]),
     // The executable `swiftlet`. (Its folder cannot be called `swiftlet`: macOS would see `Swiftlet`.)
     .executableTarget(name: "SwiftletCommand", dependencies: ["Swiftlet"]),

@@ -69,7 +69,8 @@ extension Model {
       ], to: path)
   }
 
-  private static func ours(
+  /// The model of one of our files; `path` is what errors call it.
+  static func ours(
     _ path: String, _ json: String, _ tensors: NamedTensors, _ metadata: [String: String],
     _ network: String?, _ options: ZooOptions
   ) throws -> Model {
@@ -115,6 +116,8 @@ public enum ModelError: Error, CustomStringConvertible {
   case otherNetwork(file: String, wanted: String, found: String)
   /// The metadata of one of our files is damaged.
   case badMetadata(file: String, key: String, reason: String)
+  /// A weight is larger than 16-bit floats are, or not a number.
+  case beyondHalfPrecision(parameter: String)
   /// No library's names are known for the network.
   case noNames(file: String, network: String)
 
@@ -123,6 +126,8 @@ public enum ModelError: Error, CustomStringConvertible {
     case .wrongWeights(let file, let error): "\(file): \(error)"
     case .otherNetwork(let file, let wanted, let found): "\(file): holds \(found), not \(wanted)"
     case .badMetadata(let file, let key, let reason): "\(file): metadata '\(key)': \(reason)"
+    case .beyondHalfPrecision(let parameter):
+      "\(parameter) has weights beyond what half precision holds (±65504)"
     case .noNames(let file, let network):
       "\(file): no published names are known for \(network); it is read from Swiftlet's own files only"
     }

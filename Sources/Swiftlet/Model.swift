@@ -29,6 +29,26 @@ public struct Model: Sendable {
       labels ?? Labels.usual(classes: architecture.classes, resolution: architecture.resolution)
   }
 
+  /// The model with the weights of its layers rounded to 16-bit floats, which files then take half the space for; norms and biases
+  /// stay as they are. Networks compute with 32 bits all the same.
+  ///
+  /// - Throws: ``ModelError/beyondHalfPrecision(parameter:)`` where a weight is beyond what 16 bits hold.
+  public func inHalfPrecision() throws -> Model {
+    var parameters = self.parameters
+    for spec in try architecture.graph().parameters {
+      guard [.convolution, .depthwise, .linear].contains(spec.role), let tensor = parameters[spec.name] else {
+        continue
+      }
+      let rounded = try tensor.roundedToHalf()
+      guard rounded.floats().allSatisfy(\.isFinite) else {
+        throw ModelError.beyondHalfPrecision(parameter: spec.name)
+      }
+      parameters[spec.name] = rounded
+    }
+    return try Model(
+      architecture, parameters: parameters, preprocessing: preprocessing, labels: labels)
+  }
+
   /// The label of a class, or its number where it has none.
   public func label(_ index: Int) -> String {
     labels.indices.contains(index) ? labels[index] : "class \(index)"

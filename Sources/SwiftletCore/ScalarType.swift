@@ -72,3 +72,21 @@ func float(half bits: UInt16) -> Float {
   default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
   }
 }
+
+/// The binary16 number nearest to a value; of two equally near ones the even one. What is too large becomes infinite.
+func half(_ value: Float) -> UInt16 {
+  let bits = value.bitPattern
+  let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
+  let magnitude = bits & 0x7FFF_FFFF
+  if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
+  // 65520 and more: halfway between the largest number and what would follow it.
+  if magnitude >= 0x477F_F000 { return sign | 0x7C00 }
+  if magnitude < 0x3880_0000 {
+    // Below 2⁻¹⁴ numbers are multiples of 2⁻²⁴.
+    let units = (Float(bitPattern: magnitude) * 0x1p24).rounded(.toNearestOrEven)
+    return sign | UInt16(units)
+  }
+  // Thirteen bits go; a carry into the exponent is right as it is.
+  let rounded = magnitude + 0xFFF + (magnitude >> 13 & 1)
+  return sign | UInt16(truncatingIfNeeded: (rounded >> 13) - (112 << 10))
+}

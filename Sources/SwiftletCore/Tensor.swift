@@ -118,6 +118,19 @@ public struct Tensor: Sendable {
     return withUnsafeBytes { bytes in (0..<count).map { scalarType.load(bytes, at: $0) } }
   }
 
+  /// The elements rounded to 16-bit floats (IEEE 754 binary16); what is larger than 65,504 becomes infinite.
+  ///
+  /// - Throws: never in practice: each element has its place.
+  public func roundedToHalf() throws -> Tensor {
+    let values = floats()
+    let storage = TensorStorage(byteCount: 2 * values.count) { bytes in
+      for (index, value) in values.enumerated() {
+        bytes.storeBytes(of: half(value).littleEndian, toByteOffset: 2 * index, as: UInt16.self)
+      }
+    }
+    return try Tensor(shape: shape, scalarType: .float16, storage: storage)
+  }
+
   /// The same elements under another shape; nothing is copied.
   ///
   /// - Throws: ``TensorError/countMismatch(shape:count:)`` where the counts differ.

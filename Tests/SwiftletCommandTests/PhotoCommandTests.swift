@@ -260,9 +260,73 @@ struct Workplace {
 
   @Test func withoutWeightsItSaysWhereToGetThem() throws {
     let photo = Files.root.appending(path: "Examples/photos/apples.jpg").path
-    let run = try Tool.run(["classify", photo])
+    let run = try Tool.run(["classify", photo, "--model", "mobilenet_v2"])
     #expect(run.isCleanFailure(naming: "no weights for mobilenet_v2", "swiftlet pull mobilenet_v2"))
+    // What was asked for is not what the embedded model is.
+    let narrow = try Tool.run(["classify", photo, "--width", "0.5"])
+    #expect(narrow.isCleanFailure(naming: "no weights for mobilenet_v2"))
+    for command in [["embed", photo], ["evaluate", "--data", photo]] {
+      #expect(try Tool.run(command).isCleanFailure(naming: "no weights for mobilenet_v2"))
+    }
     let none = try Tool.run(["classify", photo, "--model", "senet154"])
     #expect(none.isCleanFailure(naming: "no published weights of senet154"))
+  }
+
+  @Test func withoutAnythingTheEmbeddedModelAnswersAndSaysSo() throws {
+    let photo = Files.root.appending(path: "Examples/photos/apples.jpg").path
+    let run = try Tool.run(["classify", photo, "--json"])
+    #expect(run.status == 0 && run.lines.count == 1, "\(run)")
+    // One line, on standard error, with all ten classes and where to get more.
+    #expect(run.errors.filter(\.isNewline).count == 1)
+    for part in Labels.cifar10 + ["embedded model", "swiftlet pull mobilenet_v2"] {
+      #expect(run.errors.contains(part), "\(part): \(run.errors)")
+    }
+    let predictions = try #require(try object(run.output)["predictions"] as? [[String: Any]])
+    #expect(predictions.allSatisfy { Labels.cifar10.contains($0["label"] as? String ?? "") })
+
+    // By name it is what was asked for, and there is nothing to say.
+    let named = try Tool.run(["classify", photo, "--json", "--model", "embedded"])
+    #expect(named.status == 0 && named.errors.isEmpty && named.output == run.output, "\(named)")
+    // No home, no cache.
+    let homeless = try Tool.run(
+      ["classify", photo, "--json"], environment: ["SWIFTLET_CACHE": "", "HOME": "", "XDG_CACHE_HOME": ""])
+    #expect(homeless.status == 0 && homeless.output == run.output, "\(homeless)")
+    let wide = try Tool.run(["classify", photo, "--model", "embedded", "--width", "2"])
+    #expect(wide.isCleanFailure(naming: "embedded model", "--resolution"))
+
+    try Files.withScratch { folder in
+      let output = folder.appending(path: "input.npy").path
+      let input = try Tool.run(["preprocess", photo, "--model", "embedded", "--output", output])
+      #expect(input.status == 0 && input.output.contains("1×32×32×3"), "\(input)")
+      let vector = try Tool.run(["embed", photo, "--model", "embedded"])
+      #expect((try object(vector.output)["features"] as? [Double])?.count == 64)
+
+      // A copy of the binary, alone in a folder.
+      let copy = folder.appending(path: "swiftlet")
+      try FileManager.default.copyItem(at: URL(filePath: Tool.path), to: copy)
+      let process = Process()
+      process.executableURL = copy
+      process.arguments = ["classify", photo, "--json", "--model", "embedded"]
+      process.currentDirectoryURL = folder
+      let pipe = Pipe()
+      process.standardOutput = pipe
+      try process.run()
+      let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0 && text == run.output)
+    }
+  }
+
+  @Test func convertKeepsHalfPrecisionWhereAsked() throws {
+    try Workplace.with { place in
+      let output = place.folder.appending(path: "half.safetensors").path
+      let run = try Tool.run(["convert", place.model, "--half", "--output", output])
+      #expect(run.status == 0, "\(run)")
+      let types = Set(try SafetensorsFile(contentsOf: output).tensors.map(\.tensor.scalarType))
+      #expect(types == [.float16, .float32])
+      let before = try Tool.run(["classify", place.photo, "--weights", place.model, "--json"])
+      let after = try Tool.run(["classify", place.photo, "--weights", output, "--json"])
+      #expect(after.status == 0 && after.output != before.output)
+    }
   }
 }

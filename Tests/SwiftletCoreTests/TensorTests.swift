@@ -22,6 +22,30 @@ import Testing
     #expect(try Tensor(shape: [2], scalarType: .float32, storage: storage, byteOffset: 2).floats() == [0, 0])
   }
 
+  /// Every number of 16 bits comes back, halfway values go to the even neighbour, and nothing else is nearer.
+  @Test func roundingToHalfIsToTheNearestEven() throws {
+    func rounded(_ values: [Float]) throws -> [Float] {
+      try Tensor(shape: [values.count], floats: values).roundedToHalf().floats()
+    }
+    let codes = (0..<0x7C00).map { UInt16($0) }
+    let storage = TensorStorage(byteCount: 2 * codes.count) { bytes in
+      for (index, code) in codes.enumerated() {
+        bytes.storeBytes(of: code.littleEndian, toByteOffset: 2 * index, as: UInt16.self)
+      }
+    }
+    let all = try Tensor(shape: [codes.count], scalarType: .float16, storage: storage).floats()
+    #expect(all == all.sorted() && all.last == 65_504)
+    #expect(try rounded(all) == all)
+    #expect(try rounded(all.map { -$0 }) == all.map { -$0 })
+    let (below, above) = (all.dropLast(), all.dropFirst())
+    let halfway = zip(below, above).map { ($0 + $1) / 2 }
+    #expect(try rounded(halfway) == zip(codes, zip(below, above)).map { $0 % 2 == 0 ? $1.0 : $1.1 })
+    #expect(try rounded(halfway.map(\.nextDown)) == Array(below))
+    #expect(try rounded(halfway.map(\.nextUp)) == Array(above))
+    #expect(try rounded([65_519.996, 65_520, -1e30]) == [65_504, .infinity, -.infinity])
+    #expect(try rounded([.nan])[0].isNaN)
+  }
+
   static let halves: [(UInt16, Double)] = [
     (0x0000, 0), (0x3C00, 1), (0xC000, -2), (0x7BFF, 65504), (0x0001, 0x1p-24),
     (0x83FF, -0x3FFp-24), (0x3555, 0.333251953125), (0x7C00, .infinity),

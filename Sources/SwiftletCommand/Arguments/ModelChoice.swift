@@ -16,10 +16,21 @@ struct ModelChoice {
 
   /// The model, with weights.
   ///
+  /// - Parameter fallsBack: whether the embedded model will do where nothing is asked for and no published weights are here; a line on
+  ///   standard error says so.
   /// - Throws: what is wrong with the file; or, without one, where to get it.
-  func model() throws -> Model {
+  func model(fallsBack: Bool = false) throws -> Model {
     if let weights { return try Model(contentsOf: weights, network: network, options: options) }
+    if network == EmbeddedModel.name { return try embedded() }
     let name = network ?? "mobilenet_v2"
+    if fallsBack, network == nil, options == ZooOptions(), !Self.isCached(name) {
+      let model = try embedded()
+      Console.warn(
+        "no weights were fetched: the embedded model answers, which knows "
+          + "\(model.labels.joined(separator: ", ")); 'swiftlet pull \(name)' fetches one of a thousand classes"
+      )
+      return model
+    }
     _ = try Zoo.architecture(name, options)
     guard let source = WeightSource.preferred(for: name) else {
       throw UsageError("no published weights of \(name) are known; name a file with --weights")
@@ -40,11 +51,27 @@ struct ModelChoice {
     if let weights {
       return try Model(contentsOf: weights, network: network, options: options).preprocessing
     }
+    if network == EmbeddedModel.name { return try embedded().preprocessing }
     let name = network ?? "mobilenet_v2"
     var options = self.options
     let source = WeightSource.preferred(for: name)
     // Without a dialect, what `classify` would use: the published weights' own.
     if options.dialect == nil { options.dialect = source?.dialect }
     return .usual(for: try Zoo.architecture(name, options))
+  }
+
+  private func embedded() throws -> Model {
+    guard options.width == nil, options.classes == nil, options.dialect == nil else {
+      throw UsageError("the embedded model is as it is: of its network only --resolution can be changed")
+    }
+    return try EmbeddedModel.load(resolution: options.resolution)
+  }
+
+  /// Whether the preferred published weights of a network are here.
+  private static func isCached(_ name: String) -> Bool {
+    guard let source = WeightSource.preferred(for: name), let path = try? WeightCache.path(of: source) else {
+      return false
+    }
+    return WeightCache.exists(path)
   }
 }

@@ -17,14 +17,15 @@ struct ClassifyCommand: Command {
     discussion: """
       Prints the most probable classes of each photograph (JPEG, PNG, WebP, BMP; a folder means all images in
       it). Without --weights the published weights of --model (default mobilenet_v2) are used, which
-      'swiftlet pull' fetches once. A photograph that cannot be read is reported and the others are still
-      answered; the exit status is then 1.
+      'swiftlet pull' fetches once. Without either, and before anything was fetched, the embedded model answers:
+      it is part of the program, and knows CIFAR-10's ten classes. A photograph that cannot be read is reported
+      and the others are still answered; the exit status is then 1.
       """,
     options: [
       .value(
         "weights", "FILE",
         "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
-      .value("model", "NAME", "The network; without it, whatever the weights are of."),
+      .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
       .value("top", "N", "How many classes to print (default 5)."),
       .value("threads", "N", "Threads of each classification (default: those of the processor)."),
       .flag("half-weights", "Keep weights in half precision: half the memory, logits move by up to 3e-3."),
@@ -44,7 +45,7 @@ struct ClassifyCommand: Command {
       throw UsageError("--threads must be between 1 and 256, got \(threads ?? 0)")
     }
     let classifier = try Classifier(
-      ModelChoice(arguments).model(), threads: threads,
+      ModelChoice(arguments).model(fallsBack: true), threads: threads,
       weightPrecision: arguments.flag("half-weights") ? .half : .single)
     let (files, isFolder) = try PhotoList.expand(arguments.positionals)
     let json = arguments.flag("json")

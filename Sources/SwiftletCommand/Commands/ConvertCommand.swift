@@ -24,6 +24,7 @@ struct ConvertCommand: Command {
       .value("output", "FILE", "Where to write (.safetensors); needed."),
       .value("model", "NAME", "The network that it must be."),
       .value("labels", "FILE", "Names of the classes, one a line."),
+      .flag("half", "Keep the weights of layers in 16 bits: half the file; norms and biases stay in 32."),
     ] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object: file, output, name, dialect, parameters, classes, resolution.")
     ],
@@ -42,6 +43,7 @@ struct ConvertCommand: Command {
       model = try Model(
         model.architecture, parameters: model.parameters, preprocessing: model.preprocessing, labels: labels)
     }
+    if arguments.flag("half") { model = try model.inHalfPrecision() }
     try model.save(to: output)
     let result = Result(
       file: input, output: output, name: model.architecture.name, dialect: model.architecture.dialect,

@@ -22,7 +22,7 @@ struct EmbedCommand: Command {
       """,
     options: [
       .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),
-      .value("model", "NAME", "The network; without it, whatever the weights are of."),
+      .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
       .value("output", "FILE", "A .npy file, float32 [photographs, features], instead of JSON."),
       .value("threads", "N", "Threads of each photograph (default: those of the processor)."),
     ] + NetworkOptions.specs,

@@ -15,7 +15,7 @@ struct EvaluateCommand: Command {
     options: [
       .value("data", "PATH", "The photographs."),
       .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),
-      .value("model", "NAME", "The network; without it, whatever the weights are of."),
+      .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
       .value("hold-out", "SHARE", "Use only that share, as 'train' holds it out (default 0: all)."),
       .value("seed", "N", "Decides which are held out (default 1)."),
       .value("batch", "N", "Photographs at a time (default 64)."),
@@ -83,7 +83,11 @@ struct EvaluateCommand: Command {
         + "\(evaluation.count.grouped) photographs")
     if !evaluation.skipped.isEmpty {
       let first = evaluation.skipped[0]
-      Console.warn("\(evaluation.skipped.count) photographs could not be read; the first: \(first.reason)")
+      let count = evaluation.skipped.count
+      Console.warn(
+        count == 1
+          ? "a photograph could not be read: \(first.reason)"
+          : "\(count) photographs could not be read; the first: \(first.reason)")
     }
     return 0
   }

@@ -27,7 +27,7 @@ struct PreprocessCommand: Command {
       """,
     options: [
       .value("output", "FILE", "Where to write (.npy); needed."),
-      .value("model", "NAME", "The network (default mobilenet_v2)."),
+      .value("model", "NAME", "The network, or 'embedded' (default mobilenet_v2)."),
       .value("weights", "FILE", "Weights, where their own preprocessing is wanted."),
       .value("stage", "STAGE", "input (default) or crop."),
     ] + NetworkOptions.specs + [

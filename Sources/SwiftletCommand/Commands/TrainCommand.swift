@@ -88,7 +88,8 @@ struct TrainCommand: Command {
       let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
       try Console.print(
         "\(folder): \(trainer.architecture.name), \(data.training.classes.count) classes, "
-          + "\(data.training.count.grouped) photographs\(held), \(recipe.epochs) epochs")
+          + "\(data.training.count.grouped) photographs\(held), "
+          + "\(recipe.epochs) \(recipe.epochs == 1 ? "epoch" : "epochs")")
     }
     do {
       let result = try trainer.run(
@@ -105,7 +106,10 @@ struct TrainCommand: Command {
       line.clear()
       if !json { try Console.print(summary(result, folder)) }
       if !result.skipped.isEmpty {
-        Console.warn("\(result.skipped.count) photographs could not be read; report.html lists them")
+        let count = result.skipped.count
+        Console.warn(
+          "\(count) \(count == 1 ? "photograph" : "photographs") could not be read; report.html lists "
+            + (count == 1 ? "it" : "them"))
       }
       return 0
     } catch let error as TrainingError {
@@ -188,8 +192,10 @@ struct TrainCommand: Command {
   }
 
   private static func summary(_ result: TrainingResult, _ folder: String) -> String {
-    let accuracy = result.evaluation.map { ", \((100 * $0.top1).fixed(2)) % of \($0.count.grouped)" } ?? ""
-    return "\(folder): best epoch \(result.bestEpoch)\(accuracy); \(Trainer.modelName), report.html"
+    let accuracy =
+      result.evaluation.map { ", \((100 * $0.top1).fixed(2)) % of \($0.count.grouped) right" } ?? ""
+    return
+      "\(folder): the best is epoch \(result.bestEpoch)\(accuracy); see \(Trainer.modelName) and report.html"
   }
 
   /// 1:02:03, 2:03 or 3 s.

@@ -110,7 +110,7 @@ struct EpochSections {
       }
       figures.append(("Epochs", Format.grouped(records.count), "\(Format.grouped(last.step)) steps"))
       let (training, validation) = (total(\.trainingSeconds), total(\.validationSeconds))
-      let detail = validation > 0 ? "of it validation \(Format.duration(validation))" : "training"
+      let detail = validation > 0 ? "\(Format.duration(validation)) of it validation" : "training"
       figures.append(("Time", Format.duration(training + validation), detail))
       if let waiting = mean(\.waitingShare) {
         figures.append(("Waiting", Format.percent(waiting), "of training, for photographs to be ready"))
@@ -120,7 +120,9 @@ struct EpochSections {
     let items = figures.map { name, value, detail in
       "<div><dt>\(name)</dt><dd class=\"value\">\(value)</dd><dd>\(detail)</dd></div>"
     }
-    return "<dl class=\"figures\">\n\(items.joined(separator: "\n"))\n</dl>"
+    // Rows of three where rows of four would leave two alone.
+    let kind = [5, 6, 9].contains(items.count) ? "figures threes" : "figures"
+    return "<dl class=\"\(kind)\">\n\(items.joined(separator: "\n"))\n</dl>"
   }
 
   private func whole(_ value: Double) -> Int { value.magnitude < 1e15 ? Int(value.rounded()) : 0 }

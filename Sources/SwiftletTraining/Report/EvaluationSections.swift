@@ -229,10 +229,12 @@ struct EvaluationSections {
     let shown = evaluation.mistakes.prefix(24)
     let figures = shown.map { mistake in
       let (label, prediction) = (name(mistake.label), name(mistake.prediction))
+      // The end of a path tells photographs apart; the whole is in the title.
+      let file = mistake.name.split(separator: "/").last.map(String.init) ?? mistake.name
       return """
         <figure class="photo">\(photograph(mistake))<figcaption><span class="is" title="\(HTML.text(label))">\(HTML.short(label, 48))</span>
         <span class="taken">taken for <b title="\(HTML.text(prediction))">\(HTML.short(prediction, 48))</b>, \(Format.percent(mistake.probability))</span>
-        <span class="file" title="\(HTML.text(mistake.name))">\(HTML.text(mistake.name))</span></figcaption></figure>
+        <span class="file" title="\(HTML.text(mistake.name))">\(HTML.text(file))</span></figcaption></figure>
         """
     }
     return """

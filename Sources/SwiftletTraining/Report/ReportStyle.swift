@@ -33,6 +33,7 @@ enum ReportStyle {
     .figures { display: flex; flex-wrap: wrap; gap: 1px; margin: 32px 0 0;
       border: 1px solid var(--rule); border-radius: 10px; overflow: hidden; background: var(--panel); }
     .figures div { flex: 1 1 23%; min-width: 150px; padding: 16px 20px; box-shadow: 0 0 0 1px var(--rule); }
+    .figures.threes div { flex-basis: 30%; }
     .figures dt { color: var(--muted); font-size: 14px; }
     .figures dd { margin: 0; color: var(--muted); font-size: 13px; line-height: 1.4; }
     .figures .value { color: var(--ink); font-size: 28px; line-height: 1.3; white-space: nowrap; font-weight: 600; letter-spacing: -0.01em; }
@@ -112,7 +113,7 @@ enum ReportStyle {
     .gates { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 16px; margin-top: 16px; }
     .gate p { margin: 0 0 6px; color: var(--muted); font-size: 13px; } .gate h3 span { color: var(--muted); font-weight: 500; }
     footer { margin-top: 64px; color: var(--muted); font-size: 13px; }
-    @media (max-width: 640px) { body { padding: 28px 16px 24px; } .figures div { flex-basis: 45%; min-width: 0; }
+    @media (max-width: 640px) { body { padding: 28px 16px 24px; } .figures div, .figures.threes div { flex-basis: 45%; min-width: 0; }
       .figures div { padding: 12px 14px; } .figures .value { font-size: 23px; } .lead { font-size: 17px; } section { margin-top: 40px; }
       .chart, .heat, .gate { padding: 12px; } svg text { font-size: 14px; } svg .label { font-size: 14px; }
       .photos { grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); }

@@ -105,8 +105,12 @@ public struct TrainingReport: Sendable {
     var files = skipped
     files += (evaluation?.skipped ?? []).filter { !skipped.contains($0) }
     guard !files.isEmpty else { return "" }
-    let rows = files.prefix(200).map {
-      "<tr><th scope=\"row\" class=\"file\">\(HTML.text($0.name))</th><td>\(HTML.text($0.reason))</td></tr>"
+    let rows = files.prefix(200).map { file in
+      // Errors begin with the file that they are of.
+      let prefix = file.name + ": "
+      let reason = file.reason.hasPrefix(prefix) ? String(file.reason.dropFirst(prefix.count)) : file.reason
+      return
+        "<tr><th scope=\"row\" class=\"file\">\(HTML.text(file.name))</th><td>\(HTML.text(reason))</td></tr>"
     }
     let rest = files.count > 200 ? " The first 200 are listed." : ""
     return HTML.table(

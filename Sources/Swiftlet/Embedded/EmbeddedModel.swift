@@ -1,0 +1,45 @@
+// EmbeddedModel.swift: the network that every copy of the program carries.
+
+import CEmbeddedModel
+import SwiftletFormats
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// A small network that Swiftlet trained on CIFAR-10, compiled into the program: it needs no file and no network.
+///
+/// It knows ten classes only. `Documentation/embedded-model.md` says how it was made.
+public enum EmbeddedModel {
+  /// What `--model` calls it.
+  public static let name = "embedded"
+
+  /// Reads it; nothing is kept, so keep what you get.
+  ///
+  /// - Parameter resolution: pixels a side, other than those that it was trained on.
+  /// - Throws: ``FormatError`` or ``ModelError`` where the program was built with a damaged one.
+  public static func load(resolution: Int? = nil) throws -> Model {
+    let file = try SafetensorsFile(MappedFile(path: place, storage: storage()))
+    guard let json = file.metadata[Model.MetadataKey.architecture] else {
+      throw FormatError.malformed(file: place, reason: "it does not say what network it is")
+    }
+    return try Model.ours(
+      place, json, file.tensors, file.metadata, nil, ZooOptions(resolution: resolution))
+  }
+
+  /// What errors call its file.
+  static let place = "the embedded model"
+
+  private static func storage() throws -> TensorStorage {
+    var length = 0
+    let text = swiftlet_embedded_model(&length)
+    guard let bytes = Data(base64Encoded: Data(bytes: text, count: length)) else {
+      throw FormatError.malformed(file: place, reason: "it is not base64")
+    }
+    return bytes.withUnsafeBytes { source in
+      TensorStorage(byteCount: source.count) { $0.copyMemory(from: source) }
+    }
+  }
+}
