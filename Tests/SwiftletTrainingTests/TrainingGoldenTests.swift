@@ -14,6 +14,7 @@ struct TrainingGoldens: Decodable {
   struct Network: Decodable, CustomTestStringConvertible, Sendable {
     let name: String, library: String
     let batch: Int, pixels: Int
+    let learningRate: Double, weightDecay: Double
     let losses: [Double]
     let zeroGradients: Int
     let largestGradient: Double
@@ -22,7 +23,7 @@ struct TrainingGoldens: Decodable {
   let seed: UInt64
   let classes: Int, samples: Int
   let nudge: Double, zero: Double
-  let learningRate: Double, momentum: Double, weightDecay: Double
+  let momentum: Double
   let networks: [Network]
 
   static let shared: TrainingGoldens? = try? JSONDecoder().decode(
@@ -137,7 +138,7 @@ struct GoldenTensors {
       let step = try TrainingStep(
         network,
         StepOptions(
-          optimizer: .sgd(momentum: goldens.momentum), weightDecay: goldens.weightDecay,
+          optimizer: .sgd(momentum: goldens.momentum), weightDecay: golden.weightDecay,
           exposesGradients: exposing))
       let state = try step.initialState(try map.parameters(for: network, in: tensors.weights))
       return (step, try CPUBackend(threads: 2).makeTrainingSession(step.graph, parameters: state))
@@ -150,7 +151,7 @@ struct GoldenTensors {
           switch port.name {
           case "image": _ = floats.update(fromContentsOf: goldens.images(number, golden))
           case "rates":
-            _ = floats.update(fromContentsOf: StepRates(learningRate: goldens.learningRate).values)
+            _ = floats.update(fromContentsOf: StepRates(learningRate: golden.learningRate).values)
           case "gradient.loss": floats[0] = 1
           case "targets":
             floats.update(repeating: 0)
