@@ -18,6 +18,8 @@ public struct StepOptions: Sendable {
   public var accumulates: Bool
   /// Whether an average of all parameters is kept.
   public var averages: Bool
+  /// Whether each weight's gradient is an output too, `gradient.<weight>`: of all runs that are accumulated, before clipping and decay.
+  public var exposesGradients: Bool
   /// Whether a parameter stays as it is.
   public var isFrozen: @Sendable (ParameterSpec) -> Bool
 
@@ -26,6 +28,7 @@ public struct StepOptions: Sendable {
     loss: any Loss = CrossEntropyLoss(), optimizer: Optimizer, weightDecay: Double = 0,
     decayExclusions: Set<ParameterRole> = [.depthwise, .normScale, .normOffset, .bias],
     clipNorm: Double? = nil, accumulates: Bool = false, averages: Bool = false,
+    exposesGradients: Bool = false,
     isFrozen: @escaping @Sendable (ParameterSpec) -> Bool = { _ in false }
   ) {
     self.loss = loss
@@ -35,6 +38,7 @@ public struct StepOptions: Sendable {
     self.clipNorm = clipNorm
     self.accumulates = accumulates
     self.averages = averages
+    self.exposesGradients = exposesGradients
     self.isFrozen = isFrozen
   }
 }
@@ -43,7 +47,7 @@ public struct StepOptions: Sendable {
 ///
 /// Inputs, beside the network's `step` and `image`: `targets` `[N, C]`, `teacher` `[N, C]` where the loss needs one, `rates` `[5]`
 /// (``StepRates``), and `gradient.loss`, which scales all gradients: 1, or 1 / n where n runs are accumulated. Outputs: `loss`,
-/// `logits` `[N, C]` and `gradientNorm`. Updates: weights, running statistics, and what the step remembers: parameters
+/// `logits` `[N, C]` and `gradientNorm`, and gradients where they are asked for. Updates: weights, running statistics, and what the step remembers: parameters
 /// `<moment>/<weight>`, `accumulated/<weight>`, `average/<parameter>` of role `state`.
 public struct TrainingStep: Sendable {
   /// The graph.
@@ -98,6 +102,9 @@ public struct TrainingStep: Sendable {
     }
     let scale = try builder.emit(GradientScale(maximum: options.clipNorm), sums, label: "gradientScale")
     builder.output("gradientNorm", scale[1])
+    if options.exposesGradients {
+      for (spec, sum) in zip(weights, sums) { builder.output("gradient.\(spec.name)", sum) }
+    }
     var current = Dictionary(
       uniqueKeysWithValues: differentiated.updates.map { ($0.name, $0.value) })
     for (spec, sum) in zip(weights, sums) {
