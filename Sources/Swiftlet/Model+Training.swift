@@ -16,6 +16,38 @@ extension Model {
       labels: labels)
   }
 
+  /// A network that starts from the weights of another one: all of the same name and shape are taken over, the others are seeded. A
+  /// stem of another stride, or another resolution, keeps every shape.
+  ///
+  /// - Parameters:
+  ///   - architecture: the network, of as many classes as there are labels.
+  ///   - other: whose weights and normalisation it starts from.
+  ///   - labels: names of the classes.
+  ///   - seed: decides the new weights.
+  /// - Throws: ``ParametersError`` where less than half of the weights can be taken over: it is another network.
+  public static func untrained(
+    _ architecture: Architecture, startingFrom other: Model, labels: [String], seed: UInt64
+  ) throws -> Model {
+    var parameters = Parameters()
+    var taken = 0
+    var problems: [ParametersError.Problem] = []
+    let specs = try architecture.graph().parameters
+    for spec in specs {
+      if let old = other.parameters[spec.name], old.shape == spec.shape {
+        parameters[spec.name] = old
+        taken += 1
+      } else {
+        parameters[spec.name] = try Tensor(shape: spec.shape, floats: spec.initialValues(seed: seed))
+        problems.append(
+          .init(name: spec.name, expected: spec.shape, found: other.parameters[spec.name]?.shape))
+      }
+    }
+    guard 2 * taken >= specs.count else {
+      throw ParametersError(network: architecture.name, problems: problems)
+    }
+    return try Model(architecture, parameters: parameters, labels: labels)
+  }
+
   /// The same network for other classes: a new classifier where their number differs, all other weights kept.
   ///
   /// - Parameters:

@@ -79,7 +79,8 @@ final class BoundStage {
       let call = sk_gemm(
         a: x, a_stride: stride(step.inputs[0]), gate: nil, b: weights(offset), c: y,
         c_stride: stride(step.outputs[0]), rows: rows, depth: depth,
-        columns: columns, epilogue: bind(epilogue, channels: columns), half_b: halfWeights(offset))
+        columns: columns, epilogue: bind(epilogue, channels: columns), half_b: halfWeights(offset),
+        ahead: nil, ahead_end: nil)
       return .gemm(call)
     case .convolution(let convolution):
       let indirection = UnsafeMutableBufferPointer<Int32>.allocate(capacity: convolution.offsets.count)
@@ -121,8 +122,8 @@ final class BoundStage {
           a: x, a_stride: part.depth, gate: nil, b: weights(part.weights), c: y, c_stride: part.columns,
           rows: 0,
           depth: part.depth, columns: part.columns,
-          epilogue: self.bind(part.epilogue, channels: part.columns), half_b: halfWeights(part.weights)
-        )
+          epilogue: self.bind(part.epilogue, channels: part.columns), half_b: halfWeights(part.weights),
+          ahead: nil, ahead_end: nil)
       }
       let (expanded, filtered, window) = (block.expanded, block.filtered, block.window)
       var expand = block.expand.map(bind)

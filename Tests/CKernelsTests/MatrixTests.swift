@@ -56,7 +56,8 @@ struct MatrixCase {
       a: a.pointer, a_stride: aStride, gate: epilogue.parts.gate ? UnsafePointer(gate.pointer) : nil,
       b: b.pointer, c: c.pointer, c_stride: cStride, rows: rows, depth: depth, columns: columns,
       epilogue: epilogue.forKernel,
-      half_b: halves.map { UnsafeRawPointer($0.pointer).assumingMemoryBound(to: UInt16.self) })
+      half_b: halves.map { UnsafeRawPointer($0.pointer).assumingMemoryBound(to: UInt16.self) }, ahead: nil,
+      ahead_end: nil)
     for (panelBegin, panelEnd) in pieces(panels, of: panelsAtOnce) {
       for (rowBegin, rowEnd) in pieces(rows, of: rowsAtOnce) {
         table.gemm(&call, rowBegin, rowEnd, panelBegin, panelEnd)
@@ -220,7 +221,7 @@ struct MatrixTests {
     var call = sk_gemm(
       a: product.a.pointer, a_stride: product.aStride, gate: nil, b: product.b.pointer,
       c: product.c.pointer, c_stride: product.cStride, rows: 3, depth: 4, columns: 5,
-      epilogue: product.epilogue.forKernel, half_b: nil)
+      epilogue: product.epilogue.forKernel, half_b: nil, ahead: nil, ahead_end: nil)
     table.gemm(&call, 1, 1, 0, 1)
     table.gemm(&call, 0, 3, 1, 1)
     let results = try #require(gathered(product.c.values, width: 5, stride: product.cStride))

@@ -27,7 +27,7 @@ extension ConvolutionCase {
           a: transformed.pointer + position * count * depth, a_stride: depth, gate: nil,
           b: packed.pointer + position * stride, c: products.pointer + position * count * columns,
           c_stride: columns, rows: count, depth: depth, columns: columns, epilogue: sk_epilogue(),
-          half_b: nil)
+          half_b: nil, ahead: nil, ahead_end: nil)
         table.gemm(&product, 0, count, 0, panels)
       }
       table.winograd_output(&call, begin, end, products.pointer)

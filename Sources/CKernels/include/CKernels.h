@@ -50,6 +50,7 @@ typedef struct sk_gemm {
   ptrdiff_t rows, depth, columns;
   sk_epilogue epilogue;
   const uint16_t *half_b;  ///< or NULL: what b would be, rounded by half_pack; then b is not read
+  const char *ahead, *ahead_end;  ///< what is asked for meanwhile, if not the weights that come next
 } sk_gemm;
 
 /// The output pixels whose taps need no offsets of their own: all lie inside the image, a kernel row's taps one after another in

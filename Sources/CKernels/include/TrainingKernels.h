@@ -8,6 +8,12 @@
 
 struct sk_winograd;
 
+/// Memory that is soon needed, and that a product asks for while it multiplies: [at, end) of up to three tensors. Asking does no harm,
+/// whatever is there.
+typedef struct sk_ahead {
+  const char *at[3], *end[3];
+} sk_ahead;
+
 /// Forwards:  u = activation(scale · y + shift + residual) · gate.
 /// Backwards: d = (gate · g + offset) · activation′(scale · y + shift), and then a · d + b · y + c.
 /// All but y and g have one value for each channel; what is NULL is left out. The gate and the offset are those of one image.
@@ -32,7 +38,8 @@ typedef struct sk_outer {
   ptrdiff_t rows, columns;
   float *w;
   ptrdiff_t w_stride;
-  int32_t adds;  ///< whether w keeps what it has
+  int32_t adds;     ///< whether w keeps what it has
+  sk_ahead *ahead;  ///< or NULL; moves on
 } sk_outer;
 
 /// w[tap][channel] += Σ over pixels of x[pixel · stride + tap][channel] · g[pixel][channel], for one row of g.

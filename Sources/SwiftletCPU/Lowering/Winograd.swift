@@ -84,7 +84,8 @@ struct WinogradRun {
         kernels.winograd_input(&call, first, last, transformed)
         var product = sk_gemm(
           a: nil, a_stride: call.channels, gate: nil, b: nil, c: nil, c_stride: call.columns, rows: count,
-          depth: call.channels, columns: call.columns, epilogue: sk_epilogue(), half_b: nil)
+          depth: call.channels, columns: call.columns, epilogue: sk_epilogue(), half_b: nil, ahead: nil,
+          ahead_end: nil)
         for position in 0..<36 {
           product.a = UnsafePointer(transformed + position * count * call.channels)
           product.b = weights.map { $0 + position * weightStride }

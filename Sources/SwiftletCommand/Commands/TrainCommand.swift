@@ -33,7 +33,9 @@ struct TrainCommand: Command {
       """,
     options: [
       .value("data", "PATH", "The photographs."),
-      .value("model", "NAME", "The network; with --from, whatever the weights are of."),
+      .value(
+        "model", "NAME",
+        "The network; with --from whatever the weights are of, or a form of it: a cifar_ one."),
       .value("from", "FILE", "Weights to start from; another number of classes gets a new classifier."),
       .value("freeze", "PART", "What stays as it is: none (default), backbone or stages:N."),
       .value("recipe", "NAME", "How it is trained (default: fine-tune with --from, else cifar)."),
@@ -150,8 +152,19 @@ struct TrainCommand: Command {
     var options = try NetworkOptions.parse(arguments)
     let name = arguments.string("model")
     if let file = arguments.string("from") {
-      return try Model(contentsOf: file, network: name, options: options)
-        .withHead(classes: classes, seed: seed)
+      let source = try Model(contentsOf: file, options: name == nil ? options : ZooOptions())
+      guard let name, name != source.architecture.name else {
+        if name == nil { return try source.withHead(classes: classes, seed: seed) }
+        return try Model(contentsOf: file, network: name, options: options)
+          .withHead(classes: classes, seed: seed)
+      }
+      // Another form of the network, of the same source unless said otherwise.
+      options.dialect = options.dialect ?? source.architecture.dialect
+      options.classes = classes.count
+      do {
+        return try Model.untrained(
+          try Zoo.architecture(name, options), startingFrom: source, labels: classes, seed: seed)
+      } catch let error as ParametersError { throw ModelError.wrongWeights(file: file, error) }
     }
     guard let name else { throw UsageError("'train' needs --model NAME, or --from FILE") }
     options.classes = classes.count

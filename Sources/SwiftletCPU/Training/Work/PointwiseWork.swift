@@ -3,6 +3,15 @@
 import CKernels
 import SwiftletGraph
 
+/// Pixels [begin, end) of a tensor as memory to ask for; none where there is no tensor.
+private func memory(
+  _ tensor: TrainingBuffer?, _ begin: Int, _ end: Int, _ channels: Int
+) -> (UnsafePointer<CChar>?, UnsafePointer<CChar>?) {
+  guard let tensor else { return (nil, nil) }
+  let start = UnsafeRawPointer(tensor.pointer).assumingMemoryBound(to: CChar.self)
+  return (start + 4 * begin * channels, start + 4 * end * channels)
+}
+
 /// y = view(x) · w, and Σ y, Σ y² where a norm follows.
 final class PointwiseForwardWork: TrainingWork {
   private let x: TrainingView
@@ -48,6 +57,7 @@ final class PointwiseForwardWork: TrainingWork {
         call.c_stride = outputs
         (call.rows, call.depth, call.columns) = (last - pixel, x.channels, outputs)
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
+        (call.ahead, call.ahead_end) = memory(x.y, last, min(last + step, end), x.channels)
         context.kernels.gemm(&call, 0, last - pixel, 0, panels)
         if let target {
           context.training.moments(
@@ -116,7 +126,15 @@ final class PointwiseBackwardWork: TrainingWork {
           outer.w = partial.pointer + chunk * inputs * outputs
           outer.w_stride = outer.columns
           outer.adds = pixel == first ? 0 : 1
-          context.training.outer(&outer, 0, outer.columns)
+          var ahead = sk_ahead()
+          let next = min(last + step, end)
+          (ahead.at.0, ahead.end.0) = memory(dy.g, last, next, outputs)
+          (ahead.at.1, ahead.end.1) = memory(dy.y, last, next, outputs)
+          (ahead.at.2, ahead.end.2) = memory(x.y, last, next, inputs)
+          withUnsafeMutablePointer(to: &ahead) {
+            outer.ahead = $0
+            context.training.outer(&outer, 0, outer.columns)
+          }
         }
         if let dx, let packed {
           var call = sk_gemm()
