@@ -67,9 +67,9 @@ def slice_of(engine, network, batch, arguments, seconds, limit):
         prefix + [sys.executable, str(HERE / "step.py"), network, str(batch), str(threads), str(seconds), *options],
         limit, **variables)
     return {
-        "minimumMilliseconds": 1e3 * min(answer["times"]), "medianMilliseconds": 1e3 * statistics.median(answer["times"]),
-        "steps": len(answer["times"]), "peakBytes": answer["peakBytes"],
-        "stepBytes": answer["peakBytes"] - answer["bytesBefore"],
+        "minimumMilliseconds": 1e3 * min(answer["times"]),
+        "medianMilliseconds": 1e3 * statistics.median(answer["times"]), "steps": len(answer["times"]),
+        "peakBytes": answer["peakBytes"], "stepBytes": answer["peakBytes"] - answer["bytesBefore"],
     }
 
 
@@ -180,8 +180,8 @@ def markdown(report):
         f"{report['threads']} threads; {report['rounds']} rounds of {report['seconds']:g} s slices, in turns.", "",
         "Versions: " + ", ".join(f"{name} {value}" for name, value in report["versions"].items()) + ".", "",
         "## Swiftlet and the best of each kind", "",
-        "Ratio: PyTorch's time over Swiftlet's, of medians and of minima; above 1 Swiftlet is faster. Memory: Swiftlet's peak "
-        "over PyTorch's, of the whole process and of the step.", "",
+        "Ratio: PyTorch's time over Swiftlet's, of medians and of minima; above 1 Swiftlet is faster. Memory: "
+        "Swiftlet's peak over PyTorch's, of the whole process and of the step.", "",
         "| network | batch | Swiftlet, images/s | PyTorch | images/s | ratio | of minima | memory | of the step |",
         "|---|--:|--:|---|--:|--:|--:|--:|--:|",
     ]
@@ -192,7 +192,8 @@ def markdown(report):
             f"| {each['memory']:.2f} | {each['stepMemory']:.2f} |")
     lines += [
         "", "## All", "",
-        "| network | batch | pixels | engine | images/s | median, ms | minimum, ms | ± % | peak, MB | of the step, MB |",
+        "| network | batch | pixels | engine | images/s | median, ms | minimum, ms | ± % | peak, MB "
+        "| of the step, MB |",
         "|---|--:|--:|---|--:|--:|--:|--:|--:|--:|",
     ]
     for each in report["rows"]:

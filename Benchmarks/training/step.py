@@ -1,7 +1,7 @@
-"""PyTorch's step of training on random data, in a process of its own: forward, cross-entropy, backward, SGD with momentum.
+"""PyTorch's step of training on random data, in a process of its own: forward, cross-entropy, backward, SGD.
 
-`step.py NETWORK BATCH THREADS SECONDS [--channels-last] [--compile]` answers a JSON object with the times of the steps after a
-warm-up, in seconds, and the process's memory; `step.py NETWORK` the network's size.
+`step.py NETWORK BATCH THREADS SECONDS [--channels-last] [--compile]` answers a JSON object with the times of the
+steps after a warm-up, in seconds, and the process's memory; `step.py NETWORK` the network's size.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def measure(arguments):
 
     for _ in range(WARM_UPS):
         step()
-        forget_peak()
+    forget_peak()
     times, start = [], time.perf_counter()
     while len(times) < FEWEST_STEPS or time.perf_counter() - start < arguments.seconds:
         begin = time.perf_counter()
