@@ -8,8 +8,6 @@ import datetime
 import importlib.metadata
 import json
 import os
-import platform
-import re
 import resource
 import select
 import statistics
@@ -22,14 +20,13 @@ from engines import ENGINES
 from networks import FILES, NETWORKS, SIZE
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent))
+import common
+from common import ROOT, Refused, file_stem, machine, pinned
+
 DEFAULT = ["swiftlet"] + [name for name in ENGINES if name != "torch-inductor"]
 # Beyond this an engine does not compute the same network.
 TOLERANCE = 1e-3
-
-
-class Refused(Exception):
-    """Why an engine does not take part."""
 
 
 # --- The engines, as processes.
@@ -116,11 +113,6 @@ class Swiftlet:
 
     def close(self):
         pass
-
-
-def pinned(cpus, threads):
-    """The prefix that confines a command to as many of the processors named as it has threads."""
-    return ["taskset", "-c", ",".join(cpus[:threads])] if cpus else []
 
 
 # --- What they need.
@@ -261,41 +253,10 @@ def ratios(rows):
 # --- The report.
 
 
-def machine():
-    fields = {}
-    try:
-        for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines():
-            key, _, value = line.partition(":")
-            fields[key.strip()] = value.strip()
-        name = fields.get("model name") or platform.machine()
-    except OSError:
-        name = subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True).stdout.strip()
-    if fields.get("cpu family"):
-        name += f" (family {fields['cpu family']}, model {fields['model']})"
-    wanted = re.compile(r"sse4_2|avx.*|fma|f16c|amx.*|asimd.*|sve.*|i8mm|bf16")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    flags = (fields.get("flags") or fields.get("Features") or "").split()
-    return {
-        "processor": name, "cores": cores,
-        "instructionSets": [flag for flag in flags if wanted.fullmatch(flag)],
-        "hypervisor": "hypervisor" in flags, "system": platform.system(),
-    }
-
-
 def versions(engines):
     packages = {ENGINES[name].package for name in engines if name in ENGINES}
     packages |= {"torch", "torchvision", "timm", "onnx", "pnnx", "litert-torch", "numpy"}
-    result = {"python": platform.python_version()}
-    for package in sorted(packages):
-        try:
-            result[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            pass
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
-    result["swiftlet"] = commit.stdout.strip() or "unknown"
-    return result
+    return common.versions(packages)
 
 
 def markdown(report):
@@ -421,7 +382,7 @@ def main():
     rows, missing = compare(arguments, lambda line: print(line, file=sys.stderr, flush=True))
     report |= {"ratios": ratios(rows), "missing": missing, "rows": rows}
     arguments.output.mkdir(parents=True, exist_ok=True)
-    stem = re.sub(r"[^a-z0-9]+", "-", report["machine"]["processor"].lower()).strip("-")
+    stem = file_stem(report["machine"])
     (arguments.output / f"{stem}.json").write_text(json.dumps(report, indent=1) + "\n")
     (arguments.output / f"{stem}.md").write_text(markdown(report))
     if arguments.readme:

@@ -415,4 +415,5 @@ def main():
         (arguments.output / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
