@@ -27,7 +27,8 @@ final class PointwiseForwardWork: TrainingWork {
   ) {
     (self.x, self.packed, self.y, self.outputs) = (x, packed, y, outputs)
     (self.bias, self.totals, self.chunks) = (bias, totals, chunks)
-    step = stripPixels(floats: x.channels + outputs)
+    // What is read, what is made of it, and the result.
+    step = stripPixels(floats: 2 * x.channels + outputs)
     super.init(
       label, uses: x.buffers + [packed, y, bias, totals],
       scratch: 2 * outputs + step * (x.channels + outputs) + 32)
@@ -90,7 +91,8 @@ final class PointwiseBackwardWork: TrainingWork {
   ) {
     (self.x, self.dy, self.inputs, self.partial) = (x, dy, inputs, partial)
     (self.isTransposed, self.packed, self.dx, self.chunks) = (isTransposed, packed, dx, chunks)
-    step = stripPixels(floats: 2 * inputs + dy.channels)
+    // The gradient and y of both sides are read, and the next strip's are on their way.
+    step = stripPixels(floats: 3 * inputs + 3 * dy.channels)
     super.init(
       label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
       scratch: 2 * inputs + step * (2 * inputs + dy.channels) + 64)
