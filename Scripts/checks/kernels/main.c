@@ -174,6 +174,62 @@ static void elementwise(int count) {
   }
 }
 
+static double derived(double x, sk_activation a) {
+  const double step = 1e-6;
+  return (activated(x + step, a) - activated(x - step, a)) / (2 * step);
+}
+
+/// Views and their gradients; weight gradients, dense and depthwise.
+static void training(int pixels, int channels, int rows, sk_activation act) {
+  const sk_training *t = k->training;
+  float *y = numbers((size_t)pixels * channels), *g = numbers((size_t)pixels * channels), *out = guarded((size_t)pixels * channels),
+        *sums = guarded(2 * (size_t)channels), *v[7];
+  for (int i = 0; i < 7; i++) v[i] = numbers(channels);
+  sk_view view = {y, g, channels, channels, NULL, 0, channels, v[0], v[1], v[2], v[3], v[4], v[5], v[6], (int32_t)act};
+  t->view(&view, 0, pixels, out, channels);
+  for (int i = 0; i < pixels * channels; i++) {
+    int c = i % channels;
+    expect("view", i, out[i], activated((double)y[i] * v[0][c] + v[1][c], act) * v[2][c], 2);
+  }
+  memset(sums, 0, 8 * (size_t)channels);
+  t->gradient_sums(&view, 0, pixels, out, channels, sums, 0);
+  for (int i = 0; i < pixels * channels; i++) {
+    int c = i % channels;
+    double z = (double)y[i] * v[0][c] + v[1][c];
+    if (fabs(z) < 1e-4) continue;
+    expect("gradient", i, out[i], ((double)g[i] * v[2][c] + v[3][c]) * derived(z, act), 2);
+  }
+  for (int c = 0; c < channels; c++) {
+    double sum = 0;
+    for (int i = 0; i < pixels; i++) sum += (double)out[i * channels + c] * y[i * channels + c];
+    expect("gradient's sum", c, sums[channels + c], sum, pixels);
+  }
+  float *a = numbers((size_t)pixels * rows), *w = guarded((size_t)rows * channels);
+  sk_outer o = {.a = a, .v = y, .a_pixel = rows, .v_pixel = channels, .images = 1, .runs = 1, .length = pixels, .rows = rows,
+                .columns = channels, .w = w, .w_stride = channels};
+  t->outer(&o, 0, channels);
+  for (int i = 0; i < rows * channels; i++) {
+    double sum = 0;
+    for (int p = 0; p < pixels; p++) sum += (double)a[p * rows + i / channels] * y[p * channels + i % channels];
+    expect("outer", i, w[i], sum, pixels);
+  }
+  for (int kernel = 3; kernel <= 5; kernel += 2)
+    for (int stride = 1; stride <= 2; stride++) {
+      int width = (pixels - 1) * stride + kernel;
+      float *x = numbers((size_t)kernel * width * channels), *taps = guarded((size_t)kernel * kernel * channels);
+      memset(taps, 0, 4 * (size_t)kernel * kernel * channels);
+      sk_depthwise_outer d = {x, (ptrdiff_t)width * channels, g, channels, pixels, channels, kernel, stride, taps};
+      t->depthwise_outer(&d);
+      for (int i = 0; i < kernel * kernel * channels; i++) {
+        int tap = i / channels, c = i % channels;
+        double sum = 0;
+        for (int p = 0; p < pixels; p++)
+          sum += (double)x[(tap / kernel * width + p * stride + tap % kernel) * channels + c] * g[p * channels + c];
+        expect("depthwise outer", i, taps[i], sum, pixels);
+      }
+    }
+}
+
 int main(int argc, char **argv) {
   k = argc > 1 ? sk_kernels_for((sk_isa)atoi(argv[1])) : NULL;
   if (!k) return fprintf(stderr, "this instruction set is not available here\n"), 2;
@@ -194,6 +250,9 @@ int main(int argc, char **argv) {
         for (int size = 5; size < 24; size += 9) depthwise(size, size + 3, channels, kernel, stride, (sk_activation)(channels % 5));
   pools(7, 9, 3), pools(8, 5, 4 * 4), pools(6, 6, 37);
   for (int count = 1; count < 70; count += 11) elementwise(count);
+  for (int channels = 1; channels < 40; channels += 6)
+    for (int pixels = 1; pixels < 12; pixels += 5)
+      for (sk_activation act = SK_NONE; act <= SK_TANH; act++) training(pixels, channels, 1 + (pixels + channels) % 11, act);
   printf("%s: %d values, %d of them wrong\n", k->name, checked, failures);
   return failures ? 1 : 0;
 }
