@@ -53,13 +53,16 @@ extension TrainingLowering {
     view(value).isGradient ? plain(value) : view(value)
   }
 
-  /// The sums that a layer makes while it stores, where a norm reads its result.
-  private mutating func totals(for value: Value, _ chunks: Chunks) -> TrainingBuffer? {
-    let isNormed = (readers[value] ?? []).contains { graph.nodes[$0].operation is BatchNormTraining }
-    guard isNormed else { return nil }
-    let totals = totalsBuffer(chunks, Self.channels(shape(value)))
-    moments[value] = (totals, chunks.count)
-    return totals
+  /// How a layer stores its result: with the sums that a norm needs, where one reads it.
+  private mutating func outputStore(_ value: Value, _ chunks: Chunks) -> OutputStore {
+    let channels = Self.channels(shape(value))
+    var totals: TrainingBuffer?
+    if (readers[value] ?? []).contains(where: { graph.nodes[$0].operation is BatchNormTraining }) {
+      let sums = totalsBuffer(chunks, channels)
+      moments[value] = (sums, chunks.count)
+      totals = sums
+    }
+    return OutputStore(y: define(value), channels: channels, totals: totals)
   }
 
   private mutating func convolution(_ node: Node, _ operation: Convolution) {
@@ -69,17 +72,16 @@ extension TrainingLowering {
     else { return fallBack(node) }
     let x = source(node.inputs[0])
     let bias = node.inputs.count == 3 ? parameter(node.inputs[2]) : nil
+    let chunks = Chunks(images: output[0])
     if let geometry = WinogradGeometry(
       operation.window, input: shape(node.inputs[0]), output: output, winograd)
     {
       let (depth, columns) = (kernel[2], kernel[3])
       let packed = buffer(36 * geometry.weightStride(kernels, depth: depth, columns: columns))
       append(WinogradPackWork(node.label, weight, packed: packed, depth: depth, columns: columns))
-      let chunks = Chunks(images: output[0])
-      let totals = totals(for: node.outputs[0], chunks)
       append(
         WinogradForwardWork(
-          node.label, geometry, x, packed: packed, y: define(node.outputs[0]), bias: bias, totals: totals,
+          node.label, geometry, x, packed: packed, bias: bias, outputStore(node.outputs[0], chunks),
           chunks: chunks))
       return
     }
@@ -89,20 +91,14 @@ extension TrainingLowering {
       PackWork(
         node.label, weight, packed: packed, taps: Array(0..<taps), inputs: kernel[2], outputs: kernel[3],
         isTransposed: false))
-    let chunks = Chunks(images: output[0])
-    let totals = totals(for: node.outputs[0], chunks)
-    let y = define(node.outputs[0])
+    let y = outputStore(node.outputs[0], chunks)
     if Self.isPointwise(operation.window) {
-      append(
-        PointwiseForwardWork(
-          node.label, x, packed: packed, y: y, outputs: kernel[3], bias: bias, totals: totals,
-          chunks: chunks))
+      append(PointwiseForwardWork(node.label, x, packed: packed, bias: bias, y, chunks: chunks))
     } else {
       let geometry = DenseGeometry(operation.window, input: shape(node.inputs[0]), output: output)
       append(
         DenseForwardWork(
-          node.label, geometry, x, packed: packed, y: y, zeros: zeroBuffer, bias: bias, totals: totals,
-          chunks: chunks))
+          node.label, geometry, x, packed: packed, zeros: zeroBuffer, bias: bias, y, chunks: chunks))
     }
   }
 
@@ -127,12 +123,11 @@ extension TrainingLowering {
       DepthwisePackWork(
         node.label, weight, packed: packed, kernel: kernel, channels: channels, isFlipped: false))
     let chunks = Chunks(images: output[0])
-    let totals = totals(for: node.outputs[0], chunks)
     append(
       DepthwiseForwardWork(
         node.label, DepthwiseGeometry(operation.window, input: input, output: output), x, packed: packed,
-        y: define(node.outputs[0]), bias: node.inputs.count == 3 ? parameter(node.inputs[2]) : nil,
-        totals: totals, chunks: chunks))
+        bias: node.inputs.count == 3 ? parameter(node.inputs[2]) : nil,
+        outputStore(node.outputs[0], chunks), chunks: chunks))
   }
 
   private mutating func linear(_ node: Node) {

@@ -120,18 +120,17 @@ struct GradientEpilogue {
   var buffers: [TrainingBuffer?] { [destination, residual, totals] + (mask?.buffers ?? []) }
 
   /// Stores pixels [begin, end) of a strip.
-  ///
-  /// - Parameter sums: `[2, C]`.
   func store(
     _ context: WorkContext, _ strip: UnsafeMutablePointer<Float>, _ begin: Int, _ end: Int, channels: Int,
-    sums: UnsafeMutablePointer<Float>
+    _ sums: ChunkSums
   ) {
     guard let mask else { return }
     var operands = mask.operands(image: 0)
     operands.g = UnsafePointer(strip - begin * channels)
     context.training.gradient_sums(
-      &operands, begin, end, destination.pointer + begin * channels, channels, sums,
+      &operands, begin, end, destination.pointer + begin * channels, channels, sums.strip,
       streams(destination, channels, context) ? 1 : 0)
+    sums.flush(context)
   }
 }
 

@@ -27,36 +27,33 @@ private func rowStrip(
 final class DenseForwardWork: TrainingWork {
   private let geometry: DenseGeometry
   private let x: TrainingView
-  private let packed: TrainingBuffer, y: TrainingBuffer, zeros: TrainingBuffer
-  private let bias: TrainingBuffer?, totals: TrainingBuffer?
+  private let packed: TrainingBuffer, zeros: TrainingBuffer, bias: TrainingBuffer?
+  private let y: OutputStore
   private let chunks: Chunks
   private let tables: TapTables
 
   init(
-    _ label: String, _ geometry: DenseGeometry, _ x: TrainingView, packed: TrainingBuffer, y: TrainingBuffer,
-    zeros: TrainingBuffer, bias: TrainingBuffer?, totals: TrainingBuffer?, chunks: Chunks
+    _ label: String, _ geometry: DenseGeometry, _ x: TrainingView, packed: TrainingBuffer,
+    zeros: TrainingBuffer, bias: TrainingBuffer?, _ y: OutputStore, chunks: Chunks
   ) {
-    (self.geometry, self.x, self.packed, self.y) = (geometry, x, packed, y)
-    (self.zeros, self.bias, self.totals, self.chunks) = (zeros, bias, totals, chunks)
+    (self.geometry, self.x, self.packed) = (geometry, x, packed)
+    (self.zeros, self.bias, self.y, self.chunks) = (zeros, bias, y, chunks)
     tables = TapTables((0..<geometry.strips).map(geometry.forwardTable))
     let scratch = geometry.scratch
     super.init(
-      label, uses: x.buffers + [packed, y, zeros, bias, totals],
-      scratch: 2 * geometry.outputs + scratch.input + scratch.output + 64)
+      label, uses: x.buffers + [packed, zeros, bias] + y.buffers,
+      scratch: ChunkSums.floats(geometry.outputs) + scratch.input + scratch.output + 64)
   }
 
   override var multiplyAdds: Int { geometry.multiplyAdds }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
-    let sums = context.scratch
-    let strip = sums + (2 * g.outputs + 15) / 16 * 16
+    let strip = context.scratch + ChunkSums.floats(g.outputs)
     let result = strip + (g.scratch.input + 15) / 16 * 16
     let panels = (g.outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
     for chunk in chunks.share(of: part, parts) {
-      let target = totals.map { $0.doubles + 2 * chunk * g.outputs }
-      target?.update(repeating: 0, count: 2 * g.outputs)
-      sums.update(repeating: 0, count: 2 * g.outputs)
+      let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)
       var image = chunks[chunk].lowerBound
       while image < chunks[chunk].upperBound {
         let last = min(image + g.group, chunks[chunk].upperBound)
@@ -65,25 +62,19 @@ final class DenseForwardWork: TrainingWork {
           let input = rowStrip(
             x, context, images: image..<last, rows: g.inputRows(index), width: g.width, strip)
           let pixels = (last - image) * rows.count * g.outputWidth
-          let output =
-            y.pointer + (image * g.outputPixels + rows.lowerBound * g.outputWidth) * g.outputs
+          let pixel = image * g.outputPixels + rows.lowerBound * g.outputWidth
           var call = sk_conv()
           call.input = input
           call.offsets = UnsafePointer(tables.tables[index].offsets.baseAddress)
           call.regular = tables.tables[index].regular
           call.zeros = UnsafePointer(zeros.pointer)
           call.b = UnsafePointer(packed.pointer)
-          call.c = target == nil ? output : result
+          call.c = y.target(pixel, result)
           call.c_stride = g.outputs
           (call.pixels, call.taps, call.depth, call.columns) = (pixels, g.taps, g.inputs, g.outputs)
           call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
           context.kernels.conv(&call, 0, pixels, 0, panels)
-          if let target {
-            context.training.moments(
-              result, g.outputs, pixels, g.outputs, output, g.outputs, sums,
-              streams(y, g.outputs, context) ? 1 : 0)
-            context.training.flush(sums, target, 2 * g.outputs)
-          }
+          y.store(context, result, pixel, count: pixels, sums)
         }
         image = last
       }
@@ -120,7 +111,7 @@ final class DenseBackwardWork: TrainingWork {
     let results = (geometry.stride > 1 ? 2 : 1) * sizes.owned
     super.init(
       label, uses: (x?.buffers ?? []) + dy.buffers + [partial, zeros] + packed + (dx?.buffers ?? []),
-      scratch: 2 * geometry.inputs + sizes.input + sizes.gradient + results + 128)
+      scratch: ChunkSums.floats(geometry.inputs) + sizes.input + sizes.gradient + results + 128)
   }
 
   override var multiplyAdds: Int {
@@ -129,14 +120,11 @@ final class DenseBackwardWork: TrainingWork {
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
-    let sums = context.scratch
-    let gradientStrip = sums + (2 * g.inputs + 15) / 16 * 16
+    let gradientStrip = context.scratch + ChunkSums.floats(g.inputs)
     let inputStrip = gradientStrip + (sizes.gradient + 15) / 16 * 16
     let result = inputStrip + (sizes.input + 15) / 16 * 16
     for chunk in chunks.share(of: part, parts) {
-      let totals = dx?.totals.map { $0.doubles + 2 * chunk * g.inputs }
-      totals?.update(repeating: 0, count: 2 * g.inputs)
-      sums.update(repeating: 0, count: 2 * g.inputs)
+      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: g.inputs, strip: context.scratch)
       let weights = partial.map { $0.pointer + chunk * g.taps * g.inputs * g.outputs }
       // A tap that never meets a pixel leaves zeros.
       weights?.update(repeating: 0, count: g.taps * g.inputs * g.outputs)
@@ -154,7 +142,6 @@ final class DenseBackwardWork: TrainingWork {
           }
           if let dx {
             dataGradient(context, strip, images: image..<last, gradient, dx, result, sums)
-            if let totals { context.training.flush(sums, totals, 2 * g.inputs) }
           }
         }
         image = last
@@ -198,7 +185,7 @@ final class DenseBackwardWork: TrainingWork {
 
   private func dataGradient(
     _ context: WorkContext, _ strip: Int, images: Range<Int>, _ gradient: UnsafePointer<Float>,
-    _ dx: GradientEpilogue, _ result: UnsafeMutablePointer<Float>, _ sums: UnsafeMutablePointer<Float>
+    _ dx: GradientEpilogue, _ result: UnsafeMutablePointer<Float>, _ sums: ChunkSums
   ) {
     let g = geometry
     let own = g.ownedRows(strip)
@@ -249,7 +236,7 @@ final class DenseBackwardWork: TrainingWork {
       context.kernels.add(
         direct, residual.pointer + first * g.inputs, direct, count * g.inputs, SK_NONE)
     }
-    dx.store(context, result, first, first + count, channels: g.inputs, sums: sums)
+    dx.store(context, result, first, first + count, channels: g.inputs, sums)
   }
 }
 

@@ -69,24 +69,25 @@ struct DepthwiseGeometry {
 final class DepthwiseForwardWork: TrainingWork {
   private let geometry: DepthwiseGeometry
   private let x: TrainingView
-  private let packed: TrainingBuffer, y: TrainingBuffer
-  private let bias: TrainingBuffer?, totals: TrainingBuffer?
+  private let packed: TrainingBuffer, bias: TrainingBuffer?
+  private let y: OutputStore
   private let chunks: Chunks
   private let rows: Int
 
   init(
     _ label: String, _ geometry: DepthwiseGeometry, _ x: TrainingView, packed: TrainingBuffer,
-    y: TrainingBuffer, bias: TrainingBuffer?, totals: TrainingBuffer?, chunks: Chunks
+    bias: TrainingBuffer?, _ y: OutputStore, chunks: Chunks
   ) {
-    (self.geometry, self.x, self.packed, self.y) = (geometry, x, packed, y)
-    (self.bias, self.totals, self.chunks) = (bias, totals, chunks)
+    (self.geometry, self.x, self.packed) = (geometry, x, packed)
+    (self.bias, self.y, self.chunks) = (bias, y, chunks)
     let (c, k, s) = (geometry.channels, geometry.kernel, geometry.stride)
     let each = (geometry.inputWidth * s + geometry.outputWidth) * c
     let fixed = geometry.inputWidth * max(k - s, 0) * c
     rows = max(1, min(geometry.outputHeight, (stripFloats - fixed) / max(each, 1)))
     super.init(
-      label, uses: x.buffers + [packed, y, bias, totals],
-      scratch: 2 * c + geometry.inputWidth * ((rows - 1) * s + k) * c + rows * geometry.outputWidth * c + 64)
+      label, uses: x.buffers + [packed, bias] + y.buffers,
+      scratch: ChunkSums.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
+        + rows * geometry.outputWidth * c + 32)
   }
 
   override var multiplyAdds: Int { geometry.multiplyAdds }
@@ -94,17 +95,14 @@ final class DepthwiseForwardWork: TrainingWork {
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
     let channels = g.channels
-    let sums = context.scratch
     let window = RowWindow(
       rows: (rows - 1) * g.stride + g.kernel, width: g.inputWidth, channels: channels,
       left: g.window.padding.left, pixelStride: 1, rowStride: 1,
-      memory: sums + (2 * channels + 15) / 16 * 16)
+      memory: context.scratch + ChunkSums.floats(channels))
     let result = window.memory + (window.rows * window.rowFloats + 15) / 16 * 16
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
     for chunk in chunks.share(of: part, parts) {
-      let target = totals.map { $0.doubles + 2 * chunk * channels }
-      target?.update(repeating: 0, count: 2 * channels)
-      sums.update(repeating: 0, count: 2 * channels)
+      let sums = ChunkSums(y.totals, chunk: chunk, channels: channels, strip: context.scratch)
       window.clear()
       for image in chunks[chunk] {
         var first = 0
@@ -127,18 +125,12 @@ final class DepthwiseForwardWork: TrainingWork {
           call.weights = UnsafePointer(packed.pointer)
           (call.kernel, call.stride) = (g.kernel, g.stride)
           let pixel = (image * g.outputHeight + first) * g.outputWidth
-          let output = y.pointer + pixel * channels
-          call.output = target == nil ? output : result
+          call.output = y.target(pixel, result)
           call.output_stride = channels
           (call.output_height, call.output_width) = (last - first, g.outputWidth)
           call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
           context.kernels.depthwise(&call, 0, last - first, 0, blocks)
-          if let target {
-            context.training.moments(
-              result, channels, (last - first) * g.outputWidth, channels, output, channels, sums,
-              streams(y, channels, context) ? 1 : 0)
-            context.training.flush(sums, target, 2 * channels)
-          }
+          y.store(context, result, pixel, count: (last - first) * g.outputWidth, sums)
           first = last
         }
       }
@@ -173,7 +165,8 @@ final class DepthwiseBackwardWork: TrainingWork {
     let most = rows * s + 2 * k
     super.init(
       label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
-      scratch: 2 * c + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width) * c + 64)
+      scratch: ChunkSums.floats(c) + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width)
+        * c + 64)
   }
 
   override var multiplyAdds: Int {
@@ -184,19 +177,16 @@ final class DepthwiseBackwardWork: TrainingWork {
     let g = geometry
     let (channels, kernel, stride) = (g.channels, g.kernel, g.stride)
     let most = rows * stride + 2 * kernel
-    let sums = context.scratch
     let input = RowWindow(
       rows: most, width: g.inputWidth, channels: channels, left: g.window.padding.left, pixelStride: 1,
-      rowStride: 1, memory: sums + (2 * channels + 15) / 16 * 16)
+      rowStride: 1, memory: context.scratch + ChunkSums.floats(channels))
     let gradient = RowWindow(
       rows: most, width: g.gradientWidth, channels: channels, left: g.gradientLeft, pixelStride: stride,
       rowStride: stride, memory: input.memory + (most * input.rowFloats + 15) / 16 * 16)
     let result = gradient.memory + (most * gradient.rowFloats + 15) / 16 * 16
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
     for chunk in chunks.share(of: part, parts) {
-      let totals = dx?.totals.map { $0.doubles + 2 * chunk * channels }
-      totals?.update(repeating: 0, count: 2 * channels)
-      sums.update(repeating: 0, count: 2 * channels)
+      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: channels, strip: context.scratch)
       let weights = partial.map { $0.pointer + chunk * kernel * kernel * channels }
       weights?.update(repeating: 0, count: kernel * kernel * channels)
       input.clear()
@@ -259,8 +249,7 @@ final class DepthwiseBackwardWork: TrainingWork {
             call.epilogue.residual_stride = channels
             context.kernels.depthwise(&call, 0, end - begin, 0, blocks)
             dx.store(
-              context, result, pixel, pixel + (end - begin) * g.width, channels: channels, sums: sums)
-            if let totals { context.training.flush(sums, totals, 2 * channels) }
+              context, result, pixel, pixel + (end - begin) * g.width, channels: channels, sums)
           }
           first = last
         }

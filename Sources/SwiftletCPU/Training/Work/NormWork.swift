@@ -20,25 +20,23 @@ final class MomentsWork: TrainingWork {
     (self.view, self.totals, self.chunks) = (view, totals, chunks)
     super.init(
       label, uses: view.buffers + [totals],
-      scratch: 2 * view.channels + stripPixels(floats: view.channels) * view.channels)
+      scratch: ChunkSums.floats(view.channels) + stripPixels(floats: view.channels) * view.channels)
   }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let channels = view.channels
-    let sums = context.scratch, strip = sums + 2 * channels
+    let strip = context.scratch + ChunkSums.floats(channels)
     let step = stripPixels(floats: channels)
     for chunk in chunks.share(of: part, parts) {
-      let target = totals.doubles + 2 * chunk * channels
-      target.update(repeating: 0, count: 2 * channels)
-      sums.update(repeating: 0, count: 2 * channels)
+      let sums = ChunkSums(totals, chunk: chunk, channels: channels, strip: context.scratch)
       let images = chunks[chunk]
       var pixel = images.lowerBound * view.pixels
       let end = images.upperBound * view.pixels
       while pixel < end {
         let last = min(pixel + step, end)
         let x = view.strip(context, pixel, last, strip)
-        context.training.moments(x, channels, last - pixel, channels, nil, 0, sums, 0)
-        context.training.flush(sums, target, 2 * channels)
+        context.training.moments(x, channels, last - pixel, channels, nil, 0, sums.strip, 0)
+        sums.flush(context)
         pixel = last
       }
     }
@@ -126,21 +124,18 @@ final class GradientSumsWork: TrainingWork {
 
   init(_ label: String, _ view: TrainingView, totals: TrainingBuffer, chunks: Chunks) {
     (self.view, self.totals, self.chunks) = (view, totals, chunks)
-    super.init(label, uses: view.buffers + [totals], scratch: 2 * view.channels)
+    super.init(label, uses: view.buffers + [totals], scratch: ChunkSums.floats(view.channels))
   }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let channels = view.channels
-    let sums = context.scratch
     for chunk in chunks.share(of: part, parts) {
-      let target = totals.doubles + 2 * chunk * channels
-      target.update(repeating: 0, count: 2 * channels)
-      sums.update(repeating: 0, count: 2 * channels)
+      let sums = ChunkSums(totals, chunk: chunk, channels: channels, strip: context.scratch)
       for image in chunks[chunk] {
         var operands = view.operands(image: image)
         context.training.gradient_sums(
-          &operands, image * view.pixels, (image + 1) * view.pixels, nil, 0, sums, 0)
-        context.training.flush(sums, target, 2 * channels)
+          &operands, image * view.pixels, (image + 1) * view.pixels, nil, 0, sums.strip, 0)
+        sums.flush(context)
       }
     }
   }

@@ -15,57 +15,47 @@ private func memory(
 /// y = view(x) · w, and Σ y, Σ y² where a norm follows.
 final class PointwiseForwardWork: TrainingWork {
   private let x: TrainingView
-  private let packed: TrainingBuffer, y: TrainingBuffer
-  private let bias: TrainingBuffer?, totals: TrainingBuffer?
-  private let outputs: Int
+  private let packed: TrainingBuffer, bias: TrainingBuffer?
+  private let y: OutputStore
   private let chunks: Chunks
   private let step: Int
 
   init(
-    _ label: String, _ x: TrainingView, packed: TrainingBuffer, y: TrainingBuffer, outputs: Int,
-    bias: TrainingBuffer?, totals: TrainingBuffer?, chunks: Chunks
+    _ label: String, _ x: TrainingView, packed: TrainingBuffer, bias: TrainingBuffer?, _ y: OutputStore,
+    chunks: Chunks
   ) {
-    (self.x, self.packed, self.y, self.outputs) = (x, packed, y, outputs)
-    (self.bias, self.totals, self.chunks) = (bias, totals, chunks)
+    (self.x, self.packed, self.bias, self.y, self.chunks) = (x, packed, bias, y, chunks)
     // What is read, what is made of it, and the result.
-    step = stripPixels(floats: 2 * x.channels + outputs)
+    step = stripPixels(floats: 2 * x.channels + y.channels)
     super.init(
-      label, uses: x.buffers + [packed, y, bias, totals],
-      scratch: 2 * outputs + step * (x.channels + outputs) + 32)
+      label, uses: x.buffers + [packed, bias] + y.buffers,
+      scratch: ChunkSums.floats(y.channels) + step * (x.channels + y.channels))
   }
 
-  override var multiplyAdds: Int { chunks.images * x.pixels * x.channels * outputs }
+  override var multiplyAdds: Int { chunks.images * x.pixels * x.channels * y.channels }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
-    let sums = context.scratch
-    let strip = sums + (2 * outputs + 15) / 16 * 16
+    let outputs = y.channels
+    let strip = context.scratch + ChunkSums.floats(outputs)
     let result = strip + step * x.channels
     let panels = (outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
     for chunk in chunks.share(of: part, parts) {
-      let target = totals.map { $0.doubles + 2 * chunk * outputs }
-      target?.update(repeating: 0, count: 2 * outputs)
-      sums.update(repeating: 0, count: 2 * outputs)
+      let sums = ChunkSums(y.totals, chunk: chunk, channels: outputs, strip: context.scratch)
       var pixel = chunks[chunk].lowerBound * x.pixels
       let end = chunks[chunk].upperBound * x.pixels
       while pixel < end {
         let last = min(pixel + step, end)
-        let a = x.strip(context, pixel, last, strip)
         var call = sk_gemm()
-        call.a = a
+        call.a = x.strip(context, pixel, last, strip)
         call.a_stride = x.channels
         call.b = UnsafePointer(packed.pointer)
-        call.c = target == nil ? y.pointer + pixel * outputs : result
+        call.c = y.target(pixel, result)
         call.c_stride = outputs
         (call.rows, call.depth, call.columns) = (last - pixel, x.channels, outputs)
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
         (call.ahead, call.ahead_end) = memory(x.y, last, min(last + step, end), x.channels)
         context.kernels.gemm(&call, 0, last - pixel, 0, panels)
-        if let target {
-          context.training.moments(
-            result, outputs, last - pixel, outputs, y.pointer + pixel * outputs, outputs, sums,
-            streams(y, outputs, context) ? 1 : 0)
-          context.training.flush(sums, target, 2 * outputs)
-        }
+        y.store(context, result, pixel, count: last - pixel, sums)
         pixel = last
       }
     }
@@ -95,7 +85,7 @@ final class PointwiseBackwardWork: TrainingWork {
     step = stripPixels(floats: 3 * inputs + 3 * dy.channels)
     super.init(
       label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
-      scratch: 2 * inputs + step * (2 * inputs + dy.channels) + 64)
+      scratch: ChunkSums.floats(inputs) + step * (2 * inputs + dy.channels) + 32)
   }
 
   override var multiplyAdds: Int {
@@ -104,14 +94,11 @@ final class PointwiseBackwardWork: TrainingWork {
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let outputs = dy.channels
-    let sums = context.scratch
-    let gradientStrip = sums + (2 * inputs + 15) / 16 * 16
+    let gradientStrip = context.scratch + ChunkSums.floats(inputs)
     let inputStrip = gradientStrip + (step * outputs + 15) / 16 * 16
     let result = inputStrip + (step * inputs + 15) / 16 * 16
     for chunk in chunks.share(of: part, parts) {
-      let totals = dx?.totals.map { $0.doubles + 2 * chunk * inputs }
-      totals?.update(repeating: 0, count: 2 * inputs)
-      sums.update(repeating: 0, count: 2 * inputs)
+      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: inputs, strip: context.scratch)
       var pixel = chunks[chunk].lowerBound * dy.pixels
       let first = pixel
       let end = chunks[chunk].upperBound * dy.pixels
@@ -150,8 +137,7 @@ final class PointwiseBackwardWork: TrainingWork {
           call.epilogue.residual_stride = inputs
           let panels = (inputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
           context.kernels.gemm(&call, 0, last - pixel, 0, panels)
-          dx.store(context, result, pixel, last, channels: inputs, sums: sums)
-          if let totals { context.training.flush(sums, totals, 2 * inputs) }
+          dx.store(context, result, pixel, last, channels: inputs, sums)
         }
         pixel = last
       }

@@ -121,20 +121,20 @@ private func multiply(
 final class WinogradForwardWork: TrainingWork {
   private let geometry: WinogradGeometry
   private let x: TrainingView
-  private let packed: TrainingBuffer, y: TrainingBuffer
-  private let bias: TrainingBuffer?, totals: TrainingBuffer?
+  private let packed: TrainingBuffer, bias: TrainingBuffer?
+  private let y: OutputStore
   private let chunks: Chunks
 
   init(
     _ label: String, _ geometry: WinogradGeometry, _ x: TrainingView, packed: TrainingBuffer,
-    y: TrainingBuffer, bias: TrainingBuffer?, totals: TrainingBuffer?, chunks: Chunks
+    bias: TrainingBuffer?, _ y: OutputStore, chunks: Chunks
   ) {
-    (self.geometry, self.x, self.packed, self.y) = (geometry, x, packed, y)
-    (self.bias, self.totals, self.chunks) = (bias, totals, chunks)
+    (self.geometry, self.x, self.packed) = (geometry, x, packed)
+    (self.bias, self.y, self.chunks) = (bias, y, chunks)
     let g = geometry
     super.init(
-      label, uses: x.buffers + [packed, y, bias, totals],
-      scratch: 2 * g.outputs + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
+      label, uses: x.buffers + [packed, bias] + y.buffers,
+      scratch: ChunkSums.floats(g.outputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
         + 36 * g.group * g.tiles * (g.inputs + g.outputs) + 64)
   }
 
@@ -142,21 +142,19 @@ final class WinogradForwardWork: TrainingWork {
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
-    let sums = context.scratch
-    let strip = sums + (2 * g.outputs + 15) / 16 * 16
+    let strip = context.scratch + ChunkSums.floats(g.outputs)
     let result = strip + (g.group * g.inputPixels * g.inputs + 15) / 16 * 16
     let transformed = result + (g.group * g.outputPixels * g.outputs + 15) / 16 * 16
     let products = transformed + 36 * g.group * g.tiles * g.inputs
     for chunk in chunks.share(of: part, parts) {
-      let target = totals.map { $0.doubles + 2 * chunk * g.outputs }
-      target?.update(repeating: 0, count: 2 * g.outputs)
-      sums.update(repeating: 0, count: 2 * g.outputs)
+      let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)
       var image = chunks[chunk].lowerBound
       while image < chunks[chunk].upperBound {
         let last = min(image + g.group, chunks[chunk].upperBound)
         let tiles = (last - image) * g.tiles
         let input = x.strip(context, image * g.inputPixels, last * g.inputPixels, strip)
-        let output = y.pointer + image * g.outputPixels * g.outputs
+        let pixel = image * g.outputPixels
+        let output = y.target(pixel, result)
         var call = g.forwardCall(tiles: tiles)
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
         for index in 0..<(last - image) {
@@ -165,15 +163,10 @@ final class WinogradForwardWork: TrainingWork {
         }
         multiply(context, tiles: tiles, depth: g.inputs, columns: g.outputs, transformed, packed, products)
         for index in 0..<(last - image) {
-          call.c = (target == nil ? output : result) + index * g.outputPixels * g.outputs
+          call.c = output + index * g.outputPixels * g.outputs
           context.kernels.winograd_output(&call, 0, g.tiles, products + index * g.tiles * g.outputs)
         }
-        if let target {
-          context.training.moments(
-            result, g.outputs, (last - image) * g.outputPixels, g.outputs, output, g.outputs, sums,
-            streams(y, g.outputs, context) ? 1 : 0)
-          context.training.flush(sums, target, 2 * g.outputs)
-        }
+        y.store(context, result, pixel, count: (last - image) * g.outputPixels, sums)
         image = last
       }
     }
@@ -200,7 +193,7 @@ final class WinogradBackwardWork: TrainingWork {
     let g = geometry
     super.init(
       label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
-      scratch: 2 * g.inputs + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
+      scratch: ChunkSums.floats(g.inputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
         + 36 * g.group * max(g.tiles, g.inputTiles) * (g.inputs + g.outputs) + 64)
   }
 
@@ -210,16 +203,13 @@ final class WinogradBackwardWork: TrainingWork {
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
-    let sums = context.scratch
-    let gradientStrip = sums + (2 * g.inputs + 15) / 16 * 16
+    let gradientStrip = context.scratch + ChunkSums.floats(g.inputs)
     // The input's strip is no longer needed when the result's is made.
     let inputStrip = gradientStrip + (g.group * g.outputPixels * g.outputs + 15) / 16 * 16
     let first = inputStrip + (g.group * g.inputPixels * g.inputs + 15) / 16 * 16
     let most = g.group * max(g.tiles, g.inputTiles)
     for chunk in chunks.share(of: part, parts) {
-      let totals = dx?.totals.map { $0.doubles + 2 * chunk * g.inputs }
-      totals?.update(repeating: 0, count: 2 * g.inputs)
-      sums.update(repeating: 0, count: 2 * g.inputs)
+      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: g.inputs, strip: context.scratch)
       var image = chunks[chunk].lowerBound
       while image < chunks[chunk].upperBound {
         let last = min(image + g.group, chunks[chunk].upperBound)
@@ -271,8 +261,7 @@ final class WinogradBackwardWork: TrainingWork {
               &call, 0, g.inputTiles, products + index * g.inputTiles * g.inputs)
           }
           dx.store(
-            context, inputStrip, pixel, pixel + count * g.inputPixels, channels: g.inputs, sums: sums)
-          if let totals { context.training.flush(sums, totals, 2 * g.inputs) }
+            context, inputStrip, pixel, pixel + count * g.inputPixels, channels: g.inputs, sums)
         }
         image = last
       }
