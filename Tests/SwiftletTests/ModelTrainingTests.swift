@@ -1,6 +1,7 @@
 // ModelTrainingTests.swift: new heads, feature vectors, models that the library trains.
 
 import Foundation
+import Foundation
 import Swiftlet
 import TestSupport
 import Testing
@@ -72,10 +73,11 @@ import Testing
   /// Leaving the loop ends the run.
   @Test func leavingTheLoopStops() async throws {
     var recipe = Recipe.quick
-    (recipe.epochs, recipe.batch) = (10_000, 8)
+    (recipe.epochs, recipe.batch) = (1_000_000, 8)
     let data = DatasetSplit(training: Colours(count: 16), validation: nil)
     let trainer = try Trainer(try model(), recipe, on: data, threads: 1)
-    for try await epoch in trainer.fit() where epoch.epoch == 2 { break }
+    // Slow enough that the run cannot end by itself before this task has its turn.
+    for try await epoch in trainer.fit(onStep: { _ in usleep(1000) }) where epoch.epoch == 2 { break }
     #expect(trainer.outcome == nil)
   }
 }
