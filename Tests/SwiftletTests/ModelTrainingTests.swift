@@ -1,7 +1,6 @@
 // ModelTrainingTests.swift: new heads, feature vectors, models that the library trains.
 
 import Foundation
-import Foundation
 import Swiftlet
 import TestSupport
 import Testing
@@ -73,7 +72,7 @@ import Testing
   /// Leaving the loop ends the run.
   @Test func leavingTheLoopStops() async throws {
     var recipe = Recipe.quick
-    (recipe.epochs, recipe.batch) = (1_000_000, 8)
+    (recipe.epochs, recipe.batch) = (100_000, 8)
     let data = DatasetSplit(training: Colours(count: 16), validation: nil)
     let trainer = try Trainer(try model(), recipe, on: data, threads: 1)
     // Slow enough that the run cannot end by itself before this task has its turn.
