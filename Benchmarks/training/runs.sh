@@ -1,0 +1,21 @@
+#!/bin/sh
+# The long training runs, one after the other: MobileNetV2 with a stem of stride 1, ResNet-20 and SE-ResNet-20 under one recipe,
+# SE-ResNet-18, all on CIFAR-10; and MobileNetV2's published weights fine-tuned on photographs. Hours. A run that is there goes on.
+#
+#   Benchmarks/training/runs.sh CIFAR10 PHOTOGRAPHS MOBILENET_V2_WEIGHTS [FOLDER (runs)]
+set -eu
+[ $# -ge 3 ] || { sed -n 's/^#   /usage: /p' "$0" >&2; exit 1; }
+cifar=$1 photographs=$2 weights=$3 folder=${4:-runs}
+swiftlet=$(cd "$(dirname "$0")/../.." && pwd)/.build/release/swiftlet
+
+run() {
+  name=$1
+  shift
+  "$swiftlet" train --output "$folder/$name" --resume "$@"
+}
+run mobilenet_v2 --data "$cifar" --model cifar_mobilenet_v2 --recipe cifar --epochs 30
+run mobilenet_v2_imagenet --data "$cifar" --model cifar_mobilenet_v2 --from "$weights" --recipe cifar --epochs 12 --learning-rate 0.03
+run resnet20 --data "$cifar" --model cifar_resnet20 --recipe cifar --epochs 10
+run se_resnet20 --data "$cifar" --model cifar_se_resnet20 --recipe cifar --epochs 10
+run se_resnet18 --data "$cifar" --model cifar_se_resnet18 --recipe cifar --epochs 8
+run fine_tuned --data "$photographs" --from "$weights" --recipe fine-tune
