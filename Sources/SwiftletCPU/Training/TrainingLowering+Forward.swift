@@ -249,7 +249,7 @@ extension TrainingLowering {
       views[output] = merged
       return
     }
-    let (a, b) = (summand(node.inputs[0]), summand(node.inputs[1]))
+    let (a, b) = (view(node.inputs[0]), view(node.inputs[1]))
     let reading = (readers[output] ?? []).filter { !(graph.nodes[$0].operation is ActivationGradient) }
     var function: ActivationFunction?
     if reading.count == 1, let activation = graph.nodes[reading[0]].operation as? Activation,
@@ -263,8 +263,6 @@ extension TrainingLowering {
       SumWork(node.label, a, b, function, target, chunks: Chunks(images: rows(output))))
     if function != nil { define(graph.nodes[reading[0]].outputs[0], as: target) }
   }
-
-  private mutating func summand(_ value: Value) -> TrainingView { view(value) }
 
   /// The sum of a gated gradient and one that all pixels of an image share: one view.
   private mutating func mergedGradient(_ node: Node) -> TrainingView? {

@@ -26,7 +26,7 @@ public struct StochasticDepth: Operation {
   }
 
   /// The factor of each of `images` images at a step.
-  package func factors(images: Int, step: Double) -> [Double] {
+  private func factors(images: Int, step: Double) -> [Double] {
     var generator = SeededGenerator(seed: seed, stream: UInt64(max(0, min(step, 0x1p53))))
     return (0..<images).map { _ in generator.uniform() < rate ? 0 : 1 / (1 - rate) }
   }

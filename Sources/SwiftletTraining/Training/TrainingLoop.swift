@@ -259,7 +259,7 @@ final class TrainingLoop {
   }
 
   private func evaluate(_ weights: Parameters) throws -> (Evaluation, [GateRecord]) {
-    guard let validation else { throw TrainingError.noTeacher }
+    guard let validation else { throw TrainingError.badRecipe("there are no photographs to validate on") }
     let evaluator = try Evaluator(
       trainer.architecture, parameters: weights, backend: trainer.backend,
       batch: min(trainer.options.validationBatch, validation.count), recordsGates: true)
