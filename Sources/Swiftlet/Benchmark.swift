@@ -88,10 +88,3 @@ public struct Benchmark {
     }
   }
 }
-
-extension Duration {
-  /// The time in seconds.
-  var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
-  }
-}

@@ -120,8 +120,7 @@ private final class SessionState {
       return arena[0].runnables.map { runnable in
         let start = ContinuousClock.now
         runnable.run(table, part: 0, parts: 1)
-        let time = (ContinuousClock.now - start).components
-        return times * (Double(time.seconds) + Double(time.attoseconds) * 1e-18)
+        return times * (ContinuousClock.now - start).inSeconds
       }
     }
   }

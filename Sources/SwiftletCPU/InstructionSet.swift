@@ -35,8 +35,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     repeat {
       let begin = ContinuousClock.now
       sink += table.peak(rounds, 0.5, 1)
-      let time = (ContinuousClock.now - begin).components
-      least = min(least, Double(time.seconds) + Double(time.attoseconds) * 1e-18)
+      least = min(least, (ContinuousClock.now - begin).inSeconds)
     } while ContinuousClock.now - start < .milliseconds(20)
     return sink.isFinite ? Double(rounds * table.peak_multiply_adds) / least : 0
   }

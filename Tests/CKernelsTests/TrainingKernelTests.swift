@@ -26,7 +26,7 @@ struct TrainingKernelTests {
     func view(_ channels: Int, _ activation: Activation, gated: Bool, hasGradient: Bool = true) -> sk_view {
       sk_view(
         y: y.pointer, g: hasGradient ? UnsafePointer(g.pointer) : nil, y_stride: channels, g_stride: channels,
-        residual: nil, residual_stride: 0, channels: channels, scale: vectors[0].pointer,
+        channels: channels, scale: vectors[0].pointer,
         shift: vectors[1].pointer, gate: gated ? UnsafePointer(vectors[2].pointer) : nil,
         offset: gated ? UnsafePointer(vectors[3].pointer) : nil, a: vectors[4].pointer,
         b: vectors[5].pointer, c: vectors[6].pointer, activation: Int32(activation.rawValue))

@@ -185,7 +185,7 @@ static void training(int pixels, int channels, int rows, sk_activation act) {
   float *y = numbers((size_t)pixels * channels), *g = numbers((size_t)pixels * channels), *out = guarded((size_t)pixels * channels),
         *sums = guarded(2 * (size_t)channels), *v[7];
   for (int i = 0; i < 7; i++) v[i] = numbers(channels);
-  sk_view view = {y, g, channels, channels, NULL, 0, channels, v[0], v[1], v[2], v[3], v[4], v[5], v[6], (int32_t)act};
+  sk_view view = {y, g, channels, channels, channels, v[0], v[1], v[2], v[3], v[4], v[5], v[6], (int32_t)act};
   t->view(&view, 0, pixels, out, channels);
   for (int i = 0; i < pixels * channels; i++) {
     int c = i % channels;

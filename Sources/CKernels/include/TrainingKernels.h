@@ -14,15 +14,13 @@ typedef struct sk_ahead {
   const char *at[3], *end[3];
 } sk_ahead;
 
-/// Forwards:  u = activation(scale · y + shift + residual) · gate.
+/// Forwards:  u = activation(scale · y + shift) · gate.
 /// Backwards: d = (gate · g + offset) · activation′(scale · y + shift), and then a · d + b · y + c.
 /// All but y and g have one value for each channel; what is NULL is left out. The gate and the offset are those of one image.
 typedef struct sk_view {
   const float *y;         ///< pixels × channels: raw outputs of a convolution; NULL where nothing of it is needed
   const float *g;         ///< pixels × channels: the gradient of u, or NULL: none but the offset
   ptrdiff_t y_stride, g_stride;
-  const float *residual;  ///< pixels × channels
-  ptrdiff_t residual_stride;
   ptrdiff_t channels;
   const float *scale, *shift;
   const float *gate, *offset;

@@ -130,10 +130,9 @@ public final class CPUTrainingSession: TrainingSession {
     works.map { work in
       let start = ContinuousClock.now
       work.run(contexts[0], part: 0, parts: 1)
-      let time = (ContinuousClock.now - start).components
       return WorkTime(
-        label: work.label, kind: work.name,
-        seconds: Double(time.seconds) + Double(time.attoseconds) * 1e-18, multiplyAdds: work.multiplyAdds)
+        label: work.label, kind: work.name, seconds: (ContinuousClock.now - start).inSeconds,
+        multiplyAdds: work.multiplyAdds)
     }
   }
 }

@@ -51,7 +51,7 @@ struct TrainingView {
     let at = image * channels
     return sk_view(
       y: y.map { UnsafePointer($0.pointer) }, g: g.map { UnsafePointer($0.pointer) }, y_stride: channels,
-      g_stride: channels, residual: nil, residual_stride: 0, channels: channels,
+      g_stride: channels, channels: channels,
       scale: scale.map { UnsafePointer($0.pointer) }, shift: shift.map { UnsafePointer($0.pointer) },
       gate: gate.map { UnsafePointer($0.pointer + at) },
       offset: offset.map { UnsafePointer($0.pointer + at) },

@@ -26,9 +26,8 @@ public struct Dropout: Operation {
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
-    let step = UInt64(max(0, min(inputs[1].values[0], 0x1p53)))
-    var generator = SeededGenerator(seed: seed, stream: step)
-    return [inputs[0].mapped { generator.uniform() < rate ? 0 : $0 / (1 - rate) }]
+    var zeros = RandomZeros(rate: rate, seed: seed, step: inputs[1].values[0])
+    return [inputs[0].mapped { zeros.drops() ? 0 : $0 / (1 - rate) }]
   }
 
   public func gradient(_ context: inout GradientContext) throws -> [Value?] {

@@ -25,16 +25,11 @@ public struct StochasticDepth: Operation {
     return [inputs[0]]
   }
 
-  /// The factor of each of `images` images at a step.
-  private func factors(images: Int, step: Double) -> [Double] {
-    var generator = SeededGenerator(seed: seed, stream: UInt64(max(0, min(step, 0x1p53))))
-    return (0..<images).map { _ in generator.uniform() < rate ? 0 : 1 / (1 - rate) }
-  }
-
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let x = inputs[0]
     let images = x.shape[0]
-    let factors = factors(images: images, step: inputs[1].values[0])
+    var zeros = RandomZeros(rate: rate, seed: seed, step: inputs[1].values[0])
+    let factors = (0..<images).map { _ in zeros.drops() ? 0 : 1 / (1 - rate) }
     let size = max(x.values.count / max(images, 1), 1)
     return [HostTensor(x.shape, x.values.indices.map { x.values[$0] * factors[$0 / size] })]
   }

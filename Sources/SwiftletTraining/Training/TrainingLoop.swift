@@ -345,8 +345,3 @@ extension Trainer {
   /// The name of the model's file in a run's folder.
   public static let modelName = "model.safetensors"
 }
-
-extension Duration {
-  /// The time in seconds.
-  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}

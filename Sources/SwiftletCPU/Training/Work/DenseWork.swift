@@ -31,6 +31,8 @@ final class DenseForwardWork: TrainingWork {
   private let y: OutputStore
   private let chunks: Chunks
   private let tables: TapTables
+  /// Of a strip's input.
+  private let inputFloats: Int
 
   init(
     _ label: String, _ geometry: DenseGeometry, _ x: TrainingView, packed: TrainingBuffer,
@@ -40,6 +42,7 @@ final class DenseForwardWork: TrainingWork {
     (self.zeros, self.bias, self.y, self.chunks) = (zeros, bias, y, chunks)
     tables = TapTables((0..<geometry.strips).map(geometry.forwardTable))
     let scratch = geometry.scratch
+    inputFloats = scratch.input
     super.init(
       label, uses: x.buffers + [packed, zeros, bias] + y.buffers,
       scratch: ChunkSums.floats(geometry.outputs) + scratch.input + scratch.output + 64)
@@ -50,7 +53,7 @@ final class DenseForwardWork: TrainingWork {
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
     let strip = context.scratch + ChunkSums.floats(g.outputs)
-    let result = strip + (g.scratch.input + 15) / 16 * 16
+    let result = strip + (inputFloats + 15) / 16 * 16
     let panels = (g.outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
     for chunk in chunks.share(of: part, parts) {
       let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)

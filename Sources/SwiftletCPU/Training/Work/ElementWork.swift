@@ -122,12 +122,9 @@ final class DropoutWork: TrainingWork {
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     guard part == 0 else { return }
-    var generator = SeededGenerator(seed: operation.seed, stream: UInt64(max(0, step.pointer[0])))
+    var zeros = RandomZeros(rate: operation.rate, seed: operation.seed, step: Double(step.pointer[0]))
     let factor = 1 / (1 - operation.rate)
-    for i in 0..<x.count {
-      let kept = generator.uniform() >= operation.rate
-      y.pointer[i] = kept ? Float(Double(x.pointer[i]) * factor) : 0
-    }
+    for i in 0..<x.count { y.pointer[i] = zeros.drops() ? 0 : Float(Double(x.pointer[i]) * factor) }
   }
 }
 
@@ -146,10 +143,10 @@ final class StochasticDepthWork: TrainingWork {
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     guard part == 0 else { return }
-    var generator = SeededGenerator(seed: operation.seed, stream: UInt64(max(0, step.pointer[0])))
+    var zeros = RandomZeros(rate: operation.rate, seed: operation.seed, step: Double(step.pointer[0]))
     let channels = gate.count / max(images, 1)
     for image in 0..<images {
-      let factor = generator.uniform() < operation.rate ? 0 : Float(1 / (1 - operation.rate))
+      let factor = zeros.drops() ? 0 : Float(1 / (1 - operation.rate))
       (gate.pointer + image * channels).update(repeating: factor, count: channels)
     }
   }
