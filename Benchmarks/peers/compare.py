@@ -3,8 +3,6 @@
 Writes results/<processor>.md and .json. README.md in the folder above says what the figures mean.
 """
 
-import argparse
-import datetime
 import importlib.metadata
 import json
 import os
@@ -21,8 +19,7 @@ from networks import FILES, NETWORKS, SIZE
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import common
-from common import ROOT, Refused, file_stem, machine, pinned
+from common import ROOT, Refused, begun, heading, names, parser, pinned, write
 
 DEFAULT = ["swiftlet"] + [name for name in ENGINES if name != "torch-inductor"]
 # Beyond this an engine does not compute the same network.
@@ -253,24 +250,15 @@ def ratios(rows):
 # --- The report.
 
 
-def versions(engines):
-    packages = {ENGINES[name].package for name in engines if name in ENGINES}
-    packages |= {"torch", "torchvision", "timm", "onnx", "pnnx", "litert-torch", "numpy"}
-    return common.versions(packages)
+def packages(engines):
+    """Those whose versions matter."""
+    own = {ENGINES[name].package for name in engines if name in ENGINES}
+    return own | {"torch", "torchvision", "timm", "onnx", "pnnx", "litert-torch", "numpy"}
 
 
 def markdown(report):
-    about = report["machine"]
-    lines = [
-        f"# {about['processor']}", "",
-        f"{report['date']}, {about['cores']} cores, {' '.join(about['instructionSets'])}; {about['system']}"
-        + (", a virtual machine" if about["hypervisor"] else "") + f"; load {report['load']:.1f} at the start.", "",
-    ]
-    if report["note"]:
-        lines += [f"**{report['note']}**", ""]
+    lines = heading(report, report["machine"]["processor"], f"Input {SIZE} × {SIZE}, 32-bit floats")
     lines += [
-        f"Input {SIZE} × {SIZE}, 32-bit floats; {report['rounds']} rounds of {report['seconds']} s slices, in turns.", "",
-        "Versions: " + ", ".join(f"{name} {value}" for name, value in report["versions"].items()) + ".", "",
         "## Swiftlet and the best peer", "",
         "Ratio: the best peer's time over Swiftlet's; above 1 Swiftlet is faster.", "",
         "| network | batch | threads | Swiftlet minimum, ms | best peer, ms | ratio | "
@@ -340,33 +328,16 @@ def main():
     def numbers(text):
         return [int(word) for word in text.split(",")]
 
-    def names(allowed):
-        def parse(text):
-            words = text.split(",")
-            for word in words:
-                if word not in allowed:
-                    raise argparse.ArgumentTypeError(f"'{word}' is none of {', '.join(allowed)}")
-            return words
-        return parse
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", type=names(list(NETWORKS)), default=list(NETWORKS))
-    parser.add_argument("--engines", type=names(["swiftlet", *ENGINES]), default=DEFAULT,
-                        help="of " + ", ".join(["swiftlet", *ENGINES]))
-    parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--batch", type=numbers, default=[1])
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of a slice (default 0.5)")
-    parser.add_argument("--pause", type=float, default=0.25, help="seconds between slices (default 0.25)")
-    parser.add_argument("--limit", type=int, default=300, help="seconds for a conversion (default 300)")
-    parser.add_argument("--cpus", type=lambda text: text.split(","), default=[],
-                        help="confine every engine to the first of these processors, as many as threads")
-    parser.add_argument("--swiftlet", default=str(ROOT / ".build/release/swiftlet"), help="the program")
-    parser.add_argument("--readme", action="store_true", help="write the table of speeds into the README")
-    parser.add_argument("--from", dest="source", type=Path, help="do not measure: take the results of this .json")
-    parser.add_argument("--note", default="", help="what a reader must know of this run")
-    parser.add_argument("--output", type=Path, default=HERE / "results")
-    arguments = parser.parse_args()
+    options = parser(
+        __doc__.splitlines()[0], rounds=10, seconds=0.5, pause=0.25, limit=300, limited="a conversion",
+        output=HERE / "results")
+    options.add_argument("--networks", type=names(list(NETWORKS)), default=list(NETWORKS))
+    options.add_argument("--engines", type=names(["swiftlet", *ENGINES]), default=DEFAULT,
+                         help="of " + ", ".join(["swiftlet", *ENGINES]))
+    options.add_argument("--threads", type=numbers, default=[1, 2])
+    options.add_argument("--batch", type=numbers, default=[1])
+    options.add_argument("--readme", action="store_true", help="write the table of speeds into the README")
+    arguments = options.parse_args()
 
     if arguments.source:
         report = json.loads(arguments.source.read_text())
@@ -374,17 +345,10 @@ def main():
             write_readme(report, ROOT / "README.md")
         print(markdown(report).split("## All")[0])
         return
-    report = {
-        "date": datetime.date.today().isoformat(), "machine": machine(), "load": os.getloadavg()[0],
-        "versions": versions(arguments.engines), "note": arguments.note, "rounds": arguments.rounds,
-        "seconds": arguments.seconds,
-    }
+    report = begun(arguments, packages(arguments.engines))
     rows, missing = compare(arguments, lambda line: print(line, file=sys.stderr, flush=True))
     report |= {"ratios": ratios(rows), "missing": missing, "rows": rows}
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    stem = file_stem(report["machine"])
-    (arguments.output / f"{stem}.json").write_text(json.dumps(report, indent=1) + "\n")
-    (arguments.output / f"{stem}.md").write_text(markdown(report))
+    write(report, markdown(report), arguments.output)
     if arguments.readme:
         write_readme(report, ROOT / "README.md")
     print(markdown(report).split("## All")[0])

@@ -3,8 +3,6 @@
 Writes results/<processor>.md and .json. README.md in the folder above says what the figures mean.
 """
 
-import argparse
-import datetime
 import json
 import os
 import statistics
@@ -15,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from common import ROOT, Refused, file_stem, machine, pinned, versions
+from common import Refused, begun, heading, names, parser, pinned, write
 
 # Network: batch, and pixels.
 CASES = {
@@ -168,17 +166,8 @@ def ratios(rows):
 
 
 def markdown(report):
-    about = report["machine"]
-    lines = [
-        f"# Training on {about['processor']}", "",
-        f"{report['date']}, {about['cores']} cores, {' '.join(about['instructionSets'])}; {about['system']}"
-        + (", a virtual machine" if about["hypervisor"] else "") + f"; load {report['load']:.1f} at the start.", "",
-    ]
-    if report["note"]:
-        lines += [f"**{report['note']}**", ""]
+    lines = heading(report, f"Training on {report['machine']['processor']}", f"{report['threads']} threads")
     lines += [
-        f"{report['threads']} threads; {report['rounds']} rounds of {report['seconds']:g} s slices, in turns.", "",
-        "Versions: " + ", ".join(f"{name} {value}" for name, value in report["versions"].items()) + ".", "",
         "## Swiftlet and the best of each kind", "",
         "Ratio: PyTorch's time over Swiftlet's, of medians and of minima; above 1 Swiftlet is faster. Memory: "
         "Swiftlet's peak over PyTorch's, of the whole process and of the step.", "",
@@ -209,49 +198,25 @@ def markdown(report):
 
 
 def main():
-    def names(allowed):
-        def parse(text):
-            words = text.split(",")
-            for word in words:
-                if word not in allowed:
-                    raise argparse.ArgumentTypeError(f"'{word}' is none of {', '.join(allowed)}")
-            return words
-        return parse
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", type=names(list(CASES)), default=list(CASES))
-    parser.add_argument("--engines", type=names(list(ENGINES)), default=list(ENGINES), help="of " + ", ".join(ENGINES))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batch", type=int, help="of all networks, instead of " + ", ".join(
+    options = parser(
+        __doc__.splitlines()[0], rounds=5, seconds=8, pause=0.5, limit=900, limited="a process, compilation too",
+        output=HERE / "results")
+    options.add_argument("--networks", type=names(list(CASES)), default=list(CASES))
+    options.add_argument("--engines", type=names(list(ENGINES)), default=list(ENGINES), help="of " + ", ".join(ENGINES))
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--batch", type=int, help="of all networks, instead of " + ", ".join(
         f"{batch} for {network}" for network, (batch, _) in CASES.items()))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8, help="of a slice (default 8)")
-    parser.add_argument("--pause", type=float, default=0.5, help="seconds between slices (default 0.5)")
-    parser.add_argument("--limit", type=int, default=900, help="seconds for a process, compilation too (default 900)")
-    parser.add_argument("--cpus", type=lambda text: text.split(","), default=[],
-                        help="confine every engine to the first of these processors, as many as threads")
-    parser.add_argument("--swiftlet", default=str(ROOT / ".build/release/swiftlet"), help="the program")
-    parser.add_argument("--from", dest="source", type=Path, help="do not measure: print the results of this .json")
-    parser.add_argument("--note", default="", help="what a reader must know of this run")
-    parser.add_argument("--output", type=Path, default=HERE / "results")
-    arguments = parser.parse_args()
+    arguments = options.parse_args()
 
     if arguments.source:
         print(markdown(json.loads(arguments.source.read_text())))
         return
     if not os.access(arguments.swiftlet, os.X_OK):
         sys.exit(f"{arguments.swiftlet} is not there; run swift build -c release --product swiftlet")
-    report = {
-        "date": datetime.date.today().isoformat(), "machine": machine(), "load": os.getloadavg()[0],
-        "versions": versions({"torch", "torchvision", "numpy"}), "note": arguments.note, "threads": arguments.threads,
-        "rounds": arguments.rounds, "seconds": arguments.seconds,
-    }
+    report = begun(arguments, {"torch", "torchvision", "numpy"}) | {"threads": arguments.threads}
     rows, missing = compare(arguments, lambda line: print(line, file=sys.stderr, flush=True))
     report |= {"ratios": ratios(rows), "missing": missing, "rows": rows}
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    stem = file_stem(report["machine"])
-    (arguments.output / f"{stem}.json").write_text(json.dumps(report, indent=1) + "\n")
-    (arguments.output / f"{stem}.md").write_text(markdown(report))
+    write(report, markdown(report), arguments.output)
     print(markdown(report))
 
 
