@@ -93,40 +93,9 @@ private final class Team: @unchecked Sendable {
     wake.deallocate()
   }
 
-  /// What a new thread is told.
-  private final class Member {
-    let team: Team
-    let part: Int
-    init(_ team: Team, _ part: Int) { (self.team, self.part) = (team, part) }
-  }
-
   /// Starts a thread; `false` where the system gives none.
   func start(part: Int) -> Bool {
-    let member = Unmanaged.passRetained(Member(self, part))
-    #if canImport(Darwin)
-      var thread: pthread_t?
-    #else
-      var thread = pthread_t()
-    #endif
-    let status = pthread_create(
-      &thread, nil,
-      { pointer in
-        #if canImport(Darwin)
-          let member = Unmanaged<Member>.fromOpaque(pointer).takeRetainedValue()
-        #else
-          guard let pointer else { return nil }
-          let member = Unmanaged<Member>.fromOpaque(pointer).takeRetainedValue()
-        #endif
-        member.team.serve(part: member.part)
-        return nil
-      }, member.toOpaque())
-    #if canImport(Darwin)
-      if status == 0, let thread { pthread_detach(thread) }
-    #else
-      if status == 0 { pthread_detach(thread) }
-    #endif
-    if status != 0 { member.release() }
-    return status == 0
+    DetachedThread.start { self.serve(part: part) }
   }
 
   func begin(_ work: @escaping ThreadPool.Work, _ context: UnsafeMutableRawPointer, parts: Int) {

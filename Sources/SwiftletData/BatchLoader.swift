@@ -4,14 +4,6 @@ import Dispatch
 import SwiftletCore
 import Synchronization
 
-#if canImport(Darwin)
-  import Darwin
-#elseif canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// The batches of one epoch, in order, made ahead of who takes them.
 ///
 /// What is in a batch is a function of the data set, the seed, the epoch and the batch's number. It depends neither on the number
@@ -125,7 +117,7 @@ private final class AssemblyLine: Sendable {
     guard case .success = maker else { return }
     // Semaphores begin at 0 and are raised: libdispatch ends the process where one is freed below its first value.
     for _ in 0..<ahead { permits.signal() }
-    for _ in 0..<threads where startThread() { state.withLock { $0.threads += 1 } }
+    for _ in 0..<threads where DetachedThread.start(work) { state.withLock { $0.threads += 1 } }
   }
 
   func stop() {
@@ -172,33 +164,5 @@ private final class AssemblyLine: Sendable {
       state.withLock { $0.ready[number] = made }
       finished.signal()
     }
-  }
-
-  /// Starts a thread; `false` where the system gives none.
-  private func startThread() -> Bool {
-    let line = Unmanaged.passRetained(self)
-    #if canImport(Darwin)
-      var thread: pthread_t?
-    #else
-      var thread = pthread_t()
-    #endif
-    let status = pthread_create(
-      &thread, nil,
-      { pointer in
-        #if canImport(Darwin)
-          Unmanaged<AssemblyLine>.fromOpaque(pointer).takeRetainedValue().work()
-        #else
-          guard let pointer else { return nil }
-          Unmanaged<AssemblyLine>.fromOpaque(pointer).takeRetainedValue().work()
-        #endif
-        return nil
-      }, line.toOpaque())
-    #if canImport(Darwin)
-      if status == 0, let thread { pthread_detach(thread) }
-    #else
-      if status == 0 { pthread_detach(thread) }
-    #endif
-    if status != 0 { line.release() }
-    return status == 0
   }
 }
