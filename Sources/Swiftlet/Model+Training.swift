@@ -68,6 +68,15 @@ extension Model {
   }
 }
 
+extension Trainer.Teacher {
+  /// A model as teacher.
+  public init(_ model: Model) {
+    self.init(
+      model.architecture, parameters: model.parameters, preprocessing: model.preprocessing,
+      labels: model.labels.isEmpty ? nil : model.labels)
+  }
+}
+
 extension Trainer {
   /// Prepares to train a model; with a folder its best weights are saved there as `model.safetensors`.
   ///

@@ -19,6 +19,21 @@ public enum Optimizer: Sendable, Hashable, Codable {
     }
   }
 
+  /// What is wrong with its constants, or `nil`: shares are in 0..<1, what is divided by is above 0.
+  package var problem: String? {
+    let (shares, epsilon): ([(name: String, value: Double)], Double) =
+      switch self {
+      case .sgd(let momentum, _): ([("momentum", momentum)], 1)
+      case .rmsProp(let decay, let momentum, let epsilon):
+        ([("decay", decay), ("momentum", momentum)], epsilon)
+      case .adamW(let beta1, let beta2, let epsilon): ([("β₁", beta1), ("β₂", beta2)], epsilon)
+      }
+    for share in shares where !(share.value >= 0 && share.value < 1) {
+      return "a \(share.name) of \(share.value)"
+    }
+    return epsilon > 0 && epsilon.isFinite ? nil : "an ε of \(epsilon)"
+  }
+
   /// One element: the new weight and moments.
   ///
   /// - Parameters:

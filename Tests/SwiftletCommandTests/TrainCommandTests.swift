@@ -179,6 +179,41 @@ import Testing
     }
   }
 
+  @Test func theRecipeOfARunMakesItAgain() throws {
+    try Files.withScratch { scratch in
+      let data = try makePhotographs(in: scratch)
+      let (first, again) = (scratch.appending(path: "first"), scratch.appending(path: "again"))
+      #expect(try Tool.run(arguments(data, first, ["--seed", "7", "--learning-rate", "0.01"])).status == 0)
+      let run = try Tool.run([
+        "train", "--data", data.path, "--model", "cifar_mobilenet_v3_small", "--width", "0.25",
+        "--recipe", first.appending(path: "config.json").path, "--output", again.path, "--threads", "1",
+      ])
+      #expect(run.status == 0, "\(run)")
+      #expect(try model(first) == model(again))
+      #expect(try numbers(first) == numbers(again))
+    }
+  }
+
+  @Test func learnsFromATeacher() throws {
+    try Files.withScratch { scratch in
+      let data = try makePhotographs(in: scratch)
+      let first = scratch.appending(path: "first")
+      #expect(try Tool.run(arguments(data, first)).status == 0)
+      let teacher = ["--teacher", first.appending(path: "model.safetensors").path]
+      let taught = scratch.appending(path: "taught")
+      let run = try Tool.run(arguments(data, taught, teacher))
+      #expect(run.status == 0, "\(run)")
+      #expect(try model(taught) != model(first))
+      // The teacher is part of the run.
+      let alone = try Tool.run(arguments(data, taught, ["--resume"]))
+      #expect(alone.status == 1 && alone.errors.contains("teacher"), "\(alone)")
+      #expect(try Tool.run(arguments(data, taught, teacher + ["--resume"])).status == 0)
+      let wider = scratch.appending(path: "wider")
+      let other = try Tool.run(arguments(data, wider, teacher + ["--resolution", "48"]))
+      #expect(other.isCleanFailure(naming: "teacher", "resolution", "32", "48"), "\(other)")
+    }
+  }
+
   @Test func interruptedItWritesACheckpoint() throws {
     try Files.withScratch { scratch in
       let data = try makePhotographs(in: scratch)

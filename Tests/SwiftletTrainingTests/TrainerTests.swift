@@ -61,16 +61,51 @@ import Testing
     }
   }
 
-  @Test func oldAndTeacherOfOneself() throws {
-    let architecture = TinyRun.architecture
-    let teacher = Trainer.Teacher(
-      architecture, parameters: try Parameters(initialising: architecture.graph(), seed: 3))
+  private func teacher(
+    _ architecture: Architecture = TinyRun.architecture, preprocessing: Preprocessing? = nil,
+    labels: [String]? = nil
+  ) throws -> Trainer.Teacher {
+    Trainer.Teacher(
+      architecture, parameters: try Parameters(initialising: architecture.graph(), seed: 3),
+      preprocessing: preprocessing, labels: labels)
+  }
+
+  @Test func aTeachersShareIsTheRecipesOrTheLosss() throws {
+    let teacher = try teacher()
     let result = try TinyRun.trainer {
-      $0.loss = DistillationLoss()
+      $0.loss = DistillationLoss(smoothing: 0.05)
       $0.teacher = teacher
     }.run()
     #expect(result.records.count == 3)
+    let taught = TinyRun.recipe { $0.distillation = .init() }
+    let same = try TinyRun.trainer(taught) { $0.teacher = teacher }.run()
+    #expect(same.records.map(\.trainingLoss) == result.records.map(\.trainingLoss))
+    // With no share nothing of it shows in the weights.
+    let unheard = TinyRun.recipe { $0.distillation = .init(weight: 0) }
+    let alone = try TinyRun.trainer().run()
+    let deaf = try TinyRun.trainer(unheard) { $0.teacher = teacher }.run()
+    #expect(areIdentical(alone.parameters, deaf.parameters))
     #expect(throws: TrainingError.noTeacher) { try TinyRun.trainer { $0.loss = DistillationLoss() } }
+    #expect(throws: TrainingError.noTeacher) { try TinyRun.trainer(taught) }
+  }
+
+  @Test func aTeacherThatDoesNotFitIsRefused() throws {
+    let taught = TinyRun.recipe { $0.distillation = .init() }
+    let own = TinyRun.architecture
+    var larger = own
+    larger.resolution *= 2
+    var darker = try TinyRun.trainer().preprocessing
+    darker.mean = [0, 0, 0]
+    for (teacher, what) in [
+      (try teacher(own.with(classes: 4)), "number of classes"), (try teacher(larger), "resolution"),
+      (try teacher(preprocessing: darker), "range of inputs"),
+      (try teacher(labels: ["blue", "red", "green"]), "class"),
+    ] {
+      let error = #expect(throws: TrainingError.self) {
+        try TinyRun.trainer(taught) { $0.teacher = teacher }
+      }
+      #expect("\(error.map { "\($0)" } ?? "")".contains("another \(what)"))
+    }
   }
 
   @Test func withoutValidationTheLossDecides() throws {
@@ -108,7 +143,10 @@ import Testing
       { $0.epochs = 0 }, { $0.batch = 0 }, { $0.accumulation = 0 }, { $0.learningRate = 0 },
       { $0.learningRate = .nan }, { $0.labelSmoothing = 1 }, { $0.clipNorm = -1 },
       { $0.averageDecay = 1 }, { $0.schedule = Schedule(.cosine(floor: 2)) },
-      { $0.schedule = Schedule(.constant, warmUp: -1) },
+      { $0.schedule = Schedule(.constant, warmUp: -1) }, { $0.optimizer = .sgd(momentum: 1) },
+      { $0.optimizer = .rmsProp(decay: .nan) }, { $0.optimizer = .adamW(beta2: -0.1) },
+      { $0.optimizer = .adamW(epsilon: 0) },
+      { $0.distillation = .init(temperature: 0) }, { $0.distillation = .init(weight: 1.1) },
     ] {
       #expect(throws: TrainingError.self) { try TinyRun.trainer(TinyRun.recipe(change)) }
     }

@@ -38,7 +38,11 @@ struct TrainCommand: Command {
         "The network; with --from whatever the weights are of, or a form of it: a cifar_ one."),
       .value("from", "FILE", "Weights to start from; another number of classes gets a new classifier."),
       .value("freeze", "PART", "What stays as it is: none (default), backbone or stages:N."),
-      .value("recipe", "NAME", "How it is trained (default: fine-tune with --from, else cifar)."),
+      .value(
+        "recipe", "NAME",
+        "How it is trained (default: fine-tune with --from, else cifar); or a .json file: a run's config.json."
+      ),
+      .value("teacher", "FILE", "A trained model whose answers for the same classes are learnt as well."),
       .value("epochs", "N", "Passes over the photographs, instead of the recipe's."),
       .value("batch", "N", "Photographs in a step, instead of the recipe's."),
       .value("learning-rate", "X", "The learning rate, instead of the recipe's."),
@@ -75,6 +79,7 @@ struct TrainCommand: Command {
     guard options.checkpointSteps ?? 1 >= 1 else {
       throw UsageError("--checkpoint-every takes a number of steps, got \(options.checkpointSteps ?? 0)")
     }
+    options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
     let trainer = try Trainer(
       model, recipe, on: data, freeze: freeze, folder: folder, threads: threads, options: options)
@@ -137,10 +142,12 @@ struct TrainCommand: Command {
 
   private static func recipe(_ arguments: Arguments) throws -> Recipe {
     let usual = arguments.string("from") == nil ? "cifar" : "fine-tune"
-    var recipe = try Recipe.preset(arguments.string("recipe") ?? usual)
+    let name = arguments.string("recipe") ?? usual
+    var recipe = try name.hasSuffix(".json") ? Recipe(contentsOf: name) : Recipe.preset(name)
     recipe.epochs = try arguments.integer("epochs") ?? recipe.epochs
     recipe.batch = try arguments.integer("batch") ?? recipe.batch
     recipe.learningRate = try arguments.number("learning-rate") ?? recipe.learningRate
+    if arguments.string("teacher") != nil { recipe.distillation = recipe.distillation ?? .init() }
     if let seed = try arguments.integer("seed") {
       guard seed >= 0 else { throw UsageError("--seed must not be below 0, got \(seed)") }
       recipe.seed = UInt64(seed)

@@ -46,6 +46,8 @@ public struct RunIdentity: Sendable, Codable, Equatable {
   public var preprocessing: Preprocessing
   /// The photographs.
   public var data: DataIdentity
+  /// The network that it learns from.
+  public var teacher: String?
 
   /// As a report shows it: names and values.
   var rows: [(String, String)] {
@@ -66,6 +68,13 @@ public struct RunIdentity: Sendable, Codable, Equatable {
     if let mixing = recipe.mixing { rows.append(("mixing", "\(mixing)")) }
     if let dropout = recipe.dropout { rows.append(("dropout", "\(dropout)")) }
     if recipe.stochasticDepth > 0 { rows.append(("stochastic depth", "\(recipe.stochasticDepth)")) }
+    if let teacher {
+      rows.append(("teacher", teacher))
+      if let distillation = recipe.distillation {
+        rows.append(("teacher's temperature", "\(distillation.temperature)"))
+        rows.append(("teacher's share", "\(distillation.weight)"))
+      }
+    }
     if let decay = recipe.averageDecay { rows.append(("average of weights", "\(decay)")) }
     rows.append(("seed", "\(recipe.seed)"))
     return rows
@@ -95,6 +104,7 @@ public struct RunIdentity: Sendable, Codable, Equatable {
       throw refuse("number of photographs", "\(stored.data.training)", "\(data.training)")
     }
     if stored.freeze != freeze { throw refuse("freeze", "\(stored.freeze)", "\(freeze)") }
+    if stored.teacher != teacher { throw refuse("teacher", stored.teacher ?? "none", teacher ?? "none") }
     if stored.recipe != recipe { throw Self.difference(stored.recipe, recipe, "recipe", file: file) }
     throw Self.difference(stored, self, "configuration", file: file)
   }

@@ -41,6 +41,8 @@ public struct Recipe: Sendable, Hashable, Codable {
   /// The decay d of the average of weights that is evaluated and saved; `nil` for none. The tᵗʰ update, from 0, uses
   /// min(d, (1 + t) / (10 + t)), so that the average forgets the start soon.
   public var averageDecay: Double?
+  /// How much is learnt from a teacher's answers; `nil` for nothing.
+  public var distillation: Distillation?
   /// Decides the order of photographs, their augmentation, dropout, and the starting weights where there are none.
   public var seed: UInt64
 
@@ -51,7 +53,8 @@ public struct Recipe: Sendable, Hashable, Codable {
     schedule: Schedule = .constant, weightDecay: Double = 0,
     decayExclusions: [ParameterRole] = [.depthwise, .normScale, .normOffset, .bias], clipNorm: Double? = nil,
     labelSmoothing: Double = 0, augmentation: [Augmentation] = [], mixing: Mixing? = nil,
-    dropout: Double? = nil, stochasticDepth: Double = 0, averageDecay: Double? = nil, seed: UInt64 = 1
+    dropout: Double? = nil, stochasticDepth: Double = 0, averageDecay: Double? = nil,
+    distillation: Distillation? = nil, seed: UInt64 = 1
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -68,7 +71,29 @@ public struct Recipe: Sendable, Hashable, Codable {
     self.dropout = dropout
     self.stochasticDepth = stochasticDepth
     self.averageDecay = averageDecay
+    self.distillation = distillation
     self.seed = seed
+  }
+
+  /// How a teacher's answers are learnt from, see ``DistillationLoss``.
+  public struct Distillation: Sendable, Hashable, Codable {
+    /// T of both softmaxes.
+    public var temperature: Double
+    /// The teacher's share of the loss; the labels have the rest.
+    public var weight: Double
+
+    /// Creates it.
+    public init(temperature: Double = 4, weight: Double = 0.5) {
+      self.temperature = temperature
+      self.weight = weight
+    }
+  }
+
+  /// What the recipe makes small.
+  public var loss: any Loss {
+    guard let distillation else { return CrossEntropyLoss(smoothing: labelSmoothing) }
+    return DistillationLoss(
+      temperature: distillation.temperature, weight: distillation.weight, smoothing: labelSmoothing)
   }
 
   /// Throws unless the numbers make sense.
@@ -92,6 +117,15 @@ public struct Recipe: Sendable, Hashable, Codable {
       ("label smoothing", labelSmoothing), ("dropout", dropout ?? 0), ("stochastic depth", stochasticDepth),
       ("the decay of the average", averageDecay ?? 0),
     ] { try require(value >= 0 && value < 1, "\(name) must be in 0..<1, got \(value)") }
+    if let problem = optimizer.problem { throw TrainingError.badRecipe("the optimiser has \(problem)") }
+    if let distillation {
+      try require(
+        distillation.temperature > 0 && distillation.temperature.isFinite,
+        "the temperature of a teacher must be above 0, got \(distillation.temperature)")
+      try require(
+        (0...1).contains(distillation.weight),
+        "the share of a teacher must be between 0 and 1, got \(distillation.weight)")
+    }
     for augmentation in augmentation { try augmentation.check() }
     try mixing?.check()
     if let problem = schedule.problem { throw TrainingError.badRecipe("the schedule has \(problem)") }

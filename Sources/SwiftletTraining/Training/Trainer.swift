@@ -14,23 +14,9 @@ import Synchronization
 /// The same network, starting weights, recipe and photographs give the same weights to the bit, whatever the number of threads, and
 /// whether or not the run was interrupted and resumed.
 public final class Trainer: Sendable {
-  /// A network whose logits another one learns from.
-  public struct Teacher: Sendable {
-    /// The network, of as many classes and the same inputs.
-    public var architecture: Architecture
-    /// Its weights.
-    public var parameters: Parameters
-
-    /// Creates a teacher.
-    public init(_ architecture: Architecture, parameters: Parameters) {
-      self.architecture = architecture
-      self.parameters = parameters
-    }
-  }
-
   /// What does not change the result of a run, and what a recipe cannot say.
   public struct Options: Sendable {
-    /// What is made small; the recipe's cross-entropy if `nil`.
+    /// What is made small; the recipe's ``Recipe/loss`` if `nil`.
     public var loss: (any Loss)?
     /// Whom the loss compares with.
     public var teacher: Teacher?
@@ -69,6 +55,8 @@ public final class Trainer: Sendable {
   public let data: DatasetSplit
   /// How a photograph becomes an input.
   public let preprocessing: Preprocessing
+  /// What is made small.
+  public let loss: any Loss
   /// What stays as it is.
   public let freeze: Freeze
   /// The run's folder; `nil` writes nothing.
@@ -93,18 +81,17 @@ public final class Trainer: Sendable {
       throw TrainingError.wrongClasses(
         network: architecture.name, classes: architecture.classes, data: data.training.classes.count)
     }
-    let loss = options.loss ?? CrossEntropyLoss(smoothing: recipe.labelSmoothing)
+    let loss = options.loss ?? recipe.loss
+    let preprocessing = preprocessing.scaled(to: architecture.resolution)
     guard !loss.needsTeacher || options.teacher != nil else { throw TrainingError.noTeacher }
-    if let teacher = options.teacher?.architecture, teacher.classes != architecture.classes {
-      throw TrainingError.wrongClasses(
-        network: "the teacher \(teacher.name)", classes: teacher.classes, data: architecture.classes)
-    }
+    try options.teacher?.check(for: architecture, preprocessing, classes: data.training.classes)
     self.architecture = architecture
     self.parameters = parameters
     self.backend = backend
     self.recipe = recipe
     self.data = data
-    self.preprocessing = preprocessing.scaled(to: architecture.resolution)
+    self.preprocessing = preprocessing
+    self.loss = loss
     self.freeze = freeze
     self.folder = folder
     self.options = options
@@ -114,7 +101,7 @@ public final class Trainer: Sendable {
   public var identity: RunIdentity {
     RunIdentity(
       architecture: architecture, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
-      data: RunIdentity.DataIdentity(data))
+      data: RunIdentity.DataIdentity(data), teacher: options.teacher?.architecture.name)
   }
 
   /// What the run came to, once it is over.

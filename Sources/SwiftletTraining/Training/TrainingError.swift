@@ -4,6 +4,8 @@
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A number of the recipe makes no sense.
   case badRecipe(String)
+  /// A file that was to hold a recipe does not.
+  case badRecipeFile(file: String, reason: String)
   /// No recipe of that name.
   case unknownRecipe(String)
   /// A freeze that the network has no stages for, or that is not understood.
@@ -14,6 +16,8 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case batchTooLarge(batch: Int, accumulation: Int, photographs: Int)
   /// The loss needs a teacher, and there is none.
   case noTeacher
+  /// The teacher does not take what the network that learns takes.
+  case unfitTeacher(network: String, what: String, teacher: String, student: String)
   /// The loss, or a gradient, is infinite or not a number; the weights from before are in the checkpoint, where there is one.
   case notANumber(what: String, epoch: Int, step: Int, learningRate: Double, checkpoint: String?)
   /// The run was asked to stop; it can be resumed from the checkpoint.
@@ -30,9 +34,10 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .badRecipe(let text): return "recipe: \(text)"
+    case .badRecipeFile(let file, let reason): return "\(file): not a recipe: \(reason)"
     case .unknownRecipe(let name):
       let all = Recipe.presets.map(\.name).joined(separator: ", ")
-      return "unknown recipe '\(name)'; there are \(all)"
+      return "unknown recipe '\(name)'; there are \(all), and files that end in .json"
     case .badFreeze(let text): return text
     case .wrongClasses(let network, let classes, let data):
       return "\(network) has \(classes) classes, but the data have \(data)"
@@ -41,6 +46,9 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
         accumulation == 1 ? "a batch of \(batch)" : "\(accumulation) batches of \(batch) for each update"
       return "\(size): more than the \(photographs) photographs that there are to train on"
     case .noTeacher: return "the loss compares with a teacher, but none is given"
+    case .unfitTeacher(let network, let what, let teacher, let student):
+      return
+        "the teacher \(network) has another \(what): \(teacher), but the network that learns has \(student)"
     case .notANumber(let what, let epoch, let step, let rate, let checkpoint):
       let rest =
         checkpoint.map { "the last good weights are in \($0)" } ?? "no checkpoint had been written before"

@@ -69,8 +69,7 @@ final class TrainingLoop {
     let step = try TrainingStep(
       network,
       StepOptions(
-        loss: trainer.options.loss ?? CrossEntropyLoss(smoothing: recipe.labelSmoothing),
-        optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
+        loss: trainer.loss, optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
         decayExclusions: Set(recipe.decayExclusions), clipNorm: recipe.clipNorm,
         accumulates: recipe.accumulation > 1, averages: recipe.averageDecay != nil,
         isFrozen: { Freeze.covers(frozen, $0.name) }))

@@ -1,0 +1,53 @@
+// Teacher.swift: a trained network that another one learns from.
+
+import SwiftletArchitectures
+import SwiftletVision
+
+extension Trainer {
+  /// A network whose logits another one learns from.
+  public struct Teacher: Sendable {
+    /// The network, of as many classes and the same inputs.
+    public var architecture: Architecture
+    /// Its weights.
+    public var parameters: Parameters
+    /// How it wants its photographs; `nil` for as the network that learns.
+    public var preprocessing: Preprocessing?
+    /// The names of its classes, in its order; `nil` for those of the photographs.
+    public var labels: [String]?
+
+    /// Creates a teacher.
+    public init(
+      _ architecture: Architecture, parameters: Parameters, preprocessing: Preprocessing? = nil,
+      labels: [String]? = nil
+    ) {
+      self.architecture = architecture
+      self.parameters = parameters
+      self.preprocessing = preprocessing
+      self.labels = labels
+    }
+
+    /// Throws unless its answers are for the photographs and the classes that a network is trained on.
+    func check(for architecture: Architecture, _ inputs: Preprocessing, classes: [String]) throws {
+      func refuse(_ what: String, _ own: String, _ other: String) -> TrainingError {
+        .unfitTeacher(network: self.architecture.name, what: what, teacher: own, student: other)
+      }
+      let own = self.architecture
+      guard own.classes == architecture.classes else {
+        throw refuse("number of classes", "\(own.classes)", "\(architecture.classes)")
+      }
+      if let labels, let place = zip(labels, classes).enumerated().first(where: { $1.0 != $1.1 }) {
+        throw refuse("class \(place.offset + 1)", "'\(place.element.0)'", "'\(place.element.1)'")
+      }
+      guard own.resolution == architecture.resolution else {
+        throw refuse("resolution", "\(own.resolution)", "\(architecture.resolution)")
+      }
+      guard let preprocessing else { return }
+      func range(_ inputs: Preprocessing) -> String {
+        "\(inputs.channelOrder) \(inputs.scale) mean \(inputs.mean) deviation \(inputs.standardDeviation)"
+      }
+      guard range(preprocessing) == range(inputs) else {
+        throw refuse("range of inputs", range(preprocessing), range(inputs))
+      }
+    }
+  }
+}
