@@ -208,9 +208,9 @@ import Testing
       let alone = try Tool.run(arguments(data, taught, ["--resume"]))
       #expect(alone.status == 1 && alone.errors.contains("teacher"), "\(alone)")
       #expect(try Tool.run(arguments(data, taught, teacher + ["--resume"])).status == 0)
-      let wider = scratch.appending(path: "wider")
-      let other = try Tool.run(arguments(data, wider, teacher + ["--resolution", "48"]))
-      #expect(other.isCleanFailure(naming: "teacher", "resolution", "32", "48"), "\(other)")
+      let missing = try Tool.run(
+        arguments(data, scratch.appending(path: "no"), ["--teacher", scratch.path + "/none.safetensors"]))
+      #expect(missing.isCleanFailure(naming: "none.safetensors"), "\(missing)")
     }
   }
 

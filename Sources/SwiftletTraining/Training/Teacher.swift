@@ -6,7 +6,7 @@ import SwiftletVision
 extension Trainer {
   /// A network whose logits another one learns from.
   public struct Teacher: Sendable {
-    /// The network, of as many classes and the same inputs.
+    /// The network, of the same classes; at a higher resolution it sees the same photographs enlarged.
     public var architecture: Architecture
     /// Its weights.
     public var parameters: Parameters
@@ -26,7 +26,7 @@ extension Trainer {
       self.labels = labels
     }
 
-    /// Throws unless its answers are for the photographs and the classes that a network is trained on.
+    /// Throws unless its answers are for the classes that a network is trained on, and its numbers make sense.
     func check(for architecture: Architecture, _ inputs: Preprocessing, classes: [String]) throws {
       func refuse(_ what: String, _ own: String, _ other: String) -> TrainingError {
         .unfitTeacher(network: self.architecture.name, what: what, teacher: own, student: other)
@@ -38,16 +38,17 @@ extension Trainer {
       if let labels, let place = zip(labels, classes).enumerated().first(where: { $1.0 != $1.1 }) {
         throw refuse("class \(place.offset + 1)", "'\(place.element.0)'", "'\(place.element.1)'")
       }
-      guard own.resolution == architecture.resolution else {
-        throw refuse("resolution", "\(own.resolution)", "\(architecture.resolution)")
+      for each in [preprocessing?.scaled(to: own.resolution), inputs].compactMap({ $0 }) {
+        _ = try InputWriter(each, [])
       }
-      guard let preprocessing else { return }
-      func range(_ inputs: Preprocessing) -> String {
-        "\(inputs.channelOrder) \(inputs.scale) mean \(inputs.mean) deviation \(inputs.standardDeviation)"
-      }
-      guard range(preprocessing) == range(inputs) else {
-        throw refuse("range of inputs", range(preprocessing), range(inputs))
-      }
+    }
+
+    /// What turns the inputs of the network that learns into its own; `nil` where they are the same.
+    func inputs(from other: Preprocessing) -> TeacherInputs? {
+      var own = (preprocessing ?? other).scaled(to: architecture.resolution)
+      // Framing is over before a batch is made.
+      (own.framing, own.filter) = (other.framing, other.filter)
+      return own == other ? nil : TeacherInputs(from: other, to: own)
     }
   }
 }

@@ -13,6 +13,7 @@ final class TrainingLoop {
   private let training: any Dataset
   private let validation: (any Dataset)?
   private var teacher: (any Session & ~Copyable)?
+  private let teacherInputs: TeacherInputs?
   private let inputs: Inputs
   private let outputs: Outputs
 
@@ -89,6 +90,7 @@ final class TrainingLoop {
       loss: try output("loss"), logits: try output("logits"), norm: try output("gradientNorm"))
     session = try trainer.backend.makeTrainingSession(
       step.graph, parameters: try state ?? step.initialState(trainer.parameters))
+    teacherInputs = trainer.options.teacher?.inputs(from: trainer.preprocessing)
     if let teacher = trainer.options.teacher, step.input("teacher") != nil {
       let (graph, parameters) = try teacher.architecture.graph(batch: batch)
         .applying([FoldBatchNorm()], to: teacher.parameters)
@@ -155,7 +157,10 @@ final class TrainingLoop {
     if let index = inputs.step { fill(index, [Float(progress.step)]) }
     fill(inputs.rates, rates.values)
     fill(inputs.scale, [1 / Float(recipe.accumulation)])
-    if let index = inputs.teacher, let logits = try teacher?.run([batch.images])[0] { fill(index, logits) }
+    if let index = inputs.teacher {
+      let images = try teacherInputs?(batch.images) ?? batch.images
+      if let logits = try teacher?.run([images])[0] { fill(index, logits) }
+    }
     try session.run()
     let loss = session.withOutput(outputs.loss) { Double($0[0]) }
     let norm = session.withOutput(outputs.norm) { Double($0[0]) }
