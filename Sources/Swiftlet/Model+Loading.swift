@@ -56,16 +56,12 @@ extension Model {
   ///
   /// - Throws: ``FormatError`` naming the file and the cause.
   public func save(to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    func json(_ value: some Encodable) throws -> String {
-      String(decoding: try encoder.encode(value), as: UTF8.self)
-    }
     try SafetensorsFile.write(
       parameters.all,
       metadata: [
-        "format": "swiftlet", MetadataKey.architecture: try json(architecture),
-        MetadataKey.preprocessing: try json(preprocessing), MetadataKey.labels: try json(labels),
+        "format": "swiftlet", MetadataKey.architecture: try StableJSON.text(architecture),
+        MetadataKey.preprocessing: try StableJSON.text(preprocessing),
+        MetadataKey.labels: try StableJSON.text(labels),
       ], to: path)
   }
 

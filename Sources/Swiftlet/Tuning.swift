@@ -53,9 +53,7 @@ public enum Tuning {
       }
       all = old.merging(selection)
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    let bytes = try encoder.encode(all)
+    let bytes = Array(try StableJSON.text(all, isIndented: true).utf8)
     try AtomicFile.write(to: path) { append in try bytes.withUnsafeBytes { try append($0) } }
     return path
   }

@@ -1,10 +1,6 @@
 // Graph+Dump.swift: a graph as text, one value a line; goldens compare it, so its form is stable.
 
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
+import SwiftletCore
 
 extension Graph: CustomStringConvertible {
   /// The whole graph: inputs, parameters, nodes with attributes and types, outputs.
@@ -32,10 +28,7 @@ extension Graph: CustomStringConvertible {
 extension Node {
   /// The operation's stored properties, as sorted JSON without the quotes; empty where it has none.
   var attributes: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    guard let data = try? encoder.encode(operation) else { return "" }
-    let json = String(decoding: data, as: UTF8.self)
+    guard let json = try? StableJSON.text(operation) else { return "" }
     return json == "{}" ? "" : " " + json.filter { $0 != "\"" }
   }
 }

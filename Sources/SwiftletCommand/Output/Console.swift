@@ -1,16 +1,13 @@
 // Console.swift: standard output and standard error, written through to the end.
 
+import Swiftlet
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
   import Musl
-#endif
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
 #endif
 
 /// Where a command writes.
@@ -24,9 +21,7 @@ enum Console {
   ///
   /// - Throws: ``UsageError`` where nobody can take it.
   static func printJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    try print(try StableJSON.text(value))
   }
 
   /// Writes a line to standard error; if that fails there is nobody left to tell.

@@ -1,5 +1,6 @@
 // Checkpoint.swift: the whole state of a run as one file.
 
+import SwiftletCore
 import SwiftletFormats
 
 #if canImport(FoundationEssentials)
@@ -77,16 +78,11 @@ public struct Checkpoint: Sendable {
   ///
   /// - Throws: `AtomicFileError` where it cannot be written.
   public func write(to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    func json(_ value: some Encodable) throws -> String {
-      String(decoding: try encoder.encode(value), as: UTF8.self)
-    }
     try SafetensorsFile.write(
       state.all,
       metadata: [
-        "format": "swiftlet-checkpoint", Self.identityKey: try json(identity),
-        Self.progressKey: try json(progress),
+        "format": "swiftlet-checkpoint", Self.identityKey: try StableJSON.text(identity),
+        Self.progressKey: try StableJSON.text(progress),
       ], to: path)
   }
 

@@ -1,13 +1,8 @@
 // RunIdentity.swift: what makes two runs the same, so that one can go on where the other stopped.
 
 import SwiftletArchitectures
+import SwiftletCore
 import SwiftletData
-
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
 
 /// All that decides the numbers of a run. It is in every checkpoint and in `config.json`.
 public struct RunIdentity: Sendable, Codable, Equatable {
@@ -113,11 +108,9 @@ public struct RunIdentity: Sendable, Codable, Equatable {
   private static func difference(
     _ there: some Encodable, _ here: some Encodable, _ what: String, file: String
   ) -> TrainingError {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
     func lines(_ value: some Encodable) -> [String] {
-      guard let data = try? encoder.encode(value) else { return [] }
-      return String(decoding: data, as: UTF8.self).split(separator: "\n").map {
+      guard let text = try? StableJSON.text(value, isIndented: true) else { return [] }
+      return text.split(separator: "\n").map {
         $0.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       }
     }

@@ -55,11 +55,8 @@ public struct RunFolder: Sendable, Equatable {
   /// - Parameter value: what the run was asked to do. Numbers that JSON lacks become `"nan"`, `"inf"`, `"-inf"`.
   /// - Throws: `AtomicFileError`, or what `value` throws while it is encoded.
   public func writeConfiguration(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    try write([UInt8](try encoder.encode(value)) + [UInt8(ascii: "\n")], to: "config.json")
+    let text = try StableJSON.text(value, isIndented: true, namesNonFinite: true)
+    try write(Array((text + "\n").utf8), to: "config.json")
   }
 
   /// Writes `metrics.csv` anew from all epochs so far.
