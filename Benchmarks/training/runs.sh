@@ -1,6 +1,7 @@
 #!/bin/sh
-# The long training runs, one after the other: MobileNetV2 with a stem of stride 1, ResNet-20 and SE-ResNet-20 under one recipe,
-# SE-ResNet-18, all on CIFAR-10; and MobileNetV2's published weights fine-tuned on photographs. Hours. A run that is there goes on.
+# The long training runs, one after the other: MobileNetV2 with a stem of stride 1, from ImageNet's weights at 64 and at 32 pixels,
+# ResNet-20 and SE-ResNet-20 under one recipe, SE-ResNet-18, all on CIFAR-10; MobileNetV2's published weights fine-tuned on photographs;
+# and MobileNetV2 from scratch. Hours. A run that is there goes on.
 #
 #   Benchmarks/training/runs.sh CIFAR10 PHOTOGRAPHS MOBILENET_V2_WEIGHTS [FOLDER (runs)]
 set -eu
@@ -13,9 +14,10 @@ run() {
   shift
   "$swiftlet" train --output "$folder/$name" --resume "$@"
 }
-run mobilenet_v2 --data "$cifar" --model cifar_mobilenet_v2 --recipe cifar --epochs 30
-run mobilenet_v2_imagenet --data "$cifar" --model cifar_mobilenet_v2 --from "$weights" --recipe cifar --epochs 12 --learning-rate 0.03
+run mobilenet_v2_64 --data "$cifar" --model cifar_mobilenet_v2 --resolution 64 --from "$weights" --recipe cifar --epochs 6 --learning-rate 0.02
+run mobilenet_v2_32 --data "$cifar" --model cifar_mobilenet_v2 --from "$weights" --recipe cifar --epochs 12 --learning-rate 0.03
 run resnet20 --data "$cifar" --model cifar_resnet20 --recipe cifar --epochs 10
 run se_resnet20 --data "$cifar" --model cifar_se_resnet20 --recipe cifar --epochs 10
 run se_resnet18 --data "$cifar" --model cifar_se_resnet18 --recipe cifar --epochs 8
 run fine_tuned --data "$photographs" --from "$weights" --recipe fine-tune
+run mobilenet_v2_scratch --data "$cifar" --model cifar_mobilenet_v2 --recipe cifar --epochs 30
