@@ -80,7 +80,7 @@ public final class BatchLoader: Sendable {
   }
 
   /// How long ``next()`` has blocked in all, in seconds.
-  public var waitingSeconds: Double { taken.withLock { $0.waiting / .seconds(1) } }
+  public var waitingSeconds: Double { taken.withLock { $0.waiting.inSeconds } }
 
   /// The broken files that were met in the batches taken so far, each once, in the data set's order.
   public var skipped: [SkippedFile] {

@@ -52,15 +52,23 @@ public enum ResizeFilter: String, Sendable, Codable, Hashable, CaseIterable {
 }
 
 /// For each of a range of new pixels along one side: the first source pixel, how many, and their weights.
-struct FilterTaps {
+package struct FilterTaps: Sendable {
   /// Weights are integers in units of 2^-22: 32 bits less 8 for the pixel and 2 for overshoot.
   static let fractionBits: Int32 = 22
 
-  private(set) var starts: [Int] = []
-  private(set) var counts: [Int] = []
+  package private(set) var starts: [Int] = []
+  package private(set) var counts: [Int] = []
   /// `stride` weights for each new pixel.
   private(set) var weights: [Int32] = []
-  let stride: Int
+  package let stride: Int
+
+  /// All taps of a side that is resized with Pillow's bilinear filter.
+  package static func bilinear(from source: Int, to target: Int) -> FilterTaps {
+    FilterTaps(source: source, target: target, range: 0..<target, filter: .bilinear, support: 1)
+  }
+
+  /// The weights as numbers, ``stride`` for each new pixel: those of one sum to 1.
+  package var shares: [Float] { weights.map { Float($0) / Float(1 << Self.fractionBits) } }
 
   /// The first source pixel that any new pixel needs, and the end of the last.
   var sourceRange: Range<Int> {

@@ -14,7 +14,8 @@ package struct TeacherInputs: Sendable {
   private let channels: [Channel]
   /// Pixels of a side, before and after.
   private let own: Int, side: Int
-  private let taps: TriangleTaps
+  private let taps: FilterTaps
+  private let shares: [Float]
 
   /// From the inputs that `own` describes to those that `other` does.
   package init(from own: Preprocessing, to other: Preprocessing) {
@@ -28,7 +29,8 @@ package struct TeacherInputs: Sendable {
         offset: (own.mean[source] * unit - other.mean[channel]) / deviation)
     }
     (self.own, side) = (own.resolution, other.resolution)
-    taps = TriangleTaps(from: own.resolution, to: other.resolution)
+    taps = .bilinear(from: own.resolution, to: other.resolution)
+    shares = taps.shares
   }
 
   /// `[N, R, R, 3]` at the teacher's resolution R from `[N, r, r, 3]`.
@@ -47,8 +49,8 @@ package struct TeacherInputs: Sendable {
               let sums = UnsafeMutableBufferPointer(
                 rebasing: target[((image * side + row) * after)...].prefix(after))
               sums.update(repeating: 0)
-              for tap in 0..<taps.width {
-                let (start, weight) = ((taps.starts[row] + tap) * after, taps.weights[row * taps.width + tap])
+              for tap in 0..<taps.counts[row] {
+                let (start, weight) = ((taps.starts[row] + tap) * after, shares[row * taps.stride + tap])
                 for column in 0..<after { sums[column] += weight * narrow[start + column] }
               }
             }
@@ -60,40 +62,15 @@ package struct TeacherInputs: Sendable {
 
   /// One row at the new width, with its new statistics.
   private func narrowRow(_ source: UnsafeBufferPointer<Float>, _ target: UnsafeMutableBufferPointer<Float>) {
-    taps.weights.withUnsafeBufferPointer { weights in
+    shares.withUnsafeBufferPointer { weights in
       for (index, channel) in channels.enumerated() {
         for x in 0..<side {
           let start = 3 * taps.starts[x] + channel.source
           var sum: Float = 0
-          for tap in 0..<taps.width { sum += weights[x * taps.width + tap] * source[start + 3 * tap] }
+          for tap in 0..<taps.counts[x] { sum += weights[x * taps.stride + tap] * source[start + 3 * tap] }
           target[3 * x + index] = channel.factor * sum + channel.offset
         }
       }
     }
-  }
-}
-
-/// The weights of a triangle filter along one side, stretched where pixels become fewer: for each new pixel ``width`` old ones from
-/// its start on. What Pillow calls bilinear.
-private struct TriangleTaps: Sendable {
-  let width: Int
-  let starts: [Int]
-  /// ``width`` for each new pixel; they sum to 1.
-  let weights: [Float]
-
-  init(from old: Int, to new: Int) {
-    let scale = Double(old) / Double(new)
-    let reach = max(scale, 1)
-    let width = min(old, 2 * Int(reach.rounded(.up)) + 1)
-    var (starts, weights) = ([Int](), [Float]())
-    for pixel in 0..<new {
-      let centre = (Double(pixel) + 0.5) * scale
-      let start = max(0, min(old - width, Int((centre - Double(width) / 2).rounded())))
-      let own = (start..<(start + width)).map { max(0, 1 - abs(Double($0) + 0.5 - centre) / reach) }
-      let sum = own.reduce(0, +)
-      starts.append(start)
-      weights += own.map { Float($0 / sum) }
-    }
-    (self.width, self.starts, self.weights) = (width, starts, weights)
   }
 }
