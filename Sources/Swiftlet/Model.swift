@@ -36,7 +36,7 @@ public struct Model: Sendable {
   public func inHalfPrecision() throws -> Model {
     var parameters = self.parameters
     for spec in try architecture.graph().parameters {
-      guard [.convolution, .depthwise, .linear].contains(spec.role), let tensor = parameters[spec.name] else {
+      guard spec.role.isLayerWeight, let tensor = parameters[spec.name] else {
         continue
       }
       let rounded = try tensor.roundedToHalf()

@@ -99,12 +99,13 @@ public struct NetworkBuilder {
     }
   }
 
-  /// A linear layer `[N, I]` → `[N, units]`, then an activation.
+  /// A linear layer `[N, I]` → `[N, units]`, then an activation. `role` decides how its weight starts.
   public mutating func linear(
-    _ x: Value, _ name: String, units: Int, hasBias: Bool = true, activation: ActivationFunction? = nil
+    _ x: Value, _ name: String, units: Int, role: ParameterRole = .linear, hasBias: Bool = true,
+    activation: ActivationFunction? = nil
   ) throws -> Value {
     try scope(name) { network in
-      let weight = try network.graph.parameter("weight", .linear, [network.channels(x), units])
+      let weight = try network.graph.parameter("weight", role, [network.channels(x), units])
       var operands = [x, weight]
       if hasBias { operands.append(try network.graph.parameter("bias", .bias, [units])) }
       let y = try network.graph.emit(Linear(), operands, label: "")[0]
@@ -120,9 +121,9 @@ public struct NetworkBuilder {
       let squeezed = spec.squeezed(channels, rounding: network.conventions.roundsSqueeze)
       let mean = try network.globalPool(x)
       let hidden = try network.linear(
-        mean, "reduce", units: squeezed, hasBias: spec.hasBias, activation: spec.activation)
+        mean, "reduce", units: squeezed, role: .gate, hasBias: spec.hasBias, activation: spec.activation)
       let gate = try network.linear(
-        hidden, "expand", units: channels, hasBias: spec.hasBias, activation: spec.gate)
+        hidden, "expand", units: channels, role: .gate, hasBias: spec.hasBias, activation: spec.gate)
       return try network.graph.apply(ChannelScale(), x, gate, label: "scale")
     }
   }

@@ -7,8 +7,10 @@ public enum ParameterRole: String, Sendable, Hashable, Codable, CaseIterable {
   case convolution
   /// `[height, width, channels]` of a depthwise convolution.
   case depthwise
-  /// `[inputs, outputs]` of a linear layer.
+  /// `[inputs, outputs]` of a linear layer, such as a classifier.
   case linear
+  /// `[inputs, outputs]` of a linear layer of squeeze-and-excite.
+  case gate
   /// `[outputs]` added after a convolution or linear layer.
   case bias
   /// `[channels]`: γ of batch norm.
@@ -24,6 +26,14 @@ public enum ParameterRole: String, Sendable, Hashable, Codable, CaseIterable {
 
   /// Whether training changes it by its gradient. Running statistics are state, not parameters.
   public var isTrainable: Bool { self != .normMean && self != .normVariance && self != .state }
+
+  /// Whether it is what a layer multiplies by: most of a network's numbers.
+  public var isLayerWeight: Bool {
+    switch self {
+    case .convolution, .depthwise, .linear, .gate: true
+    case .bias, .normScale, .normOffset, .normMean, .normVariance, .state: false
+    }
+  }
 }
 
 /// A parameter of a graph.
@@ -40,20 +50,21 @@ public struct ParameterSpec: Hashable, Sendable, Codable {
   /// A seeded starting value, as the networks' authors start them: weights from a normal distribution of
   /// variance 2 / fan-out (He et al. 2015, arXiv 1502.01852, eq. 10), linear weights of deviation 0.01,
   /// scales and variances 1, the rest 0.
+  ///
+  /// Gates are layers with an activation, and start as convolutions do: were their weights as small as a classifier's,
+  /// each gate would start closed by half whatever the photograph, and learn from the product of two small numbers.
   public func initialValues(seed: UInt64) -> [Float] {
     let count = shape.count
+    let deviation: Double
     switch role {
     case .bias, .normOffset, .normMean, .state: return [Float](repeating: 0, count: count)
     case .normScale, .normVariance: return [Float](repeating: 1, count: count)
-    case .convolution, .depthwise, .linear:
-      let deviation: Double =
-        switch role {
-        case .linear: 0.01
-        case .depthwise: (2 / Double(shape[0] * shape[1])).squareRoot()
-        default: (2 / Double(shape[0] * shape[1] * shape[3])).squareRoot()
-        }
-      var generator = SeededGenerator(seed: seed, stream: name)
-      return (0..<count).map { _ in Float(deviation * generator.normal()) }
+    case .linear: deviation = 0.01
+    case .gate: deviation = (2 / Double(shape[1])).squareRoot()
+    case .depthwise: deviation = (2 / Double(shape[0] * shape[1])).squareRoot()
+    case .convolution: deviation = (2 / Double(shape[0] * shape[1] * shape[3])).squareRoot()
     }
+    var generator = SeededGenerator(seed: seed, stream: name)
+    return (0..<count).map { _ in Float(deviation * generator.normal()) }
   }
 }

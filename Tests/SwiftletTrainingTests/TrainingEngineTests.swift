@@ -15,7 +15,7 @@ import Testing
     var batch = 3
     var frozen: [String] = []
     var depth = 0.0
-    var testDescription: String { name + (frozen.isEmpty ? "" : " frozen") }
+    var testDescription: String { "\(name), \(batch) of \(resolution)" + (frozen.isEmpty ? "" : " frozen") }
 
     func network() throws -> Architecture {
       var network = try architecture ?? Zoo.architecture(name)
@@ -45,7 +45,14 @@ import Testing
     return Case(name: name, architecture: network, resolution: resolution, batch: batch)
   }
 
-  static let blocks: [Case] =
+  /// With an image a chunk and odd sizes; and with several images a chunk, which works take together, and even sizes.
+  static let blocks = kinds + kinds.map { kind in
+    var kind = kind
+    (kind.resolution, kind.batch) = (24, 20)
+    return kind
+  }
+
+  private static let kinds: [Case] =
     [
       small(
         "inverted", resolution: 26,
@@ -102,7 +109,7 @@ import Testing
         switch spec.role {
         case .normScale, .normVariance: 0.8...1.2
         case .bias, .normOffset, .normMean: -0.1...0.1
-        case .linear: -0.1...0.1
+        case .linear, .gate: -0.1...0.1
         default: 0...0
         }
       parameters[spec.name] =

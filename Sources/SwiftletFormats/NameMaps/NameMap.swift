@@ -66,7 +66,7 @@ public struct NameMap: Sendable {
       case .normMean: name = source.norm + ".running_mean"
       case .normVariance: name = source.norm + ".running_var"
       case .state: return nil
-      case .convolution, .depthwise, .linear, .bias: name = "\(source.layer).\(leaf)"
+      case .convolution, .depthwise, .linear, .gate, .bias: name = "\(source.layer).\(leaf)"
       }
       sources.append(Source(name: name, parameter: spec, shape: spec.sourceShape))
     }
@@ -132,7 +132,7 @@ extension ParameterSpec {
     switch role {
     case .convolution: [shape[3], shape[2], shape[0], shape[1]]
     case .depthwise: [shape[2], 1, shape[0], shape[1]]
-    case .linear: [shape[1], shape[0]]
+    case .linear, .gate: [shape[1], shape[0]]
     case .bias, .normScale, .normOffset, .normMean, .normVariance, .state: shape
     }
   }
@@ -146,7 +146,7 @@ extension ParameterSpec {
       (outer, middle, inner) = (shape.count, 1, 1)
     case .convolution: (outer, middle, inner) = (shape[3], shape[2], shape[0] * shape[1])
     case .depthwise: (outer, middle, inner) = (shape[2], 1, shape[0] * shape[1])
-    case .linear:
+    case .linear, .gate:
       // [O, I] → [I, O]; where I is a flattened [C, H·W], → [H·W, C, O].
       let pixels = flattened.map { $0 * $0 } ?? 1
       let channels = shape[0] % pixels == 0 ? shape[0] / pixels : shape[0]

@@ -73,8 +73,9 @@ struct DenseGeometry {
     return begin..<(rows.upperBound == outputHeight ? height : min(rows.upperBound * stride, height))
   }
 
-  /// Input rows that a strip's outputs read.
+  /// Input rows that a strip's outputs read; all of them where strips are whole images, which lie one after the other.
   func inputRows(_ strip: Int) -> Range<Int> {
+    if strips == 1 { return 0..<height }
     let rows = outputRows(strip)
     let begin = max(0, rows.lowerBound * stride - window.padding.top)
     return
