@@ -46,10 +46,25 @@ import Testing
   }
 
   /// With an image a chunk and odd sizes; and with several images a chunk, which works take together, and even sizes.
-  static let blocks = kinds + kinds.map { kind in
-    var kind = kind
-    (kind.resolution, kind.batch) = (24, 20)
-    return kind
+  static let blocks =
+    kinds
+    + kinds.map { kind in
+      var kind = kind
+      (kind.resolution, kind.batch) = (24, 20)
+      return kind
+    }
+
+  /// Maps that works take in several strips of rows, even and odd.
+  static let large = [230, 225].flatMap { resolution in
+    [
+      small(
+        "strips of a projection", resolution: resolution, batch: 2,
+        [.basic(48, stride: 2, shortcut: .projection(kernel: 1), repeats: 1)]),
+      small(
+        "strips of rows", resolution: resolution, batch: 2,
+        [.fused(24, kernel: 3, stride: 2, expand: .to(64), .relu)]),
+      small("strips of kernel 5", resolution: resolution, batch: 2, [.conv(36, kernel: 5, .relu)]),
+    ]
   }
 
   private static let kinds: [Case] =
@@ -146,6 +161,9 @@ import Testing
 
   @Test(arguments: blocks)
   func aStepOfABlockIsItsDefinition(test: Case) throws { try Self.compare(test, winograd: .whereItPays) }
+
+  @Test(arguments: large)
+  func aStepInStripsIsItsDefinition(test: Case) throws { try Self.compare(test, winograd: .never) }
 
   private static func compare(_ test: Case, winograd: CPUBackend.Use) throws {
     let (step, state) = try Self.step(test)
