@@ -52,6 +52,14 @@ extension Range where Bound == Int {
     let (begin, end) = (units * part / parts * unit, units * (part + 1) / parts * unit)
     return Swift.min(begin, count)..<Swift.min(end, count)
   }
+
+  /// Ranges of `size` that follow each other, the last one of what is left.
+  @inline(__always)
+  func pieces(of size: Int) -> some Sequence<Range<Int>> {
+    stride(from: lowerBound, to: upperBound, by: size).lazy.map {
+      $0..<Swift.min($0 + size, self.upperBound)
+    }
+  }
 }
 
 extension Runnable {

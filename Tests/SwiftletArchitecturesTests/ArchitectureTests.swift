@@ -138,6 +138,24 @@ private struct Ghost: BlockDefinition {
     #expect(scale.inputs[0] == identity.inputs[0].value)
   }
 
+  /// Expected deviations are written out: He's for fan-out 512 with kernels 3 and 1, a classifier's, He's of a gate's two layers.
+  @Test func weightsStartAsTheirRolesAsk() throws {
+    let graph = try Zoo.architecture("cifar_se_resnet18").graph()
+    let expected = [
+      "stages.3.1.conv2.weight": 0.02083, "stages.3.0.shortcut.weight": 0.0625, "classifier.weight": 0.01,
+      "stages.3.1.squeeze.reduce.weight": 0.25, "stages.3.1.squeeze.expand.weight": 0.0625,
+    ]
+    for (name, deviation) in expected {
+      let values = try #require(graph.parameters.first { $0.name == name }).initialValues(seed: 1)
+      let squares = values.reduce(0.0) { $0 + Double($1) * Double($1) }
+      let found = (squares / Double(values.count)).squareRoot()
+      #expect(abs(found - deviation) < 0.03 * deviation, "\(name): \(found)")
+    }
+    for spec in graph.parameters where spec.role == .bias || spec.role == .normOffset {
+      #expect(spec.initialValues(seed: 1).allSatisfy { $0 == 0 }, "\(spec.name)")
+    }
+  }
+
   @Test func senselessNumbersAreRefused() throws {
     let v2 = Architecture.mobileNetV2()
     #expect(throws: ArchitectureError.badWidth(0)) { try v2.with(width: 0).summary() }

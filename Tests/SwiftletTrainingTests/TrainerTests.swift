@@ -21,7 +21,9 @@ import Testing
     #expect(evaluation.mistakes.count == 9 - Int((evaluation.top1 * 9).rounded()))
     #expect(result.gates.map(\.gate) == ["stages.0.0.squeeze"])
     #expect(result.gates[0].means.count == 3 && result.gates[0].means.allSatisfy { $0.count == 8 })
-    #expect(result.gates[0].means.joined().allSatisfy { $0 > 0 && $0 < 1 })
+    // An h-sigmoid is closed or open for some, and not the same for all.
+    let gates = result.gates[0].means.flatMap { $0 }
+    #expect(gates.allSatisfy { $0 >= 0 && $0 <= 1 } && Set(gates).count > gates.count / 4)
   }
 
   @Test func isASequenceOfEpochs() async throws {

@@ -58,6 +58,11 @@ struct Chunks {
   /// The images of a range.
   subscript(index: Int) -> Range<Int> { images * index / count..<images * (index + 1) / count }
 
+  /// The pixels of a range's images.
+  func pixels(_ index: Int, each pixels: Int) -> Range<Int> {
+    self[index].lowerBound * pixels..<self[index].upperBound * pixels
+  }
+
   /// The ranges that one thread takes.
   func share(of part: Int, _ parts: Int) -> Range<Int> { Range.share(count, of: part, parts) }
 }

@@ -57,15 +57,13 @@ final class DenseForwardWork: TrainingWork {
     let panels = (g.outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
     for chunk in chunks.share(of: part, parts) {
       let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)
-      var image = chunks[chunk].lowerBound
-      while image < chunks[chunk].upperBound {
-        let last = min(image + g.group, chunks[chunk].upperBound)
+      for images in chunks[chunk].pieces(of: g.group) {
         for index in 0..<g.strips {
           let rows = g.outputRows(index)
           let input = rowStrip(
-            x, context, images: image..<last, rows: g.inputRows(index), width: g.width, strip)
-          let pixels = (last - image) * rows.count * g.outputWidth
-          let pixel = image * g.outputPixels + rows.lowerBound * g.outputWidth
+            x, context, images: images, rows: g.inputRows(index), width: g.width, strip)
+          let pixels = images.count * rows.count * g.outputWidth
+          let pixel = images.lowerBound * g.outputPixels + rows.lowerBound * g.outputWidth
           var call = sk_conv()
           call.input = input
           call.offsets = UnsafePointer(tables.tables[index].offsets.baseAddress)
@@ -79,7 +77,6 @@ final class DenseForwardWork: TrainingWork {
           context.kernels.conv(&call, 0, pixels, 0, panels)
           y.store(context, result, pixel, count: pixels, sums)
         }
-        image = last
       }
     }
   }
@@ -131,23 +128,20 @@ final class DenseBackwardWork: TrainingWork {
       let weights = partial.map { $0.pointer + chunk * g.taps * g.inputs * g.outputs }
       // A tap that never meets a pixel leaves zeros.
       weights?.update(repeating: 0, count: g.taps * g.inputs * g.outputs)
-      var image = chunks[chunk].lowerBound
-      while image < chunks[chunk].upperBound {
-        let last = min(image + g.group, chunks[chunk].upperBound)
+      for images in chunks[chunk].pieces(of: g.group) {
         for strip in 0..<g.strips {
           let rows = g.gradientRows(strip)
           let gradient = rowStrip(
-            dy, context, images: image..<last, rows: rows, width: g.outputWidth, gradientStrip)
+            dy, context, images: images, rows: rows, width: g.outputWidth, gradientStrip)
           if let x, let weights {
             let input = rowStrip(
-              x, context, images: image..<last, rows: g.inputRows(strip), width: g.width, inputStrip)
-            weightGradient(context, strip, images: last - image, input, gradient, weights)
+              x, context, images: images, rows: g.inputRows(strip), width: g.width, inputStrip)
+            weightGradient(context, strip, images: images.count, input, gradient, weights)
           }
           if let dx {
-            dataGradient(context, strip, images: image..<last, gradient, dx, result, sums)
+            dataGradient(context, strip, images: images, gradient, dx, result, sums)
           }
         }
-        image = last
       }
     }
   }

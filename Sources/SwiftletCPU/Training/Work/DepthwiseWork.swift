@@ -105,10 +105,9 @@ final class DepthwiseForwardWork: TrainingWork {
       let sums = ChunkSums(y.totals, chunk: chunk, channels: channels, strip: context.scratch)
       window.clear()
       for image in chunks[chunk] {
-        var first = 0
         var filled = 0
-        while first < g.outputHeight {
-          let last = min(first + rows, g.outputHeight)
+        for strip in (0..<g.outputHeight).pieces(of: rows) {
+          let (first, last) = (strip.lowerBound, strip.upperBound)
           let needed = (last - first - 1) * g.stride + g.kernel
           let top = first * g.stride - g.window.padding.top
           let kept = first == 0 ? 0 : max(g.kernel - g.stride, 0)
@@ -131,7 +130,6 @@ final class DepthwiseForwardWork: TrainingWork {
           call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
           context.kernels.depthwise(&call, 0, last - first, 0, blocks)
           y.store(context, result, pixel, count: (last - first) * g.outputWidth, sums)
-          first = last
         }
       }
     }
@@ -192,10 +190,9 @@ final class DepthwiseBackwardWork: TrainingWork {
       input.clear()
       gradient.clear()
       for image in chunks[chunk] {
-        var first = 0
         var (filledInput, filledGradient) = (0, 0)
-        while first < g.outputHeight {
-          let last = min(first + rows, g.outputHeight)
+        for strip in (0..<g.outputHeight).pieces(of: rows) {
+          let (first, last) = (strip.lowerBound, strip.upperBound)
           let (begin, end) = (first * stride, last == g.outputHeight ? g.height : last * stride)
           // Rows of dy, counted with the zeros between them, that the input rows [begin, end) meet; the strip's own at least.
           let top = begin - g.gradientTop
@@ -251,7 +248,6 @@ final class DepthwiseBackwardWork: TrainingWork {
             dx.store(
               context, result, pixel, pixel + (end - begin) * g.width, channels: channels, sums)
           }
-          first = last
         }
       }
     }

@@ -47,16 +47,13 @@ final class SumWork: TrainingWork {
     let channels = a.channels
     let step = stripPixels(floats: 3 * channels)
     for chunk in chunks.share(of: part, parts) {
-      var pixel = chunks[chunk].lowerBound * a.pixels
-      let end = chunks[chunk].upperBound * a.pixels
-      while pixel < end {
-        let last = min(pixel + step, end)
-        let left = a.strip(context, pixel, last, context.scratch)
-        let right = b.strip(context, pixel, last, context.scratch + step * channels)
+      for pixels in chunks.pixels(chunk, each: a.pixels).pieces(of: step) {
+        let (first, last) = (pixels.lowerBound, pixels.upperBound)
+        let left = a.strip(context, first, last, context.scratch)
+        let right = b.strip(context, first, last, context.scratch + step * channels)
         context.kernels.add(
-          left, right, target.pointer + pixel * channels, (last - pixel) * channels,
+          left, right, target.pointer + first * channels, pixels.count * channels,
           activation?.code ?? SK_NONE)
-        pixel = last
       }
     }
   }

@@ -29,15 +29,10 @@ final class MomentsWork: TrainingWork {
     let step = stripPixels(floats: channels)
     for chunk in chunks.share(of: part, parts) {
       let sums = ChunkSums(totals, chunk: chunk, channels: channels, strip: context.scratch)
-      let images = chunks[chunk]
-      var pixel = images.lowerBound * view.pixels
-      let end = images.upperBound * view.pixels
-      while pixel < end {
-        let last = min(pixel + step, end)
-        let x = view.strip(context, pixel, last, strip)
-        context.training.moments(x, channels, last - pixel, channels, nil, 0, sums.strip, 0)
+      for pixels in chunks.pixels(chunk, each: view.pixels).pieces(of: step) {
+        let x = view.strip(context, pixels.lowerBound, pixels.upperBound, strip)
+        context.training.moments(x, channels, pixels.count, channels, nil, 0, sums.strip, 0)
         sums.flush(context)
-        pixel = last
       }
     }
   }

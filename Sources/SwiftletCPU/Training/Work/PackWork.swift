@@ -94,15 +94,12 @@ final class ReduceWork: TrainingWork {
       }
       return
     }
-    var begin = mine.lowerBound
-    while begin < mine.upperBound {
-      let end = min(begin + 4096, mine.upperBound)
-      for i in begin..<end { target[i] = source[i] }
+    for piece in mine.pieces(of: 4096) {
+      for i in piece { target[i] = source[i] }
       for chunk in 1..<max(chunks, 1) {
         let next = source + chunk * count
-        for i in begin..<end { target[i] += next[i] }
+        for i in piece { target[i] += next[i] }
       }
-      begin = end
     }
   }
 }

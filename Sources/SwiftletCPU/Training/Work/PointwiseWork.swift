@@ -41,22 +41,20 @@ final class PointwiseForwardWork: TrainingWork {
     let panels = (outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
     for chunk in chunks.share(of: part, parts) {
       let sums = ChunkSums(y.totals, chunk: chunk, channels: outputs, strip: context.scratch)
-      var pixel = chunks[chunk].lowerBound * x.pixels
-      let end = chunks[chunk].upperBound * x.pixels
-      while pixel < end {
-        let last = min(pixel + step, end)
+      let all = chunks.pixels(chunk, each: x.pixels)
+      for pixels in all.pieces(of: step) {
+        let (pixel, last) = (pixels.lowerBound, pixels.upperBound)
         var call = sk_gemm()
         call.a = x.strip(context, pixel, last, strip)
         call.a_stride = x.channels
         call.b = UnsafePointer(packed.pointer)
         call.c = y.target(pixel, result)
         call.c_stride = outputs
-        (call.rows, call.depth, call.columns) = (last - pixel, x.channels, outputs)
+        (call.rows, call.depth, call.columns) = (pixels.count, x.channels, outputs)
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
-        (call.ahead, call.ahead_end) = memory(x.y, last, min(last + step, end), x.channels)
-        context.kernels.gemm(&call, 0, last - pixel, 0, panels)
-        y.store(context, result, pixel, count: last - pixel, sums)
-        pixel = last
+        (call.ahead, call.ahead_end) = memory(x.y, last, min(last + step, all.upperBound), x.channels)
+        context.kernels.gemm(&call, 0, pixels.count, 0, panels)
+        y.store(context, result, pixel, count: pixels.count, sums)
       }
     }
   }
@@ -99,11 +97,9 @@ final class PointwiseBackwardWork: TrainingWork {
     let result = inputStrip + (step * inputs + 15) / 16 * 16
     for chunk in chunks.share(of: part, parts) {
       let sums = ChunkSums(dx?.totals, chunk: chunk, channels: inputs, strip: context.scratch)
-      var pixel = chunks[chunk].lowerBound * dy.pixels
-      let first = pixel
-      let end = chunks[chunk].upperBound * dy.pixels
-      while pixel < end {
-        let last = min(pixel + step, end)
+      let all = chunks.pixels(chunk, each: dy.pixels)
+      for pixels in all.pieces(of: step) {
+        let (pixel, last) = (pixels.lowerBound, pixels.upperBound)
         let g = dy.strip(context, pixel, last, gradientStrip)
         if let x, let partial {
           let a = x.strip(context, pixel, last, inputStrip)
@@ -111,12 +107,12 @@ final class PointwiseBackwardWork: TrainingWork {
           (outer.a, outer.v) = isTransposed ? (g, a) : (a, g)
           (outer.rows, outer.columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
           (outer.a_pixel, outer.v_pixel) = (outer.rows, outer.columns)
-          (outer.images, outer.runs, outer.length) = (1, 1, last - pixel)
+          (outer.images, outer.runs, outer.length) = (1, 1, pixels.count)
           outer.w = partial.pointer + chunk * inputs * outputs
           outer.w_stride = outer.columns
-          outer.adds = pixel == first ? 0 : 1
+          outer.adds = pixel == all.lowerBound ? 0 : 1
           var ahead = sk_ahead()
-          let next = min(last + step, end)
+          let next = min(last + step, all.upperBound)
           (ahead.at.0, ahead.end.0) = memory(dy.g, last, next, outputs)
           (ahead.at.1, ahead.end.1) = memory(dy.y, last, next, outputs)
           (ahead.at.2, ahead.end.2) = memory(x.y, last, next, inputs)
@@ -132,14 +128,13 @@ final class PointwiseBackwardWork: TrainingWork {
           call.b = UnsafePointer(packed.pointer)
           call.c = dx.isDirect ? dx.destination.pointer + pixel * inputs : result
           call.c_stride = inputs
-          (call.rows, call.depth, call.columns) = (last - pixel, outputs, inputs)
+          (call.rows, call.depth, call.columns) = (pixels.count, outputs, inputs)
           call.epilogue.residual = dx.residual.map { UnsafePointer($0.pointer + pixel * inputs) }
           call.epilogue.residual_stride = inputs
           let panels = (inputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-          context.kernels.gemm(&call, 0, last - pixel, 0, panels)
+          context.kernels.gemm(&call, 0, pixels.count, 0, panels)
           dx.store(context, result, pixel, last, channels: inputs, sums)
         }
-        pixel = last
       }
     }
   }

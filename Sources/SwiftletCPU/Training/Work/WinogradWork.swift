@@ -79,23 +79,16 @@ final class TurnWeightsWork: TrainingWork {
     // Blocks that stay in the first-level cache on both sides.
     let block = 16
     let size = inputs * outputs
-    for o in Range.share(outputs, of: part, parts, unit: block).striding(by: block) {
-      let lastOutput = min(o + block, outputs)
+    for columns in Range.share(outputs, of: part, parts, unit: block).pieces(of: block) {
       for tap in 0..<taps {
         let (source, target) = (weight.pointer + (taps - 1 - tap) * size, turned.pointer + tap * size)
-        for first in Swift.stride(from: 0, to: inputs, by: block) {
-          for i in first..<min(first + block, inputs) {
-            for column in o..<lastOutput { target[column * inputs + i] = source[i * outputs + column] }
+        for rows in (0..<inputs).pieces(of: block) {
+          for i in rows {
+            for column in columns { target[column * inputs + i] = source[i * outputs + column] }
           }
         }
       }
     }
-  }
-}
-
-extension Range where Bound == Int {
-  fileprivate func striding(by step: Int) -> StrideTo<Int> {
-    stride(from: lowerBound, to: upperBound, by: step)
   }
 }
 
@@ -148,26 +141,24 @@ final class WinogradForwardWork: TrainingWork {
     let products = transformed + 36 * g.group * g.tiles * g.inputs
     for chunk in chunks.share(of: part, parts) {
       let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)
-      var image = chunks[chunk].lowerBound
-      while image < chunks[chunk].upperBound {
-        let last = min(image + g.group, chunks[chunk].upperBound)
-        let tiles = (last - image) * g.tiles
-        let input = x.strip(context, image * g.inputPixels, last * g.inputPixels, strip)
-        let pixel = image * g.outputPixels
+      for images in chunks[chunk].pieces(of: g.group) {
+        let (first, last, count) = (images.lowerBound, images.upperBound, images.count)
+        let tiles = count * g.tiles
+        let input = x.strip(context, first * g.inputPixels, last * g.inputPixels, strip)
+        let pixel = first * g.outputPixels
         let output = y.target(pixel, result)
         var call = g.forwardCall(tiles: tiles)
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
-        for index in 0..<(last - image) {
+        for index in 0..<count {
           call.input = input + index * g.inputPixels * g.inputs
           context.kernels.winograd_input(&call, 0, g.tiles, transformed + index * g.tiles * g.inputs)
         }
         multiply(context, tiles: tiles, depth: g.inputs, columns: g.outputs, transformed, packed, products)
-        for index in 0..<(last - image) {
+        for index in 0..<count {
           call.c = output + index * g.outputPixels * g.outputs
           context.kernels.winograd_output(&call, 0, g.tiles, products + index * g.tiles * g.outputs)
         }
-        y.store(context, result, pixel, count: (last - image) * g.outputPixels, sums)
-        image = last
+        y.store(context, result, pixel, count: count * g.outputPixels, sums)
       }
     }
   }
@@ -210,10 +201,8 @@ final class WinogradBackwardWork: TrainingWork {
     let most = g.group * max(g.tiles, g.inputTiles)
     for chunk in chunks.share(of: part, parts) {
       let sums = ChunkSums(dx?.totals, chunk: chunk, channels: g.inputs, strip: context.scratch)
-      var image = chunks[chunk].lowerBound
-      while image < chunks[chunk].upperBound {
-        let last = min(image + g.group, chunks[chunk].upperBound)
-        let count = last - image
+      for images in chunks[chunk].pieces(of: g.group) {
+        let (image, last, count) = (images.lowerBound, images.upperBound, images.count)
         let gradient = dy.strip(context, image * g.outputPixels, last * g.outputPixels, gradientStrip)
         if let x, let partial {
           let input = x.strip(context, image * g.inputPixels, last * g.inputPixels, inputStrip)
@@ -263,7 +252,6 @@ final class WinogradBackwardWork: TrainingWork {
           dx.store(
             context, inputStrip, pixel, pixel + count * g.inputPixels, channels: g.inputs, sums)
         }
-        image = last
       }
     }
   }
