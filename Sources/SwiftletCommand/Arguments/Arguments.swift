@@ -59,13 +59,24 @@ struct Arguments: Sendable {
 
   /// The value of an option that takes a whole number.
   ///
-  /// - Throws: ``UsageError`` where it is not one.
-  func integer(_ name: String) throws -> Int? {
+  /// - Throws: ``UsageError`` where it is not one, or is beyond `range`.
+  func integer(_ name: String, in range: ClosedRange<Int> = Int.min...Int.max) throws -> Int? {
     try values[name].map { text in
       guard let number = Int(text) else { throw UsageError("--\(name) takes a whole number, got '\(text)'") }
+      guard range.contains(number) else {
+        let allowed =
+          range.upperBound == .max
+          ? "at least \(range.lowerBound)" : "between \(range.lowerBound) and \(range.upperBound)"
+        throw UsageError("--\(name) must be \(allowed), got \(number)")
+      }
       return number
     }
   }
+
+  /// `--threads`, or `nil` for those of the processor.
+  ///
+  /// - Throws: ``UsageError`` where it is not a number that makes sense.
+  func threads() throws -> Int? { try integer("threads", in: 1...256) }
 
   /// The value of an option that takes a number.
   ///

@@ -38,12 +38,8 @@ struct ClassifyCommand: Command {
     ])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
-    let top = try arguments.integer("top") ?? 5
-    guard top >= 1 else { throw UsageError("--top takes a number of classes, got \(top)") }
-    let threads = try arguments.integer("threads")
-    guard (1...256).contains(threads ?? 1) else {
-      throw UsageError("--threads must be between 1 and 256, got \(threads ?? 0)")
-    }
+    let top = try arguments.integer("top", in: 1...Int.max) ?? 5
+    let threads = try arguments.threads()
     let classifier = try Classifier(
       ModelChoice(arguments).model(fallsBack: true), threads: threads,
       weightPrecision: arguments.flag("half-weights") ? .half : .single)

@@ -29,10 +29,7 @@ struct EmbedCommand: Command {
     examples: ["swiftlet embed holiday/ --output holiday.npy", "swiftlet embed owl.jpg"])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
-    let threads = try arguments.integer("threads")
-    guard (1...256).contains(threads ?? 1) else {
-      throw UsageError("--threads must be between 1 and 256, got \(threads ?? 0)")
-    }
+    let threads = try arguments.threads()
     let embedder = try Embedder(ModelChoice(arguments).model(), threads: threads)
     let (files, _) = try PhotoList.expand(arguments.positionals)
     var progress = ProgressBar(total: files.count)

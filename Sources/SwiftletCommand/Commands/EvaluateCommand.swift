@@ -50,9 +50,9 @@ struct EvaluateCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     guard let path = arguments.string("data") else { throw UsageError("'evaluate' needs --data PATH") }
-    let batch = try number(arguments, "batch", 1...4096) ?? 64
-    let threads = try number(arguments, "threads", 1...256)
-    let seed = try number(arguments, "seed", 0...Int.max) ?? 1
+    let batch = try arguments.integer("batch", in: 1...4096) ?? 64
+    let threads = try arguments.threads()
+    let seed = try arguments.integer("seed", in: 0...Int.max) ?? 1
     let model = try ModelChoice(arguments).model()
     let data = try DatasetSplit.open(
       path: path, holdOut: try arguments.number("hold-out") ?? 0, seed: UInt64(seed))
@@ -90,15 +90,6 @@ struct EvaluateCommand: Command {
           : "\(count) photographs could not be read; the first: \(first.reason)")
     }
     return 0
-  }
-
-  private static func number(_ arguments: Arguments, _ name: String, _ range: ClosedRange<Int>) throws -> Int?
-  {
-    guard let value = try arguments.integer(name) else { return nil }
-    guard range.contains(value) else {
-      throw UsageError("--\(name) must be between \(range.lowerBound) and \(range.upperBound), got \(value)")
-    }
-    return value
   }
 
   private static func perClass(_ evaluation: Evaluation) -> [ClassResult] {

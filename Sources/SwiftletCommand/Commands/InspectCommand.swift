@@ -38,10 +38,7 @@ struct InspectCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     let stage = try arguments.choice("stage", Stage.self) ?? .graph
-    let batch = try arguments.integer("batch") ?? 1
-    guard (1...1024).contains(batch) else {
-      throw UsageError("--batch must be between 1 and 1024, got \(batch)")
-    }
+    let batch = try arguments.integer("batch", in: 1...1024) ?? 1
     let architecture = try Zoo.architecture(arguments.positionals[0], try NetworkOptions.parse(arguments))
     let graph = try architecture.graph(batch: batch, mode: stage == .training ? .training : .inference)
     let text: String

@@ -63,7 +63,7 @@ struct TrainCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     guard let path = arguments.string("data") else { throw UsageError("'train' needs --data PATH") }
-    let threads = try threadCount(arguments)
+    let threads = try arguments.threads()
     let recipe = try recipe(arguments)
     try recipe.check()
     let freeze = try Freeze(arguments.string("freeze") ?? "none")
@@ -75,10 +75,7 @@ struct TrainCommand: Command {
 
     var options = Trainer.Options()
     options.resumes = resumes
-    options.checkpointSteps = try arguments.integer("checkpoint-every")
-    guard options.checkpointSteps ?? 1 >= 1 else {
-      throw UsageError("--checkpoint-every takes a number of steps, got \(options.checkpointSteps ?? 0)")
-    }
+    options.checkpointSteps = try arguments.integer("checkpoint-every", in: 1...Int.max)
     options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
     let trainer = try Trainer(
@@ -132,14 +129,6 @@ struct TrainCommand: Command {
 
   // MARK: What the command line means
 
-  private static func threadCount(_ arguments: Arguments) throws -> Int? {
-    let threads = try arguments.integer("threads")
-    guard (1...256).contains(threads ?? 1) else {
-      throw UsageError("--threads must be between 1 and 256, got \(threads ?? 0)")
-    }
-    return threads
-  }
-
   private static func recipe(_ arguments: Arguments) throws -> Recipe {
     let usual = arguments.string("from") == nil ? "cifar" : "fine-tune"
     let name = arguments.string("recipe") ?? usual
@@ -148,10 +137,7 @@ struct TrainCommand: Command {
     recipe.batch = try arguments.integer("batch") ?? recipe.batch
     recipe.learningRate = try arguments.number("learning-rate") ?? recipe.learningRate
     if arguments.string("teacher") != nil { recipe.distillation = recipe.distillation ?? .init() }
-    if let seed = try arguments.integer("seed") {
-      guard seed >= 0 else { throw UsageError("--seed must not be below 0, got \(seed)") }
-      recipe.seed = UInt64(seed)
-    }
+    if let seed = try arguments.integer("seed", in: 0...Int.max) { recipe.seed = UInt64(seed) }
     return recipe
   }
 
