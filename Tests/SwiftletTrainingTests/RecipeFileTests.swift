@@ -28,6 +28,12 @@ import Testing
     }
   }
 
+  @Test func theBenchmarksRecipeIsSound() throws {
+    let recipe = try Recipe(contentsOf: Files.root.appending(path: "Benchmarks/training/distilled.json").path)
+    try recipe.check()
+    #expect(recipe.distillation != nil)
+  }
+
   @Test func damageIsNamed() throws {
     let text = try json(.cifar)
     for (damaged, part) in [
