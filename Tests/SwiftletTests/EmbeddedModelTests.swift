@@ -13,7 +13,7 @@ import Testing
     #expect(model.labels == Labels.cifar10 && model.preprocessing == .cifar())
     for spec in try model.architecture.graph().parameters {
       let tensor = try #require(model.parameters[spec.name])
-      let isLayer = [.convolution, .linear].contains(spec.role)
+      let isLayer = [.convolution, .linear, .gate].contains(spec.role)
       #expect(tensor.scalarType == (isLayer ? .float16 : .float32), "\(spec.name)")
       #expect(tensor.floats().allSatisfy { $0.isFinite }, "\(spec.name)")
     }
