@@ -36,9 +36,7 @@ public struct Model: Sendable {
   public func inHalfPrecision() throws -> Model {
     var parameters = self.parameters
     for spec in try architecture.graph().parameters {
-      guard spec.role.isLayerWeight, let tensor = parameters[spec.name] else {
-        continue
-      }
+      guard spec.role.isLayerWeight, let tensor = parameters[spec.name] else { continue }
       let rounded = try tensor.roundedToHalf()
       guard rounded.floats().allSatisfy(\.isFinite) else {
         throw ModelError.beyondHalfPrecision(parameter: spec.name)

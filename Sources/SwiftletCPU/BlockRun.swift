@@ -33,11 +33,9 @@ struct BlockRun {
     let mine = Range.share(images * outputHeight, of: part, parts)
     let strip = scratch + part * scratchCount
     for image in 0..<images {
-      let begin = max(mine.lowerBound - image * outputHeight, 0)
-      let end = min(mine.upperBound - image * outputHeight, outputHeight)
       var held = HeldRows()
-      for y in Swift.stride(from: begin, to: end, by: rows) {
-        run(image, y..<min(y + rows, end), strip, &held, kernels)
+      for outputRows in mine.inImage(image, each: outputHeight).pieces(of: rows) {
+        run(image, outputRows, strip, &held, kernels)
       }
     }
   }

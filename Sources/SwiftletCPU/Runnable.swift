@@ -44,24 +44,6 @@ struct ReferenceCall {
   }
 }
 
-extension Range where Bound == Int {
-  /// The share of one part, in multiples of `unit`.
-  @inline(__always)
-  static func share(_ count: Int, of part: Int, _ parts: Int, unit: Int = 1) -> Range<Int> {
-    let units = (count + unit - 1) / unit
-    let (begin, end) = (units * part / parts * unit, units * (part + 1) / parts * unit)
-    return Swift.min(begin, count)..<Swift.min(end, count)
-  }
-
-  /// Ranges of `size` that follow each other, the last one of what is left.
-  @inline(__always)
-  func pieces(of size: Int) -> some Sequence<Range<Int>> {
-    stride(from: lowerBound, to: upperBound, by: size).lazy.map {
-      $0..<Swift.min($0 + size, self.upperBound)
-    }
-  }
-}
-
 extension Runnable {
   /// Does one part's share of the step.
   @inline(__always)
@@ -81,9 +63,8 @@ extension Runnable {
       let mine = Range.share(images * call.pixels, of: part, parts, unit: kernels.gemm_rows)
       let firstImage = mine.lowerBound / max(call.pixels, 1)
       for image in firstImage..<images where image * call.pixels < mine.upperBound {
-        let begin = max(mine.lowerBound - image * call.pixels, 0)
-        let end = min(mine.upperBound - image * call.pixels, call.pixels)
-        if begin >= end { continue }
+        let pixels = mine.inImage(image, each: call.pixels)
+        if pixels.isEmpty { continue }
         for group in 0..<groups {
           var call = call
           call.input += image * inputImage + group * groupInputs
@@ -92,35 +73,37 @@ extension Runnable {
           call.c += output
           if call.epilogue.bias != nil { call.epilogue.bias += group * groupOutputs }
           if call.epilogue.residual != nil { call.epilogue.residual += output }
-          kernels.conv(&call, begin, end, 0, panels)
+          kernels.conv(&call, pixels.lowerBound, pixels.upperBound, 0, panels)
         }
       }
     case .depthwise(let call, let images):
       let blocks = (call.channels + kernels.depthwise_block - 1) / kernels.depthwise_block
       let mine = Range.share(images * call.output_height, of: part, parts)
       for image in 0..<images {
-        let begin = max(mine.lowerBound - image * call.output_height, 0)
-        let end = min(mine.upperBound - image * call.output_height, call.output_height)
-        if begin >= end { continue }
+        let rows = mine.inImage(image, each: call.output_height)
+        if rows.isEmpty { continue }
         var call = call
         call.input += image * call.height * call.width * call.input_stride
         let output = image * call.output_height * call.output_width * call.output_stride
         call.output += output
         if call.epilogue.residual != nil { call.epilogue.residual += output }
-        kernels.depthwise(&call, begin, end, 0, blocks)
+        kernels.depthwise(&call, rows.lowerBound, rows.upperBound, 0, blocks)
       }
     case .winograd(let convolution): convolution.run(kernels, part: part, parts: parts)
     case .block(let block): block.run(kernels, part: part, parts: parts)
     case .pool(let call, let images, let isMax):
       let mine = Range.share(images * call.output_height, of: part, parts)
       for image in 0..<images {
-        let begin = max(mine.lowerBound - image * call.output_height, 0)
-        let end = min(mine.upperBound - image * call.output_height, call.output_height)
-        if begin >= end { continue }
+        let rows = mine.inImage(image, each: call.output_height)
+        if rows.isEmpty { continue }
         var call = call
         call.input += image * call.height * call.width * call.channels
         call.output += image * call.output_height * call.output_width * call.channels
-        if isMax { kernels.max_pool(&call, begin, end) } else { kernels.average_pool(&call, begin, end) }
+        if isMax {
+          kernels.max_pool(&call, rows.lowerBound, rows.upperBound)
+        } else {
+          kernels.average_pool(&call, rows.lowerBound, rows.upperBound)
+        }
       }
     case .globalPool(let input, let output, let images, let pixels, let channels, let stride):
       let mine = Range.share(channels, of: part, parts, unit: 16)

@@ -69,19 +69,17 @@ struct WinogradRun {
     let panels = (call.columns + kernels.gemm_panel - 1) / kernels.gemm_panel
     let transformed = scratch + part * scratchCount
     for image in 0..<images {
-      let begin = max(mine.lowerBound - image * tiles, 0)
-      let end = min(mine.upperBound - image * tiles, tiles)
-      if begin >= end { continue }
+      let own = mine.inImage(image, each: tiles)
+      if own.isEmpty { continue }
       var call = call
       call.input += image * inputImage
       let output = image * call.output_height * call.output_width * call.c_stride
       call.c += output
       if call.epilogue.residual != nil { call.epilogue.residual += output }
-      for first in stride(from: begin, to: end, by: tilesAtOnce) {
-        let last = min(first + tilesAtOnce, end)
-        let count = last - first
+      for piece in own.pieces(of: tilesAtOnce) {
+        let count = piece.count
         let products = transformed + 36 * count * call.channels
-        kernels.winograd_input(&call, first, last, transformed)
+        kernels.winograd_input(&call, piece.lowerBound, piece.upperBound, transformed)
         var product = sk_gemm(
           a: nil, a_stride: call.channels, gate: nil, b: nil, c: nil, c_stride: call.columns, rows: count,
           depth: call.channels, columns: call.columns, epilogue: sk_epilogue(), half_b: nil, ahead: nil,
@@ -92,7 +90,7 @@ struct WinogradRun {
           product.c = products + position * count * call.columns
           kernels.gemm(&product, 0, count, 0, panels)
         }
-        kernels.winograd_output(&call, first, last, products)
+        kernels.winograd_output(&call, piece.lowerBound, piece.upperBound, products)
       }
     }
   }
