@@ -32,7 +32,7 @@ public struct Port: Hashable, Sendable, Codable {
 ///
 /// A graph is portable: it holds shapes and names, but no weights (those are ``Parameters``) and nothing about a
 /// machine (that is a ``Plan``).
-public struct Graph: Sendable {
+public struct Graph: Sendable, Hashable {
   /// What it is called in dumps and errors.
   public var name: String
   /// The type of each value, by ``Value/id``.

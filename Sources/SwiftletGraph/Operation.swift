@@ -27,6 +27,13 @@ public protocol Operation: Sendable, Hashable, Codable {
   /// The work that one evaluation does.
   func cost(_ inputs: [TensorType]) -> Cost
 
+  /// The same operation in a graph for another batch size. Only attributes that hold the batch change.
+  ///
+  /// - Parameters:
+  ///   - batch: images for which the graph was built.
+  ///   - newBatch: images for which it is built again.
+  func rebatched(from batch: Int, to newBatch: Int) -> Self
+
   /// Small cases that together try every attribute; the conformance suite runs each of them.
   static func samples(using generator: inout SeededGenerator) -> [Sample]
 }
@@ -35,6 +42,8 @@ extension Operation {
   public func gradient(_ context: inout GradientContext) throws -> [Value?] {
     throw GraphError.notDifferentiable(node: context.label, operation: Self.name)
   }
+
+  public func rebatched(from batch: Int, to newBatch: Int) -> Self { self }
 
   public func cost(_ inputs: [TensorType]) -> Cost {
     let outputs = (try? infer(inputs)) ?? []

@@ -24,6 +24,12 @@ public struct Reshape: Operation {
     return [try context.emit(Reshape(context.inputType(0).shape), dy)]
   }
 
+  public func rebatched(from batch: Int, to newBatch: Int) -> Self {
+    guard shape.rank >= 1, batch >= 1, shape[0] % batch == 0 else { return self }
+    let (first, overflow) = (shape[0] / batch).multipliedReportingOverflow(by: newBatch)
+    return overflow ? self : Self(Shape([first] + shape.dimensions.dropFirst()))
+  }
+
   public func cost(_ inputs: [TensorType]) -> Cost { Cost() }
 
   public static func samples(using generator: inout SeededGenerator) -> [Sample] {

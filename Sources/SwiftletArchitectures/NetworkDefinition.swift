@@ -1,0 +1,61 @@
+// NetworkDefinition.swift: what a model is made of: the paper's table, or a graph that came from elsewhere.
+
+/// A network without its weights: an architecture, or a graph.
+///
+/// A graph has an input `image` `[N, H, W, C]` and outputs by name; a classifier's is `logits` `[N, classes]`.
+public enum NetworkDefinition: Sendable, Hashable {
+  /// A table with conventions.
+  case architecture(Architecture)
+  /// A graph in inference form, built for any batch.
+  case graph(Graph)
+
+  /// The network's name.
+  public var name: String {
+    switch self {
+    case .architecture(let architecture): architecture.name
+    case .graph(let graph): graph.name
+    }
+  }
+
+  /// The architecture, where it is one.
+  public var architecture: Architecture? {
+    if case .architecture(let architecture) = self { architecture } else { nil }
+  }
+
+  /// The network's graph for a batch, in inference or training form.
+  ///
+  /// - Throws: ``ArchitectureError`` or ``GraphError`` where there is no such form.
+  public func graph(
+    batch: Int = 1, mode: Mode = .inference, regularization: Regularization = Regularization()
+  ) throws -> Graph {
+    switch self {
+    case .architecture(let architecture):
+      return try architecture.graph(batch: batch, mode: mode, regularization: regularization)
+    case .graph(let graph):
+      let rebatched = try graph.rebatched(to: batch)
+      guard mode == .training else { return rebatched }
+      return try rebatched.trainingForm { regularization.freezes($0) }
+    }
+  }
+}
+
+extension NetworkDefinition: Codable {
+  private enum Key: String, CodingKey { case architecture, graph }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    if container.contains(.graph) {
+      self = .graph(try container.decode(Graph.self, forKey: .graph))
+    } else {
+      self = .architecture(try container.decode(Architecture.self, forKey: .architecture))
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    switch self {
+    case .architecture(let architecture): try container.encode(architecture, forKey: .architecture)
+    case .graph(let graph): try container.encode(graph, forKey: .graph)
+    }
+  }
+}
