@@ -72,7 +72,7 @@ extension Trainer.Teacher {
   /// A model as teacher.
   public init(_ model: Model) {
     self.init(
-      model.architecture, parameters: model.parameters, preprocessing: model.preprocessing,
+      .architecture(model.architecture), parameters: model.parameters, preprocessing: model.preprocessing,
       labels: model.labels.isEmpty ? nil : model.labels)
   }
 }
@@ -102,7 +102,8 @@ extension Trainer {
         ).save(to: path)
       }
     try self.init(
-      start.architecture, parameters: start.parameters, backend: Engine(threads: threads), recipe: recipe,
+      .architecture(start.architecture), parameters: start.parameters, backend: Engine(threads: threads),
+      recipe: recipe,
       data: data, preprocessing: start.preprocessing, freeze: freeze, folder: folder, options: options)
   }
 
@@ -110,7 +111,8 @@ extension Trainer {
   ///
   /// - Throws: never in practice: the weights are the network's.
   public func model() throws -> Model? {
-    try trained.map {
+    guard let architecture = network.architecture else { return nil }
+    return try trained.map {
       try Model(
         architecture, parameters: $0, preprocessing: preprocessing, labels: data.training.classes)
     }
@@ -131,7 +133,7 @@ extension Model {
     on dataset: any Dataset, threads: Int? = nil, batch: Int = 64
   ) throws -> Evaluation {
     let evaluator = try Evaluator(
-      architecture, parameters: parameters, backend: Engine(threads: threads),
+      .architecture(architecture), parameters: parameters, backend: Engine(threads: threads),
       batch: max(1, min(batch, dataset.count)))
     let known = try RelabelledDataset(dataset, labels: labels, classes: architecture.classes)
     return try evaluator.run(on: known, preprocessing: preprocessing, threads: 2).evaluation

@@ -22,6 +22,25 @@ public enum NetworkDefinition: Sendable, Hashable {
     if case .architecture(let architecture) = self { architecture } else { nil }
   }
 
+  /// Numbers in the last dimension of the first output: a classifier's classes.
+  public var classes: Int {
+    switch self {
+    case .architecture(let architecture): architecture.classes
+    case .graph(let graph):
+      graph.outputs.first.map { graph.type(of: $0.value).shape }.flatMap(\.dimensions.last) ?? 0
+    }
+  }
+
+  /// Height of the input in pixels.
+  public var resolution: Int {
+    switch self {
+    case .architecture(let architecture): return architecture.resolution
+    case .graph(let graph):
+      let image = graph.inputs.lazy.map { graph.type(of: $0.value).shape }.first { $0.rank == 4 }
+      return image?[1] ?? 0
+    }
+  }
+
   /// The network's graph for a batch, in inference or training form.
   ///
   /// - Throws: ``ArchitectureError`` or ``GraphError`` where there is no such form.

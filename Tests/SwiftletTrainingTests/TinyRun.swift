@@ -59,7 +59,8 @@ enum TinyRun {
     options.validationBatch = 4
     change(&options)
     return try Trainer(
-      architecture, parameters: Parameters(initialising: architecture.graph(), seed: recipe.seed),
+      .architecture(architecture),
+      parameters: Parameters(initialising: architecture.graph(), seed: recipe.seed),
       backend: ReferenceBackend(), recipe: recipe, data: data, preprocessing: preprocessing, freeze: freeze,
       folder: folder?.path, options: options)
   }

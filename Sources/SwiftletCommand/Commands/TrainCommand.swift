@@ -91,7 +91,7 @@ struct TrainCommand: Command {
       isAnnounced = true
       let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
       try Console.print(
-        "\(folder): \(trainer.architecture.name), \(data.training.classes.count) classes, "
+        "\(folder): \(trainer.network.name), \(data.training.classes.count) classes, "
           + "\(data.training.count.grouped) photographs\(held), "
           + "\(recipe.epochs) \(recipe.epochs == 1 ? "epoch" : "epochs")")
     }

@@ -31,8 +31,8 @@ public struct RunIdentity: Sendable, Codable, Equatable {
     }
   }
 
-  /// The network.
-  public var architecture: Architecture
+  /// The network, where it is an architecture, or where it is a graph.
+  public var architecture: Architecture?, graph: Graph?
   /// How it is trained.
   public var recipe: Recipe
   /// What is frozen.
@@ -44,12 +44,36 @@ public struct RunIdentity: Sendable, Codable, Equatable {
   /// The network that it learns from.
   public var teacher: String?
 
+  /// Collects what decides a run.
+  public init(
+    network: NetworkDefinition, recipe: Recipe, freeze: Freeze, preprocessing: Preprocessing,
+    data: DataIdentity, teacher: String?
+  ) {
+    switch network {
+    case .architecture(let architecture): self.architecture = architecture
+    case .graph(let graph): self.graph = graph
+    }
+    self.recipe = recipe
+    self.freeze = freeze
+    self.preprocessing = preprocessing
+    self.data = data
+    self.teacher = teacher
+  }
+
+  /// What the network is called.
+  private var networkName: String { architecture?.name ?? graph?.name ?? "" }
+
   /// As a report shows it: names and values.
   var rows: [(String, String)] {
-    var rows: [(String, String)] = [
-      ("network", architecture.name), ("width", "\(architecture.width)"),
-      ("resolution", "\(architecture.resolution)"), ("dialect", architecture.dialect.rawValue),
-      ("classes", "\(architecture.classes)"),
+    var rows: [(String, String)] = [("network", networkName)]
+    if let architecture {
+      rows += [
+        ("width", "\(architecture.width)"), ("resolution", "\(architecture.resolution)"),
+        ("dialect", architecture.dialect.rawValue),
+      ]
+    }
+    rows += [
+      ("classes", "\(data.classes.count)"),
       ("training photographs", "\(data.training)"), ("validation photographs", "\(data.validation)"),
       ("frozen", "\(freeze)"), ("epochs", "\(recipe.epochs)"), ("batch", "\(recipe.batch)"),
       ("accumulation", "\(recipe.accumulation)"), ("optimiser", "\(recipe.optimizer)"),
@@ -83,11 +107,13 @@ public struct RunIdentity: Sendable, Codable, Equatable {
     func refuse(_ what: String, _ there: String, _ here: String) -> TrainingError {
       .otherRun(file: file, what: what, there: there, here: here)
     }
-    if stored.architecture != architecture {
-      let (there, here) = (stored.architecture, architecture)
-      throw there.name == here.name
-        ? Self.difference(there, here, "architecture", file: file)
-        : refuse("network", there.name, here.name)
+    if stored.architecture != architecture || stored.graph != graph {
+      guard stored.networkName == networkName else {
+        throw refuse("network", stored.networkName, networkName)
+      }
+      throw stored.architecture != architecture
+        ? Self.difference(stored.architecture, architecture, "architecture", file: file)
+        : Self.difference(stored.graph, graph, "graph", file: file)
     }
     if stored.data.classes != data.classes {
       func text(_ names: [String]) -> String {

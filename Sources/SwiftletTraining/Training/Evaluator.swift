@@ -17,7 +17,7 @@ public struct Evaluator: Sendable {
   public static let mostMistakes = 100
 
   /// The network.
-  public let architecture: Architecture
+  public let network: NetworkDefinition
   private let plan: any Plan
   private let batch: Int
   /// The paths of the gates whose values are outputs after the logits.
@@ -26,17 +26,17 @@ public struct Evaluator: Sendable {
   /// Compiles a network with its norms folded.
   ///
   /// - Parameters:
-  ///   - architecture: the network.
+  ///   - network: the network.
   ///   - parameters: its weights.
   ///   - backend: what it runs on.
   ///   - batch: photographs at a time.
   ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:ahead:shouldStop:)``.
   /// - Throws: ``GraphError``, or ``ParametersError`` where the weights are not the network's.
   public init(
-    _ architecture: Architecture, parameters: Parameters, backend: any Backend, batch: Int = 64,
+    _ network: NetworkDefinition, parameters: Parameters, backend: any Backend, batch: Int = 64,
     recordsGates: Bool = false
   ) throws {
-    let (graph, folded) = try architecture.graph(batch: batch)
+    let (graph, folded) = try network.graph(batch: batch)
       .applying([FoldBatchNorm()], to: parameters)
     var builder = GraphBuilder(extending: graph)
     var gates: [String] = []
@@ -48,7 +48,7 @@ public struct Evaluator: Sendable {
       }
     }
     plan = try backend.compile(try builder.finish(), parameters: folded)
-    self.architecture = architecture
+    self.network = network
     self.batch = batch
     self.gates = gates
   }
@@ -67,13 +67,13 @@ public struct Evaluator: Sendable {
     on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, ahead: Int = 2,
     shouldStop: () -> Bool = { false }
   ) throws -> (evaluation: Evaluation, gates: [GateRecord]) {
-    let classes = architecture.classes
+    let classes = network.classes
     guard dataset.classes.count == classes else {
       throw TrainingError.wrongClasses(
-        network: architecture.name, classes: classes, data: dataset.classes.count)
+        network: network.name, classes: classes, data: dataset.classes.count)
     }
     let loader = BatchLoader(
-      dataset, preprocessing: preprocessing.scaled(to: architecture.resolution), augmentation: [],
+      dataset, preprocessing: preprocessing.scaled(to: network.resolution), augmentation: [],
       mixing: nil, batch: batch, seed: 0, epoch: 0, startBatch: 0, shuffles: false, dropsLast: false,
       threads: threads, ahead: ahead)
     var session = plan.makeSession()

@@ -37,7 +37,11 @@ public enum Freeze: Sendable, Hashable, Codable, CustomStringConvertible {
   /// The paths of what is frozen.
   ///
   /// - Throws: ``TrainingError/badFreeze(_:)`` where the network does not have so many stages.
-  func paths(in architecture: Architecture) throws -> [String] {
+  func paths(in network: NetworkDefinition) throws -> [String] {
+    if self == .none { return [] }
+    guard let architecture = network.architecture else {
+      throw TrainingError.badFreeze("\(network.name) is a graph; it has no stages to freeze")
+    }
     switch self {
     case .none: return []
     case .backbone: return ["stem", "stages", "head"]

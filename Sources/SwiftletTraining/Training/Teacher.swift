@@ -7,7 +7,7 @@ extension Trainer {
   /// A network whose logits another one learns from.
   public struct Teacher: Sendable {
     /// The network, of the same classes; at a higher resolution it sees the same photographs enlarged.
-    public var architecture: Architecture
+    public var network: NetworkDefinition
     /// Its weights.
     public var parameters: Parameters
     /// How it wants its photographs; `nil` for as the network that learns.
@@ -17,23 +17,23 @@ extension Trainer {
 
     /// Creates a teacher.
     public init(
-      _ architecture: Architecture, parameters: Parameters, preprocessing: Preprocessing? = nil,
+      _ network: NetworkDefinition, parameters: Parameters, preprocessing: Preprocessing? = nil,
       labels: [String]? = nil
     ) {
-      self.architecture = architecture
+      self.network = network
       self.parameters = parameters
       self.preprocessing = preprocessing
       self.labels = labels
     }
 
     /// Throws unless its answers are for the classes that a network is trained on, and its numbers make sense.
-    func check(for architecture: Architecture, _ inputs: Preprocessing, classes: [String]) throws {
+    func check(for student: NetworkDefinition, _ inputs: Preprocessing, classes: [String]) throws {
       func refuse(_ what: String, _ own: String, _ other: String) -> TrainingError {
-        .unfitTeacher(network: self.architecture.name, what: what, teacher: own, student: other)
+        .unfitTeacher(network: network.name, what: what, teacher: own, student: other)
       }
-      let own = self.architecture
-      guard own.classes == architecture.classes else {
-        throw refuse("number of classes", "\(own.classes)", "\(architecture.classes)")
+      let own = network
+      guard own.classes == student.classes else {
+        throw refuse("number of classes", "\(own.classes)", "\(student.classes)")
       }
       if let labels, let place = zip(labels, classes).enumerated().first(where: { $1.0 != $1.1 }) {
         throw refuse("class \(place.offset + 1)", "'\(place.element.0)'", "'\(place.element.1)'")
@@ -45,7 +45,7 @@ extension Trainer {
 
     /// What turns the inputs of the network that learns into its own; `nil` where they are the same.
     func inputs(from other: Preprocessing) -> TeacherInputs? {
-      var own = (preprocessing ?? other).scaled(to: architecture.resolution)
+      var own = (preprocessing ?? other).scaled(to: network.resolution)
       // Framing is over before a batch is made.
       (own.framing, own.filter) = (other.framing, other.filter)
       return own == other ? nil : TeacherInputs(from: other, to: own)

@@ -44,7 +44,7 @@ public final class Trainer: Sendable {
   }
 
   /// The network.
-  public let architecture: Architecture
+  public let network: NetworkDefinition
   /// The weights that it starts from.
   public let parameters: Parameters
   /// What it runs on.
@@ -71,21 +71,21 @@ public final class Trainer: Sendable {
   ///
   /// - Throws: ``TrainingError`` where recipe, freeze and network do not fit together.
   public init(
-    _ architecture: Architecture, parameters: Parameters, backend: any TrainingBackend, recipe: Recipe,
+    _ network: NetworkDefinition, parameters: Parameters, backend: any TrainingBackend, recipe: Recipe,
     data: DatasetSplit, preprocessing: Preprocessing, freeze: Freeze = .none, folder: String? = nil,
     options: Options = Options()
   ) throws {
     try recipe.check()
-    _ = try freeze.paths(in: architecture)
-    guard architecture.classes == data.training.classes.count else {
+    _ = try freeze.paths(in: network)
+    guard network.classes == data.training.classes.count else {
       throw TrainingError.wrongClasses(
-        network: architecture.name, classes: architecture.classes, data: data.training.classes.count)
+        network: network.name, classes: network.classes, data: data.training.classes.count)
     }
     let loss = options.loss ?? recipe.loss
-    let preprocessing = preprocessing.scaled(to: architecture.resolution)
+    let preprocessing = preprocessing.scaled(to: network.resolution)
     guard !loss.needsTeacher || options.teacher != nil else { throw TrainingError.noTeacher }
-    try options.teacher?.check(for: architecture, preprocessing, classes: data.training.classes)
-    self.architecture = architecture
+    try options.teacher?.check(for: network, preprocessing, classes: data.training.classes)
+    self.network = network
     self.parameters = parameters
     self.backend = backend
     self.recipe = recipe
@@ -100,8 +100,8 @@ public final class Trainer: Sendable {
   /// What decides the run's numbers.
   public var identity: RunIdentity {
     RunIdentity(
-      architecture: architecture, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
-      data: RunIdentity.DataIdentity(data), teacher: options.teacher?.architecture.name)
+      network: network, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
+      data: RunIdentity.DataIdentity(data), teacher: options.teacher?.network.name)
   }
 
   /// What the run came to, once it is over.

@@ -43,7 +43,7 @@ final class TrainingLoop {
   init(_ trainer: Trainer) throws {
     self.trainer = trainer
     let recipe = trainer.recipe
-    let (batch, architecture, count) = (recipe.batch, trainer.architecture, trainer.data.training.count)
+    let (batch, count) = (recipe.batch, trainer.data.training.count)
     updatesPerEpoch = count / batch / recipe.accumulation
     guard updatesPerEpoch > 0 else {
       throw TrainingError.batchTooLarge(
@@ -61,8 +61,8 @@ final class TrainingLoop {
       state = checkpoint.state
     }
 
-    let frozen = try trainer.freeze.paths(in: architecture)
-    let network = try architecture.graph(
+    let frozen = try trainer.freeze.paths(in: trainer.network)
+    let network = try trainer.network.graph(
       batch: batch, mode: .training,
       regularization: Regularization(
         dropout: recipe.dropout, stochasticDepth: recipe.stochasticDepth, frozenNorms: frozen,
@@ -92,7 +92,7 @@ final class TrainingLoop {
       step.graph, parameters: try state ?? step.initialState(trainer.parameters))
     teacherInputs = trainer.options.teacher?.inputs(from: trainer.preprocessing)
     if let teacher = trainer.options.teacher, step.input("teacher") != nil {
-      let (graph, parameters) = try teacher.architecture.graph(batch: batch)
+      let (graph, parameters) = try teacher.network.graph(batch: batch)
         .applying([FoldBatchNorm()], to: teacher.parameters)
       self.teacher = try trainer.backend.compile(graph, parameters: parameters).makeSession()
     } else {
@@ -167,7 +167,7 @@ final class TrainingLoop {
     for (what, value) in [("the loss", loss), ("the norm of the gradients", norm)] where !value.isFinite {
       throw notANumber(what, rates.learningRate)
     }
-    let classes = trainer.architecture.classes
+    let classes = trainer.network.classes
     progress.correct += session.withOutput(outputs.logits) { logits in
       batch.labels.indices.count { row in
         let own = logits[row * classes + batch.labels[row]]
@@ -265,7 +265,7 @@ final class TrainingLoop {
   private func evaluate(_ weights: Parameters) throws -> (Evaluation, [GateRecord]) {
     guard let validation else { throw TrainingError.badRecipe("there are no photographs to validate on") }
     let evaluator = try Evaluator(
-      trainer.architecture, parameters: weights, backend: trainer.backend,
+      trainer.network, parameters: weights, backend: trainer.backend,
       batch: min(trainer.options.validationBatch, validation.count), recordsGates: true)
     do {
       return try evaluator.run(
@@ -299,8 +299,8 @@ final class TrainingLoop {
   /// The page so far.
   private func report(_ evaluation: (Evaluation, [GateRecord])?) -> TrainingReport {
     var report = TrainingReport(
-      title: "\(trainer.architecture.name) on \(trainer.options.dataName)",
-      network: trainer.architecture.name, dataset: trainer.options.dataName,
+      title: "\(trainer.network.name) on \(trainer.options.dataName)",
+      network: trainer.network.name, dataset: trainer.options.dataName,
       configuration: identity.rows, records: progress.records, evaluation: evaluation?.0,
       gates: evaluation?.1 ?? [], skipped: skipped)
     for mistake in (evaluation?.0.mistakes ?? []).prefix(Self.mostPictures) {
