@@ -39,14 +39,32 @@ public final class BatchLoader: Sendable {
   ///   - dropsLast: whether a last batch with fewer photographs is left out.
   ///   - threads: how many threads make batches.
   ///   - ahead: how many batches may be ready or in the making; at least as many as there are threads.
-  public init(
+  public convenience init(
     _ dataset: any Dataset, preprocessing: Preprocessing, augmentation: [Augmentation] = [],
     mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int, startBatch: Int = 0, shuffles: Bool,
     dropsLast: Bool, threads: Int = 2, ahead: Int = 3
   ) {
+    self.init(
+      dataset, targets: .oneClass(of: dataset), preprocessing: preprocessing, augmentation: augmentation,
+      mixing: mixing, batch: batch, seed: seed, epoch: epoch, startBatch: startBatch, shuffles: shuffles,
+      dropsLast: dropsLast, threads: threads, ahead: ahead)
+  }
+
+  /// Starts to make batches of images with any targets.
+  ///
+  /// - Parameters:
+  ///   - dataset: the images.
+  ///   - targets: how their targets become tensors.
+  ///   - preprocessing: how the network takes images; the other arguments are those of
+  ///     ``init(_:preprocessing:augmentation:mixing:batch:seed:epoch:startBatch:shuffles:dropsLast:threads:ahead:)``.
+  public init(
+    _ dataset: any ImageDataset, targets: TargetEncoding, preprocessing: Preprocessing,
+    augmentation: [Augmentation] = [], mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int,
+    startBatch: Int = 0, shuffles: Bool, dropsLast: Bool, threads: Int = 2, ahead: Int = 3
+  ) {
     let maker = Result {
       try BatchMaker(
-        dataset, preprocessing: preprocessing, augmentation: augmentation, mixing: mixing, batch: batch,
+        dataset, targets: targets, preprocessing: preprocessing, augmentation: augmentation, mixing: mixing, batch: batch,
         seed: seed, epoch: epoch, shuffles: shuffles, dropsLast: dropsLast)
     }
     let first = max(0, startBatch)

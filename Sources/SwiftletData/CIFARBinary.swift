@@ -145,6 +145,16 @@ public struct CIFARBinary: Dataset {
     return file.storage.withUnsafeBytes { Int($0[record * variety.recordBytes + variety.labelBytes - 1]) }
   }
 
+  /// The file's own name, the record, and a hash of its bytes.
+  public func fingerprint(_ index: Int) -> String {
+    let (file, record) = position(index)
+    let hash = file.storage.withUnsafeBytes { bytes in
+      FowlerNollVo.hash(
+        UnsafeRawBufferPointer(rebasing: bytes[(record * variety.recordBytes)...].prefix(variety.recordBytes)))
+    }
+    return "\(file.path.split(separator: "/").last ?? "") \(record) \(hash)"
+  }
+
   public func image(_ index: Int) throws -> Image {
     let (file, record) = position(index)
     let start = record * variety.recordBytes + variety.labelBytes

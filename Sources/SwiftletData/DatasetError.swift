@@ -8,6 +8,8 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case unreadable(path: String, reason: String)
   /// What is there is of no kind that is known here.
   case notADataset(path: String)
+  /// Images with several classes each were asked for, and the path is no list of them.
+  case notAMultiLabelList(path: String)
   /// There is no image file.
   case noImages(path: String)
   /// The folder of a class has no image file.
@@ -32,6 +34,8 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case outside(index: Int, count: Int)
   /// A photograph's class that is not an index of the data set's classes.
   case label(Int, classes: Int)
+  /// Images are to be mixed, but their targets cannot be.
+  case cannotMix
   /// A batch needs at least one photograph.
   case batchSize(batch: Int)
   /// Only whole batches are wanted, and there are too few photographs for one.
@@ -48,6 +52,8 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notADataset(let path):
       Self.line(
         "\(path): not a data set: neither a folder of images, a zip of them, a .csv list nor CIFAR's files")
+    case .notAMultiLabelList(let path):
+      Self.line("\(path): not a list of images with their classes: a .csv file, or a folder with a labels.csv")
     case .noImages(let path): Self.line("\(path): no images (\(ClassTree.endings.joined(separator: ", ")))")
     case .emptyClass(let path): Self.line("\(path): the folder of a class, but it has no images")
     case .noClassInName(let path):
@@ -66,6 +72,7 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
     case .holdOut(let share): "data set: a held-out share of \(share) is not in 0..<1"
     case .outside(let index, let count): "data set: there is no photograph \(index) among \(count)"
     case .label(let label, let classes): "data set: class \(label) is not one of \(classes) classes"
+    case .cannotMix: "data set: these targets cannot be mixed; mixing must be off"
     case .batchSize(let batch): "data set: a batch of \(batch) photographs; at least 1 is needed"
     case .batchTooLarge(let batch, let count):
       "data set: a batch of \(batch) photographs is more than the \(count) that there are"

@@ -19,6 +19,7 @@
 /// each, are in the order of the bytes of their names. Files that are not images, and hidden ones, are ignored.
 public struct ImageFolder: Dataset {
   public let classes: [String]
+  private let root: String
   private let paths: [String]
   private let labels: [Int]
 
@@ -29,6 +30,7 @@ public struct ImageFolder: Dataset {
 
   private init(_ path: String, known: [String]?) throws {
     let listed = try Self.tree(path).labelled(known: known)
+    root = path
     classes = listed.classes
     paths = listed.files
     labels = listed.labels
@@ -59,6 +61,17 @@ public struct ImageFolder: Dataset {
   public func name(_ index: Int) -> String { paths[index] }
   public func label(_ index: Int) -> Int { labels[index] }
   public func image(_ index: Int) throws -> Image { try Image(contentsOf: paths[index]) }
+  public func fingerprint(_ index: Int) -> String {
+    let path = paths[index]
+    return Self.fingerprint(path.hasPrefix(root) ? String(path.dropFirst(root.count)) : path, file: path)
+  }
+
+  /// A name within a data set, and the size of a file; 0 bytes where it cannot be read.
+  static func fingerprint(_ name: String, file: String) -> String {
+    var status = stat()
+    let bytes = stat(file, &status) == 0 ? Int(status.st_size) : 0
+    return "\(name.drop { $0 == "/" }) \(bytes)"
+  }
 
   // MARK: Listing
 

@@ -56,6 +56,10 @@ public struct ZipFolder: Dataset {
   public var count: Int { entries.count }
   public func name(_ index: Int) -> String { "\(archive.path)/\(entries[index].name)" }
   public func label(_ index: Int) -> Int { labels[index] }
+  public func fingerprint(_ index: Int) -> String {
+    let entry = entries[index]
+    return "\(entry.name) \(entry.byteCount)"
+  }
 
   public func image(_ index: Int) throws -> Image {
     // The bytes are read one caller at a time; decoding, which takes longer, runs in parallel.

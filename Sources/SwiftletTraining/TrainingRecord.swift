@@ -15,6 +15,8 @@ public struct EpochRecord: Sendable, Codable, Equatable {
   /// The same over the held-out photographs after the epoch, and the share with the class among the five largest; `nil` where
   /// there are none.
   public var validationLoss: Double?, validationAccuracy: Double?, validationTop5: Double?
+  /// What else the task measured on the held-out images, by ``TaskMetric/key``; `nil` where that is nothing.
+  public var metrics: [String: Double]?
   /// Photographs trained on in a second, waiting included.
   public var imagesPerSecond: Double
   /// Seconds of the epoch's training, and of its validation.
@@ -26,7 +28,7 @@ public struct EpochRecord: Sendable, Codable, Equatable {
   public init(
     epoch: Int, step: Int, learningRate: Double, trainingLoss: Double, trainingAccuracy: Double,
     validationLoss: Double? = nil, validationAccuracy: Double? = nil, validationTop5: Double? = nil,
-    imagesPerSecond: Double, trainingSeconds: Double, validationSeconds: Double, waitingShare: Double
+    metrics: [String: Double]? = nil, imagesPerSecond: Double, trainingSeconds: Double, validationSeconds: Double, waitingShare: Double
   ) {
     self.epoch = epoch
     self.step = step
@@ -36,6 +38,7 @@ public struct EpochRecord: Sendable, Codable, Equatable {
     self.validationLoss = validationLoss
     self.validationAccuracy = validationAccuracy
     self.validationTop5 = validationTop5
+    self.metrics = metrics
     self.imagesPerSecond = imagesPerSecond
     self.trainingSeconds = trainingSeconds
     self.validationSeconds = validationSeconds

@@ -21,6 +21,27 @@ extension Preprocessing {
     }
   }
 
+  /// Where the points of an image are in the network's input: the transform that ``crop(_:)`` and ``input(_:)`` apply.
+  ///
+  /// - Throws: as ``crop(_:)``.
+  public func cropTransform(of image: Image) throws -> ImageTransform {
+    try check()
+    // TensorFlow's older resize aligns the corners of the first pixels instead of the corners of the images.
+    let center = filter == .tensorFlowBilinear ? 0.5 : 0
+    func scaled(_ x: Double, _ y: Double) -> ImageTransform {
+      .translation(x: -center, y: -center).then(.scaling(x: x, y: y))
+        .then(.translation(x: center, y: center))
+    }
+    switch try plan(image) {
+    case .resizeThenCut(let width, let height, let cut, let padding):
+      return scaled(Double(width) / Double(image.width), Double(height) / Double(image.height))
+        .then(.translation(x: Double(padding.left - cut.x), y: Double(padding.top - cut.y)))
+    case .cutThenResize(let cut):
+      return ImageTransform.translation(x: -Double(cut.x), y: -Double(cut.y))
+        .then(scaled(Double(resolution) / Double(cut.width), Double(resolution) / Double(cut.height)))
+    }
+  }
+
   /// The network's input: `float32`, `[1, resolution, resolution, 3]`.
   ///
   /// Each step is rounded to float32 in the order that torchvision takes: byte to 0...1, minus the mean,

@@ -66,6 +66,26 @@ enum TinyRun {
   }
 }
 
+extension Image {
+  /// The file of a BMP.
+  func bitmap() -> [UInt8] {
+    func little(_ value: Int, _ bytes: Int = 4) -> [UInt8] {
+      (0..<bytes).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    let padding = (4 - 3 * width % 4) % 4
+    var rows: [UInt8] = []
+    for row in (0..<height).reversed() {
+      for column in 0..<width {
+        rows += (0..<3).reversed().map { pixels[3 * (row * width + column) + $0] }
+      }
+      rows += [UInt8](repeating: 0, count: padding)
+    }
+    return Array("BM".utf8) + little(54 + rows.count) + little(0) + little(54) + little(40) + little(width)
+      + little(height) + little(1, 2) + little(24, 2) + little(0) + little(rows.count) + little(0) + little(0)
+      + little(0) + little(0) + rows
+  }
+}
+
 /// Whether two sets of parameters are the same to the bit.
 func areIdentical(_ a: Parameters, _ b: Parameters) -> Bool {
   a.names == b.names

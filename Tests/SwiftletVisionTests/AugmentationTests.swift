@@ -67,12 +67,12 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
       var floats = [Float](repeating: 0, count: 3 * preprocessing.resolution * preprocessing.resolution)
       var generator = SeededGenerator(seed: 1)
       let plain = try InputWriter(preprocessing, [])
-      try floats.withUnsafeMutableBufferPointer { try plain.write(image, to: $0, using: &generator) }
+      _ = try floats.withUnsafeMutableBufferPointer { try plain.write(image, to: $0, using: &generator) }
       #expect(try floats == preprocessing.input(image).floats())
       // Padding by nothing changes nothing, but takes the other way, on bytes.
       guard preprocessing.filter == .bilinear, preprocessing.resolution == 32 else { continue }
       let padded = try InputWriter(preprocessing, [.padAndCrop(0)])
-      try floats.withUnsafeMutableBufferPointer { try padded.write(image, to: $0, using: &generator) }
+      _ = try floats.withUnsafeMutableBufferPointer { try padded.write(image, to: $0, using: &generator) }
       #expect(try floats == preprocessing.input(image).floats())
     }
   }
@@ -188,7 +188,7 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
     let preprocessing = Preprocessing(resolution: 40, framing: .whole)
     let writer = try InputWriter(preprocessing, [.randomErasing(probability: 1)])
     var floats = [Float](repeating: 9, count: writer.count)
-    try floats.withUnsafeMutableBufferPointer { try writer.write(image, to: $0, using: &generator) }
+    _ = try floats.withUnsafeMutableBufferPointer { try writer.write(image, to: $0, using: &generator) }
     #expect(floats.contains { abs($0) < 0.01 } && floats.contains { $0 > 1 })
   }
 

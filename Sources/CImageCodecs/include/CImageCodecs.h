@@ -93,6 +93,9 @@ size_t swiftlet_webp_height(const swiftlet_webp *decoder);
 const uint8_t *swiftlet_webp_chunk(const swiftlet_webp *decoder, const char *name, size_t *count);
 /// Decodes the picture, of an animation the first frame, to RGB, 3 * width * height bytes.
 int swiftlet_webp_read(swiftlet_webp *decoder, uint8_t *pixels, char *message);
+/// Decodes the same without keeping pixels: what is damaged is refused before memory is taken for a picture. Costs as
+/// long as reading.
+int swiftlet_webp_check(swiftlet_webp *decoder, char *message);
 /// Frees the decoder; NULL is allowed.
 void swiftlet_webp_close(swiftlet_webp *decoder);
 

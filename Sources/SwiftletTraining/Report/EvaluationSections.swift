@@ -168,7 +168,7 @@ struct EvaluationSections {
   }
 
   /// A cell with a share and a bar as long.
-  private static func bar(_ share: Double?, _ kind: String = "right") -> String {
+  static func bar(_ share: Double?, _ kind: String = "right") -> String {
     guard let share else { return "<td class=\"n\">–</td>" }
     let width = Format.fixed(max(0, min(1, share)) * 100, 1)
     return "<td class=\"n bar \(kind)\" style=\"--w:\(width)%\"><span>\(Format.percent(share))</span></td>"
@@ -226,7 +226,7 @@ struct EvaluationSections {
   func mistakes() -> String {
     guard evaluation.count > 0 else { return "" }
     guard !evaluation.mistakes.isEmpty else { return "<p>There are none.</p>" }
-    let shown = evaluation.mistakes.prefix(24)
+    let shown = evaluation.mistakes.prefix(Self.mostPictures)
     let figures = shown.map { mistake in
       let (label, prediction) = (name(mistake.label), name(mistake.prediction))
       // The end of a path tells photographs apart; the whole is in the title.
@@ -246,12 +246,19 @@ struct EvaluationSections {
   }
 
   private func photograph(_ mistake: Evaluation.Mistake) -> String {
-    guard let image = thumbnails[mistake.index], let (data, isSmall) = Self.thumbnail(image) else {
+    Self.picture(thumbnails[mistake.index], alt: "\(mistake.name), \(name(mistake.label))")
+  }
+
+  /// Images of mistakes in a report.
+  static let mostPictures = 24
+
+  /// An image of the data set, where there is one, with the text for those who do not see it.
+  static func picture(_ image: Image?, alt: String) -> String {
+    guard let image, let (data, isSmall) = thumbnail(image) else {
       return "<div class=\"thumb none\"><span>no picture</span></div>"
     }
-    let words = HTML.text("\(mistake.name), \(name(mistake.label))")
     return
-      "<div class=\"thumb\"><img class=\"\(isSmall ? "small" : "large")\" src=\"\(data)\" alt=\"\(words)\"/></div>"
+      "<div class=\"thumb\"><img class=\"\(isSmall ? "small" : "large")\" src=\"\(data)\" alt=\"\(HTML.text(alt))\"/></div>"
   }
 
   /// A picture of 256 pixels a side at most, and whether it is so small that its pixels should be seen.

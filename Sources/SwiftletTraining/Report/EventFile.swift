@@ -116,6 +116,7 @@ public struct EventFile: Sendable, Equatable {
       ("validation/loss", record.validationLoss),
       ("validation/accuracy", record.validationAccuracy),
       ("validation/top5", record.validationTop5),
+    ] + (record.metrics ?? [:]).sorted { $0.key < $1.key }.map { ("validation/\($0.key)", $0.value) } + [
       ("learning_rate", record.learningRate),
       ("images_per_second", record.imagesPerSecond),
       ("waiting_share", record.waitingShare),

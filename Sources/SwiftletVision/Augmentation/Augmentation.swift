@@ -73,12 +73,22 @@ extension Preprocessing {
     _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
   ) throws -> Image {
     for augmentation in augmentations { try augmentation.check() }
+    return try augmentedUnchecked(image, by: augmentations, using: &generator).image
+  }
+
+  /// The same, with the transform from points of the source image to points of the result.
+  ///
+  /// - Throws: as ``augmented(_:by:using:)``.
+  public func augmentedWithTransform(
+    _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
+  ) throws -> TransformedImage {
+    for augmentation in augmentations { try augmentation.check() }
     return try augmentedUnchecked(image, by: augmentations, using: &generator)
   }
 
   func augmentedUnchecked(
     _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
-  ) throws -> Image {
+  ) throws -> TransformedImage {
     var cropsItself = false
     var pads = false
     for augmentation in augmentations {
@@ -89,23 +99,32 @@ extension Preprocessing {
       }
     }
     let fits = image.width == resolution && image.height == resolution
-    var result = cropsItself || (pads && fits) ? image : try crop(image)
+    var result = TransformedImage(image)
+    if !(cropsItself || (pads && fits)) {
+      result = TransformedImage(try crop(image), try cropTransform(of: image))
+    }
     for augmentation in augmentations {
       switch augmentation {
       case .randomResizedCrop(let scale, let ratio):
-        result = try RandomResizedCrop(scale: scale, ratio: ratio)
-          .apply(result, resolution: resolution, using: &generator)
+        result = try result.then {
+          try RandomResizedCrop(scale: scale, ratio: ratio)
+            .applied(to: $0, resolution: resolution, using: &generator)
+        }
       case .horizontalFlip:
-        result = HorizontalFlip().apply(result, using: &generator)
+        result = result.then { HorizontalFlip().applied(to: $0, using: &generator) }
       case .padAndCrop(let padding):
-        result = PadAndCrop(padding: padding).apply(result, using: &generator)
+        result = result.then { PadAndCrop(padding: padding).applied(to: $0, using: &generator) }
       case .colorJitter(let brightness, let contrast, let saturation, let hue):
-        result = ColorJitter(brightness: brightness, contrast: contrast, saturation: saturation, hue: hue)
-          .apply(result, using: &generator)
+        result.image = ColorJitter(
+          brightness: brightness, contrast: contrast, saturation: saturation, hue: hue
+        ).apply(result.image, using: &generator)
       case .randAugment(let operations, let magnitude):
-        result = RandAugment(operations: operations, magnitude: magnitude).apply(result, using: &generator)
+        result = result.then {
+          RandAugment(operations: operations, magnitude: magnitude).applied(to: $0, using: &generator)
+        }
       case .randomErasing(let probability):
-        result = RandomErasing(probability: probability).apply(result, fill: meanColour, using: &generator)
+        result.image = RandomErasing(probability: probability)
+          .apply(result.image, fill: meanColour, using: &generator)
       }
     }
     return result

@@ -10,9 +10,15 @@ public struct HorizontalFlip: Sendable, Codable, Hashable {
   /// Creates it.
   public init(probability: Double = 0.5) { self.probability = probability }
 
-  /// The picture or its mirror image.
+  /// The image or its mirror image.
   public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
-    generator.uniform() < probability ? image.mirrored() : image
+    applied(to: image, using: &generator).image
+  }
+
+  /// The same, with the transform that was drawn.
+  public func applied(to image: Image, using generator: inout SeededGenerator) -> TransformedImage {
+    guard generator.uniform() < probability else { return TransformedImage(image) }
+    return TransformedImage(image.mirrored(), ImageTransform(xx: -1, x0: Double(image.width)))
   }
 }
 

@@ -32,19 +32,21 @@ package struct InputWriter: Sendable {
   /// Floats of one picture: `resolution` × `resolution` × 3.
   package var count: Int { 3 * preprocessing.resolution * preprocessing.resolution }
 
-  /// Writes a photograph's ``count`` floats.
+  /// Writes an image's ``count`` floats.
   ///
+  /// - Returns: from points of the image to points of the input.
   /// - Throws: ``VisionError`` where the picture cannot be resized within the limits.
+  @discardableResult
   package func write(
     _ image: Image, to target: UnsafeMutableBufferPointer<Float>, using generator: inout SeededGenerator
-  ) throws {
+  ) throws -> ImageTransform {
     if augmentations.isEmpty {
       try preprocessing.input(image).withFloats { _ = target.update(from: $0) }
-      return
+      return try preprocessing.cropTransform(of: image)
     }
-    let picture = try preprocessing.augmentedUnchecked(image, by: augmentations, using: &generator)
+    let augmented = try preprocessing.augmentedUnchecked(image, by: augmentations, using: &generator)
     let (first, third) = preprocessing.channelOrder == .rgb ? (0, 2) : (2, 0)
-    picture.pixels.withUnsafeBufferPointer { pixels in
+    augmented.image.pixels.withUnsafeBufferPointer { pixels in
       table.withUnsafeBufferPointer { table in
         for start in stride(from: 0, to: min(pixels.count, target.count), by: 3) {
           target[start] = table[Int(pixels[start + first])]
@@ -53,5 +55,6 @@ package struct InputWriter: Sendable {
         }
       }
     }
+    return augmented.transform
   }
 }

@@ -41,15 +41,29 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
     return ((width - partWidth) / 2, (height - partHeight) / 2, partWidth, partHeight)
   }
 
-  /// The picture's random part, `resolution` × `resolution`.
+  /// The image's random part, `resolution` × `resolution`.
   ///
   /// - Throws: ``VisionError`` where the resolution is below 1 or above the limits.
   public func apply(
     _ image: Image, resolution: Int, using generator: inout SeededGenerator
   ) throws -> Image {
+    try applied(to: image, resolution: resolution, using: &generator).image
+  }
+
+  /// The same, with the transform that was drawn.
+  ///
+  /// - Throws: as ``apply(_:resolution:using:)``.
+  public func applied(
+    to image: Image, resolution: Int, using generator: inout SeededGenerator
+  ) throws -> TransformedImage {
     let part = part(width: image.width, height: image.height, using: &generator)
-    return try image.cropped(x: part.x, y: part.y, width: part.width, height: part.height)
+    let result = try image.cropped(x: part.x, y: part.y, width: part.width, height: part.height)
       .resized(width: resolution, height: resolution, filter: .bilinear)
+    return TransformedImage(
+      result,
+      .translation(x: -Double(part.x), y: -Double(part.y)).then(
+        .scaling(
+          x: Double(resolution) / Double(part.width), y: Double(resolution) / Double(part.height))))
   }
 
   private static func rounded(_ value: Double) -> Int {
