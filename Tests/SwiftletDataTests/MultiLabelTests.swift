@@ -114,7 +114,7 @@ import Testing
   @Test func mixedTargetsAreMixtures() throws {
     let set = Bits()
     let preprocessing = Preprocessing(
-      resolution: 4, framing: .whole, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+      resolution: 16, framing: .whole, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
     for mixing in [Mixing.mixup(alpha: 1), .cutMix(alpha: 1)] {
       let loader = BatchLoader(
         set, targets: .manyClasses(of: set), preprocessing: preprocessing, mixing: mixing, batch: 8, seed: 5,
@@ -125,7 +125,8 @@ import Testing
       let share = targets[4 * 3 + 2]
       #expect(targets[12..<15].elementsEqual([1 - share, 1 - share, share]) { abs($0 - $1) < 1e-6 })
       #expect(share > 0 && share < 1)
-      let mean = images[(4 * 48)..<(5 * 48)].reduce(0, +) / 48 * 255
+      let pixels = 3 * 16 * 16
+      let mean = images[(4 * pixels)..<(5 * pixels)].reduce(0, +) / Float(pixels) * 255
       #expect(abs(mean - (share * 80 + (1 - share) * 60)) < 1e-2, "\(mixing)")
     }
   }

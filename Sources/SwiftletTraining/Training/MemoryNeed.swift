@@ -10,19 +10,18 @@ extension Graph {
     var lastUse = [Int](repeating: -1, count: types.count)
     for port in outputs { lastUse[port.value.id] = nodes.count }
     for (index, node) in nodes.enumerated().reversed() {
-      // What is read through a view is needed as long as the view.
-      let until = node.isView ? node.outputs.reduce(index) { max($0, lastUse[$1.id]) } : index
+      // What is read through a view is needed as long as the view, which is the first output.
+      let until = node.isView ? max(index, node.outputs.first.map { lastUse[$0.id] } ?? index) : index
       for value in node.inputs { lastUse[value.id] = max(lastUse[value.id], until) }
     }
     var ending = [Int](repeating: 0, count: nodes.count + 1)
     var (live, peak) = (0, 0)
     for (index, node) in nodes.enumerated() {
-      if !node.isView {
-        for value in node.outputs where !inPlace.contains(value) && lastUse[value.id] >= 0 {
-          let bytes = type(of: value).byteCount
-          live += bytes
-          ending[max(lastUse[value.id], index)] += bytes
-        }
+      for value in node.outputs.dropFirst(node.isView ? 1 : 0)
+      where !inPlace.contains(value) && lastUse[value.id] >= 0 {
+        let bytes = type(of: value).byteCount
+        live += bytes
+        ending[max(lastUse[value.id], index)] += bytes
       }
       peak = max(peak, live)
       live -= ending[index]
