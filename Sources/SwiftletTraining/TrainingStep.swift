@@ -152,7 +152,8 @@ public struct TrainingStep: Sendable {
   ///
   /// - Throws: ``ParametersError`` where the parameters are not the network's.
   public func initialState(_ parameters: Parameters) throws -> Parameters {
-    var state = parameters
+    var state = Parameters()
+    for spec in graph.parameters where spec.role != .state { state[spec.name] = parameters[spec.name] }
     for spec in graph.parameters where spec.role == .state {
       let prefix = spec.name.prefix { $0 != "/" }
       if prefix == "average" {
@@ -168,10 +169,13 @@ public struct TrainingStep: Sendable {
   }
 
   /// The network's own parameters out of the step's; their averages where there are some and `averaged`.
-  public func network(_ state: Parameters, averaged: Bool) -> Parameters {
+  ///
+  /// - Parameter start: where the run began: what the task's outputs do not depend on is not a part of the step, and stays.
+  public func network(_ state: Parameters, averaged: Bool, start: Parameters = Parameters()) -> Parameters {
     var result = Parameters()
     for name in networkParameters {
-      result[name] = averaged ? state["average/\(name)"] ?? state[name] : state[name]
+      let own = state[name] ?? start[name]
+      result[name] = averaged ? state["average/\(name)"] ?? own : own
     }
     return result
   }

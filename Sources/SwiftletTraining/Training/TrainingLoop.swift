@@ -221,7 +221,7 @@ final class TrainingLoop {
   private func finishEpoch() throws {
     let averaged = recipe.averageDecay != nil
     let state = try session.parameters()
-    let weights = step.network(state, averaged: averaged)
+    let weights = step.network(state, averaged: averaged, start: trainer.parameters)
     let seen = Double(max(progress.seen, 1))
     var record = EpochRecord(
       epoch: progress.epochs + 1, step: progress.updates, learningRate: progress.learningRate,
@@ -294,7 +294,8 @@ final class TrainingLoop {
       // Another process saw the best epoch.
       let checkpoint = try Checkpoint(contentsOf: files.best)
       try identity.check(against: checkpoint.identity, file: files.best)
-      best = step.network(checkpoint.state, averaged: recipe.averageDecay != nil)
+      best = step.network(
+        checkpoint.state, averaged: recipe.averageDecay != nil, start: trainer.parameters)
     }
     guard let best else { throw TrainingError.badRecipe("there are no epochs") }
     if evaluation == nil, validation != nil { evaluation = try evaluate(best) }
