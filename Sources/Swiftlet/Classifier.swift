@@ -53,33 +53,16 @@ public struct Classifier: Sendable {
   public let model: Model
   private let sessions: SessionPool
 
-  /// What activations may take, in bytes of 32-bit floats: a file could ask for any amount.
-  static let mostActivationBytes = 2 << 30
-
   /// Compiles a model.
   ///
   /// - Parameters:
   ///   - model: the network with its weights.
-  ///   - threads: of each classification; those of the processor if `nil`.
-  ///   - weightPrecision: how packed weights are kept; half precision takes half the memory and moves logits by up to 3e-3 of the
-  ///     largest.
-  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large,
-  ///   ``Tuning/DamagedFile``.
-  public init(
-    _ model: Model, threads: Int? = nil, weightPrecision: CPUBackend.WeightPrecision = .single
-  ) throws {
+  ///   - engine: threads, kernels and precision; all processors and the fastest kernels if not given.
+  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
+  public init(_ model: Model, engine: CPUBackend = .automatic) throws {
     self.model = model
-    let unfolded = try model.architecture.graph()
-    let needed = unfolded.peakActivationBytes
-    guard needed <= Self.mostActivationBytes else {
-      throw ClassifierError.tooLarge(network: model.architecture.name, bytes: needed)
-    }
-    let (graph, parameters) = try unfolded.applying([FoldBatchNorm()], to: model.parameters)
-    var backend = CPUBackend(
-      threads: threads ?? Processor.count, instructionSet: try InstructionSet.chosen())
-    backend.weightPrecision = weightPrecision
-    backend.selection = try Tuning.selection()
-    sessions = SessionPool(try backend.plan(graph, parameters: parameters))
+    sessions = SessionPool(
+      try engine.inferencePlan(model.architecture.graph(), parameters: model.parameters))
   }
 
   /// Classifies a photograph.
@@ -106,15 +89,11 @@ public struct Classifier: Sendable {
 public enum ClassifierError: Error, Equatable, CustomStringConvertible {
   /// An output is infinite or not a number: the weights are damaged.
   case notANumber(network: String)
-  /// The activations would not fit in any reasonable memory.
-  case tooLarge(network: String, bytes: Int)
 
   public var description: String {
     switch self {
     case .notANumber(let network):
       "\(network) gave an output that is not a number: its weights are damaged"
-    case .tooLarge(let network, let bytes):
-      "\(network) needs \(bytes / 1_000_000) MB for activations; \(Classifier.mostActivationBytes / 1_000_000) MB are allowed"
     }
   }
 }

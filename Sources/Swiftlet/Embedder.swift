@@ -12,16 +12,10 @@ public struct Embedder: Sendable {
   ///
   /// - Parameters:
   ///   - model: the network with its weights.
-  ///   - threads: of each photograph; those of the processor if `nil`.
-  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large,
-  ///   ``EnvironmentError``, ``Tuning/DamagedFile``.
-  public init(_ model: Model, threads: Int? = nil) throws {
-    let unfolded = try model.architecture.graph()
-    let needed = unfolded.peakActivationBytes
-    guard needed <= Classifier.mostActivationBytes else {
-      throw ClassifierError.tooLarge(network: model.architecture.name, bytes: needed)
-    }
-    let (graph, parameters) = try unfolded.applying([FoldBatchNorm()], to: model.parameters)
+  ///   - engine: threads, kernels and precision; all processors and the fastest kernels if not given.
+  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
+  public init(_ model: Model, engine: CPUBackend = .automatic) throws {
+    let graph = try model.architecture.graph()
     // The classifier is the last layer of every network.
     guard let logits = graph.outputs.first?.value,
       let layer = graph.nodes.first(where: { $0.outputs.contains(logits) })
@@ -29,10 +23,7 @@ public struct Embedder: Sendable {
     var builder = GraphBuilder(extending: graph)
     builder.output("features", layer.inputs[0])
     count = graph.type(of: layer.inputs[0]).shape.count
-    var backend = CPUBackend(
-      threads: threads ?? Processor.count, instructionSet: try InstructionSet.chosen())
-    backend.selection = try Tuning.selection()
-    sessions = SessionPool(try backend.plan(try builder.finish(), parameters: parameters))
+    sessions = SessionPool(try engine.inferencePlan(try builder.finish(), parameters: model.parameters))
     self.model = model
   }
 

@@ -2,12 +2,6 @@
 
 import Synchronization
 
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
-
 extension ThreadPool {
   /// What the members share in ``forEach(_:_:)``.
   private final class Pieces: Sendable {
@@ -40,7 +34,7 @@ extension ThreadPool {
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
   ) throws -> [Result] {
     let results = Mutex<[Swift.Result<Result, any Error>?]>(.init(repeating: nil, count: count))
-    let pool = ThreadPool(count: max(1, min(4, ProcessInfo.processInfo.activeProcessorCount, count)))
+    let pool = ThreadPool(count: max(1, min(4, AvailableProcessors.count, count)))
     pool.forEach(count) { index in
       let result = Swift.Result { try body(index) }
       results.withLock { $0[index] = result }

@@ -59,7 +59,7 @@ import Testing
     let wide = Architecture(
       "wide", stem: .conv(20_000, kernel: 1), stages: [], head: .pooled, classes: 2, resolution: 4096)
     let model = try Model(wide, parameters: Parameters(initialising: wide.graph(), seed: 1))
-    #expect(throws: ClassifierError.self) { try Classifier(model) }
+    #expect(throws: PlanError.self) { try Classifier(model) }
   }
 
   /// Damaged JSON of an architecture is refused or describes another sound network; it never crashes.

@@ -35,7 +35,9 @@ struct RealWeightsTests {
   /// What half precision costs, as its documentation says.
   @Test func weightsInHalfPrecisionMoveLogitsByLittle() throws {
     let exact = try Self.classifier()
-    let halved = try Classifier(exact.model, weightPrecision: .half)
+    var half = CPUBackend.automatic
+    half.weightPrecision = .half
+    let halved = try Classifier(exact.model, engine: half)
     let folder = try #require(Files.shared("data/images/imagenet100_orig"))
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     var (worst, changed) = (0.0, 0)

@@ -29,8 +29,8 @@ struct EmbedCommand: Command {
     examples: ["swiftlet embed holiday/ --output holiday.npy", "swiftlet embed owl.jpg"])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
-    let threads = try arguments.threads()
-    let embedder = try Embedder(ModelChoice(arguments).model(), threads: threads)
+    let engine = try arguments.engine()
+    let embedder = try Embedder(ModelChoice(arguments).model(), engine: engine)
     let (files, _) = try PhotoList.expand(arguments.positionals)
     var progress = ProgressBar(total: files.count)
     defer { progress.clear() }
