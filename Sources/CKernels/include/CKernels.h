@@ -173,6 +173,25 @@ typedef struct sk_kernels {
   ptrdiff_t peak_multiply_adds;
 } sk_kernels;
 
+/// What some processors of an instruction set have and others lack: bits of `features`.
+typedef enum sk_feature {
+  SK_HAS_AVX512_VNNI = 1 << 0,  ///< vpdpbusd on 512 bits
+  SK_HAS_AVX_VNNI = 1 << 1,     ///< vpdpbusd on 256 bits, VEX encoding
+  SK_HAS_AVX512_BF16 = 1 << 2,  ///< vdpbf16ps
+  SK_HAS_DOT_PRODUCT = 1 << 3,  ///< Arm's sdot, udot
+  SK_HAS_ARM_BF16 = 1 << 4      ///< Arm's bfmmla
+} sk_feature;
+
+/// A processor's make. All zeros where it does not say.
+typedef struct sk_processor {
+  char vendor[16];         ///< "AuthenticAMD", "GenuineIntel"
+  int32_t family, model;   ///< with the extended parts added
+  uint32_t features;       ///< bits of sk_feature that the processor has and the system has switched on
+} sk_processor;
+
+/// This machine's processor.
+sk_processor sk_this_processor(void);
+
 /// Whether an instruction set was compiled in and this processor has it.
 int sk_isa_available(sk_isa isa);
 
