@@ -14,7 +14,7 @@ public struct Prediction: Sendable, Hashable, Codable {
   public let index: Int
   /// Its name.
   public let label: String
-  /// In 0…1; all classes together have 1.
+  /// In 0…1; all classes together have 1, unless the model finds any number of classes on an image.
   public let probability: Double
 }
 
@@ -24,13 +24,12 @@ public struct Classification: Sendable {
   public let logits: [Float]
   /// The classes' names; may be empty.
   let labels: [String]
+  /// Whether any number of classes may be on an image.
+  var isMultiLabel = false
 
-  /// The softmax of the logits, computed in Double.
+  /// The softmax of the logits, of a model for any number of classes their sigmoids, computed in Double.
   public var probabilities: [Double] {
-    let largest = Double(logits.max() ?? 0)
-    let powers = logits.map { exp(Double($0) - largest) }
-    let sum = powers.reduce(0, +)
-    return powers.map { $0 / sum }
+    isMultiLabel ? MultiLabelTask().decode([logits]) : ClassificationTask().decode([logits])
   }
 
   /// The classes with the highest probabilities, best first; of equal ones the lower index first.
@@ -109,7 +108,8 @@ public struct Classifier: Sendable {
   }
 
   private func classification(_ outputs: [[Float]]) -> Classification {
-    Classification(logits: outputs[logits], labels: model.labels)
+    Classification(
+      logits: outputs[logits], labels: model.labels, isMultiLabel: model.task is MultiLabelTask)
   }
 }
 

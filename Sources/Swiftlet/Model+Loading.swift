@@ -29,6 +29,7 @@ extension Model {
     let file = try WeightFile.read(path)
     if let json = file.metadata[MetadataKey.architecture] {
       self = try Self.ours(path, json, file.tensors, file.metadata, network, options)
+        .with(task: Self.task(file.metadata, file: path))
     } else {
       self = try Recognition(path, file.tensors).model(network, options)
     }
@@ -45,6 +46,7 @@ extension Model {
         try self.init(
           architecture, parameters: stored.parameters, preprocessing: stored.preprocessing,
           labels: stored.labels)
+        task = stored.task
       } catch let error as ParametersError { throw ModelError.wrongWeights(file: path, error) }
     } else {
       self = try Recognition(path, file.tensors).model(as: architecture)
@@ -62,7 +64,7 @@ extension Model {
         "format": "swiftlet", MetadataKey.architecture: try StableJSON.text(architecture),
         MetadataKey.preprocessing: try StableJSON.text(preprocessing),
         MetadataKey.labels: try StableJSON.text(labels),
-      ], to: path)
+      ].merging(try taskMetadata()) { $1 }, to: path)
   }
 
   /// The model of one of our files; `path` is what errors call it.
