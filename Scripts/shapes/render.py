@@ -4,7 +4,7 @@
 
 Writes FOLDER/images/*.png and FOLDER/labels.csv (path,labels,part; every fifth image is for validation), which
 `swiftlet train --task multi-label --data FOLDER` takes. An image has up to three shapes; its classes are the shapes and
-the colors that are on it. The same seed gives the same bytes. Needs Python alone.
+the colors that can be seen on it. The same seed gives the same bytes. Needs Python alone.
 """
 
 import argparse
@@ -37,31 +37,43 @@ def png(size, pixels):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
 
 
+def draw(pixels, owners, number, size, shape, color, radius, x, y):
+    """Draws a shape, marks the pixels that are now its own, and gives their number."""
+    count = 0
+    for row in range(size):
+        for column in range(size):
+            hits = sum(
+                inside(shape, (column + (i + 0.5) / SAMPLES - x) / radius, (row + (j + 0.5) / SAMPLES - y) / radius)
+                for i in range(SAMPLES)
+                for j in range(SAMPLES)
+            )
+            share = hits / SAMPLES**2
+            pixel = pixels[row * size + column]
+            for channel in range(3):
+                pixel[channel] += share * (COLORS[color][channel] - pixel[channel])
+            if share >= 0.5:
+                owners[row * size + column] = number
+                count += 1
+    return count
+
+
 def image(size, rng):
     """Pixels and classes of one image. Only `random()` is drawn, whose numbers no version of Python changes."""
     ground = [60 + 120 * rng.random() for _ in range(3)]
     pixels = [[g for g in ground] for _ in range(size * size)]
-    labels = set()
-    for _ in range(int(4 * rng.random())):
+    drawn = []
+    owners = [None] * (size * size)
+    for number in range(int(4 * rng.random())):
         shape = SHAPES[int(len(SHAPES) * rng.random())]
         color = list(COLORS)[int(len(COLORS) * rng.random())]
         radius = size * (0.14 + 0.12 * rng.random())
         x, y = (radius + (size - 2 * radius) * rng.random() for _ in range(2))
-        labels |= {shape, color}
-        for row in range(size):
-            for column in range(size):
-                hits = sum(
-                    inside(
-                        shape, (column + (i + 0.5) / SAMPLES - x) / radius, (row + (j + 0.5) / SAMPLES - y) / radius
-                    )
-                    for i in range(SAMPLES)
-                    for j in range(SAMPLES)
-                )
-                share = hits / SAMPLES**2
-                if share:
-                    pixel = pixels[row * size + column]
-                    for channel in range(3):
-                        pixel[channel] += share * (COLORS[color][channel] - pixel[channel])
+        drawn.append((shape, color, draw(pixels, owners, number, size, shape, color, radius, x, y)))
+    # A shape that later ones leave less than a third of is not a class of the image.
+    labels = set()
+    for number, (shape, color, count) in enumerate(drawn):
+        if 3 * owners.count(number) >= count:
+            labels |= {shape, color}
     flat = [max(0, min(255, round(value + 24 * (rng.random() - 0.5)))) for pixel in pixels for value in pixel]
     return flat, sorted(labels)
 

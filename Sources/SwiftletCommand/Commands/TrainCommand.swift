@@ -119,6 +119,7 @@ struct TrainCommand: Command {
         "\(folder): \(trainer.network.name), \(data.training.classes.count) classes, "
           + "\(data.training.count.grouped) images\(held), "
           + "\(recipe.epochs) \(recipe.epochs == 1 ? "epoch" : "epochs")")
+      if let note = trainer.referenceNote { try Console.print(note) }
     }
     do {
       let result = try trainer.run(

@@ -109,7 +109,9 @@ public struct RunIdentity: Sendable, Codable, Equatable {
       ("augmentation", recipe.augmentation.map { "\($0)" }.joined(separator: ", ")),
     ]
     if let task {
-      rows.insert(("task", (try? StableJSON.text(task)) ?? type(of: task.task).name), at: 1)
+      let attributes = (try? StableJSON.text(task.task)) ?? "{}"
+      let name = type(of: task.task).name
+      rows.insert(("task", attributes == "{}" ? name : "\(name) \(attributes)"), at: 1)
     }
     if let clip = recipe.clipNorm { rows.append(("largest gradient norm", "\(clip)")) }
     if let mixing = recipe.mixing { rows.append(("mixing", "\(mixing)")) }

@@ -71,6 +71,7 @@ public final class Trainer: Sendable {
   /// The two parts with their targets as the task takes them.
   let images: TaskImages, heldOut: TaskImages?
 
+  private let slowOps = Mutex<[String]>([])
   private let result = Mutex<TrainingResult?>(nil)
   private let isStopped = Atomic<Bool>(false)
 
@@ -126,6 +127,20 @@ public final class Trainer: Sendable {
       network: network, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
       data: RunIdentity.DataIdentity(data), teacher: options.teacher, task: task, loss: loss)
   }
+
+  /// Nodes of the step that the backend runs by their definition, because it has no fast path for them; known from the
+  /// first step on.
+  public var referenceOps: [String] { slowOps.withLock { $0 } }
+
+  /// The same as a sentence; `nil` where there are none.
+  public var referenceNote: String? {
+    let ops = referenceOps
+    guard !ops.isEmpty else { return nil }
+    let some = ops.prefix(6).joined(separator: ", ") + (ops.count > 6 ? " and \(ops.count - 6) others" : "")
+    return "no fast path in training, computed by definition on one thread: \(some)"
+  }
+
+  func noteReferenceOps(_ ops: [String]) { slowOps.withLock { $0 = ops } }
 
   /// What the run came to, once it is over.
   public var outcome: TrainingResult? { result.withLock { $0 } }

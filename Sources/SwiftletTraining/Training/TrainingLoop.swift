@@ -104,6 +104,7 @@ final class TrainingLoop {
     ).check(limit: trainer.options.memoryLimit)
     session = try trainer.backend.makeTrainingSession(
       step.graph, parameters: try state ?? step.initialState(trainer.parameters))
+    trainer.noteReferenceOps(session.referenceOps)
     teacherInputs = trainer.options.teacher?.inputs(from: trainer.preprocessing)
     if let teacher = trainer.options.teacher, step.input(PortName.teacher) != nil {
       let (graph, parameters) = try teacher.network.graph(batch: batch).withOutputs([PortName.logits])
@@ -318,6 +319,7 @@ final class TrainingLoop {
     for index in evaluation?.0.shownImages ?? [] {
       report.thumbnails[index] = try? validation?.images.image(index)
     }
+    if let note = trainer.referenceNote { report.notes.append(note.prefix(1).uppercased() + note.dropFirst() + ".") }
     if progress.epochs < recipe.epochs {
       report.notes.append("\(progress.epochs) of \(recipe.epochs) epochs are done.")
     }
