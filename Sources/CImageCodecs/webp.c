@@ -76,7 +76,7 @@ const uint8_t *swiftlet_webp_chunk(const swiftlet_webp *decoder, const char *nam
   return bytes;
 }
 
-// The first frame of an animation lies on a transparent black canvas, which it need not fill; a still picture
+// The first frame of an animation lies on a transparent black canvas, which it need not fill; a still image
 // is one frame that does. It is decoded into its place, so that no canvas of four channels is ever needed.
 //
 // Without `pixels` the frame is decoded to a thumbnail: a lossy one then takes the memory of a few of its rows. (A

@@ -36,7 +36,8 @@ extension Model {
     } catch let error as TrainingError {
       throw ModelError.badMetadata(file: file, key: taskKey, reason: "\(error)")
     } catch {
-      throw ModelError.badMetadata(file: file, key: taskKey, reason: "it is not the JSON that Swiftlet writes")
+      throw ModelError.badMetadata(
+        file: file, key: taskKey, reason: "it is not the JSON that Swiftlet writes")
     }
   }
 
@@ -59,7 +60,8 @@ extension Model {
     let evaluator = try Evaluator(
       .architecture(architecture), parameters: parameters, backend: engine,
       task: MultiLabelTask(threshold: threshold ?? own.threshold), batch: max(1, min(batch, dataset.count)))
-    let known = try RelabeledImages(dataset, labels: labels, classes: architecture.classes) { labels, numbers in
+    let known = try RelabeledImages(dataset, labels: labels, classes: architecture.classes) {
+      labels, numbers in
       labels.map { numbers[$0] }
     }
     let evaluation = try evaluator.evaluate(known, preprocessing: preprocessing, threads: 2)

@@ -78,7 +78,9 @@ public struct Architecture: Sendable, Hashable {
     guard (1...Self.mostClasses).contains(classes) else { throw ArchitectureError.badClasses(classes) }
     for row in stem + stages.flatMap({ $0 }) { try row.check() }
     try head.check()
-    guard taps.count <= Self.mostTaps else { throw ArchitectureError.tooManyTaps(taps.count, most: Self.mostTaps) }
+    guard taps.count <= Self.mostTaps else {
+      throw ArchitectureError.tooManyTaps(taps.count, most: Self.mostTaps)
+    }
     guard resolution >= totalStride, resolution <= Self.largestResolution else {
       throw ArchitectureError.badResolution(
         resolution, network: name, smallest: totalStride, largest: Self.largestResolution)

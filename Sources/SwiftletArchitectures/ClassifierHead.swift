@@ -59,7 +59,8 @@ public struct Head: HeadDefinition {
       }
     }
     for (index, units) in hidden.enumerated() {
-      y = try network.row(TableColumns("linear", channels: units, activation: activation), of: y) { y, network in
+      y = try network.row(TableColumns("linear", channels: units, activation: activation), of: y) {
+        y, network in
         let z = try network.linear(
           y, "head.hidden.\(index)", units: network.scaled(units, network.conventions.head),
           activation: activation)

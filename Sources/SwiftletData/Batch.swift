@@ -13,7 +13,7 @@ public struct Batch: Sendable {
   /// Which images these are in the data set.
   public let indices: [Int]
   /// Which of them replace a broken file, and so occur more than once in the epoch: an evaluation leaves them out.
-  public let standIns: [Bool]
+  public let replacements: [Bool]
 
   /// Creates a batch of images of one class each.
   ///
@@ -22,9 +22,10 @@ public struct Batch: Sendable {
   ///   - targets: `[N, classes]`.
   ///   - labels: N classes.
   ///   - indices: N indices into the data set.
-  ///   - standIns: N of them, or none where no image replaces another.
-  public init(images: Tensor, targets: Tensor, labels: [Int], indices: [Int], standIns: [Bool] = []) {
-    self.init(images: images, targetTensors: [targets], labels: labels, indices: indices, standIns: standIns)
+  ///   - replacements: N of them, or none where no image replaces another.
+  public init(images: Tensor, targets: Tensor, labels: [Int], indices: [Int], replacements: [Bool] = []) {
+    self.init(
+      images: images, targetTensors: [targets], labels: labels, indices: indices, replacements: replacements)
   }
 
   /// Creates a batch of images with any targets.
@@ -34,15 +35,15 @@ public struct Batch: Sendable {
   ///   - targetTensors: each `[N, …]`.
   ///   - labels: N classes, or none.
   ///   - indices: N indices into the data set.
-  ///   - standIns: N of them, or none where no image replaces another.
+  ///   - replacements: N of them, or none where no image replaces another.
   public init(
-    images: Tensor, targetTensors: [Tensor], labels: [Int] = [], indices: [Int], standIns: [Bool] = []
+    images: Tensor, targetTensors: [Tensor], labels: [Int] = [], indices: [Int], replacements: [Bool] = []
   ) {
     self.images = images
     self.targetTensors = targetTensors
     self.labels = labels
     self.indices = indices
-    self.standIns = standIns.isEmpty ? indices.map { _ in false } : standIns
+    self.replacements = replacements.isEmpty ? indices.map { _ in false } : replacements
   }
 
   /// The first target tensor: of classes `[N, classes]`, for each image a distribution, all on its class unless images

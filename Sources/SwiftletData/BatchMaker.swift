@@ -57,14 +57,15 @@ final class BatchMaker: Sendable {
     let positions = (number * size)..<min((number + 1) * size, order.count)
     var met: [Int: SkippedFile] = [:]
     var indices: [Int] = []
-    var standIns: [Bool] = []
+    var replacements: [Bool] = []
     let count = positions.count
     var images: TensorStorage?
     let targets = try storages(encoding.shapes.map { count * $0.count }[...]) { targets in
       images = try TensorStorage(byteCount: 4 * count * writer.count) { memory in
         let pixels = memory.bindMemory(to: Float.self)
-        func row(_ row: Int, of buffer: UnsafeMutableBufferPointer<Float>) -> UnsafeMutableBufferPointer<Float>
-        {
+        func row(_ row: Int, of buffer: UnsafeMutableBufferPointer<Float>) -> UnsafeMutableBufferPointer<
+          Float
+        > {
           let size = buffer.count / count
           return UnsafeMutableBufferPointer(rebasing: buffer[(row * size)..<((row + 1) * size)])
         }
@@ -72,7 +73,7 @@ final class BatchMaker: Sendable {
           let index = try fill(
             row(number, of: pixels), targets: targets.map { row(number, of: $0) }, position: position, &met)
           indices.append(index)
-          standIns.append(index != order[position])
+          replacements.append(index != order[position])
         }
         guard let mixing else { return }
         var generator = EpochOrder.generator(seed: seed, epoch: epoch, .mixing, number)
@@ -87,7 +88,7 @@ final class BatchMaker: Sendable {
       targetTensors: zip(encoding.shapes, targets).map {
         try Tensor(shape: Shape([count] + $0.dimensions), scalarType: .float32, storage: $1)
       },
-      labels: encoding.label.map { indices.map($0) } ?? [], indices: indices, standIns: standIns)
+      labels: encoding.label.map { indices.map($0) } ?? [], indices: indices, replacements: replacements)
     return Made(batch: batch, broken: met)
   }
 

@@ -12,7 +12,7 @@ import SwiftletFormats
   import Musl
 #endif
 
-/// Pictures of 32×32 pixels from CIFAR's binary files.
+/// Images of 32×32 pixels from CIFAR's binary files.
 ///
 /// A record is one byte of label (CIFAR-100: the coarse, then the fine one, which is used) and the red, green and blue planes.
 public struct CIFARBinary: Dataset {
@@ -150,7 +150,8 @@ public struct CIFARBinary: Dataset {
     let (file, record) = position(index)
     let hash = file.storage.withUnsafeBytes { bytes in
       FowlerNollVo.hash(
-        UnsafeRawBufferPointer(rebasing: bytes[(record * variety.recordBytes)...].prefix(variety.recordBytes)))
+        UnsafeRawBufferPointer(rebasing: bytes[(record * variety.recordBytes)...].prefix(variety.recordBytes))
+      )
     }
     return "\(file.path.split(separator: "/").last ?? "") \(record) \(hash)"
   }

@@ -29,16 +29,18 @@ public typealias DatasetSplit = Split<any Dataset>
 
 extension Split where Images == any Dataset {
   /// The same images for a task of any targets.
-  public var anyTargets: Split<any ImageDataset> { Split<any ImageDataset>(training: training, validation: validation) }
+  public var anyTargets: Split<any ImageDataset> {
+    Split<any ImageDataset>(training: training, validation: validation)
+  }
 
   /// Holds out a share of each class, at random but the same for the same seed.
   ///
-  /// Of a class with two photographs or more at least one is held out and at least one is not.
+  /// Of a class with two images or more at least one is held out and at least one is not.
   ///
   /// - Parameters:
   ///   - share: the share, in 0..<1; 0 holds out nothing.
   ///   - dataset: what is split. Both parts keep its order.
-  ///   - seed: decides which photographs are held out.
+  ///   - seed: decides which images are held out.
   /// - Throws: ``DatasetError/holdOut(share:)``.
   public init(holdingOut share: Double, of dataset: any Dataset, seed: UInt64) throws {
     guard share >= 0, share < 1 else { throw DatasetError.holdOut(share: share) }

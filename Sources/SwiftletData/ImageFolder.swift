@@ -1,4 +1,4 @@
-// ImageFolder.swift: photographs in a folder for each class, or with their class in their names.
+// ImageFolder.swift: images in a folder for each class, or with their class in their names.
 
 #if canImport(Darwin)
   import Darwin
@@ -13,7 +13,7 @@
   import Foundation
 #endif
 
-/// Photographs in one folder for each class; below it they may lie at any depth.
+/// Images in one folder for each class; below it they may lie at any depth.
 ///
 /// A folder without such sub-folders may hold files named `<class>_<anything>.jpg`. Classes, and the files of
 /// each, are in the order of the bytes of their names. Files that are not images, and hidden ones, are ignored.
@@ -29,7 +29,7 @@ public struct ImageFolder: Dataset {
   public init(_ path: String) throws { try self.init(path, known: nil) }
 
   private init(_ path: String, known: [String]?) throws {
-    let listed = try Self.tree(path).labelled(known: known)
+    let listed = try Self.tree(path).labeled(known: known)
     root = path
     classes = listed.classes
     paths = listed.files
@@ -131,7 +131,7 @@ public struct ImageFolder: Dataset {
     guard visited.insert(Identity(path)).inserted else { return }
     for name in try contents(path) {
       let child = join(path, name)
-      // A link that leads nowhere is a broken photograph if it is called one.
+      // A link that leads nowhere is a broken image if it is called one.
       if Identity(child) != nil {
         try collect(child, &visited, &images)
       } else if ClassTree.isImage(name) {

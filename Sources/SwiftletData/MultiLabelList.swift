@@ -89,7 +89,8 @@ public struct MultiLabelList: ImageDataset {
       guard record.fields.count == 2 || record.fields.count == 3 else {
         throw DatasetError.malformedLine(
           path: path, line: record.line,
-          reason: "\(record.fields.count == 1 ? "1 field" : "\(record.fields.count) fields"), not path,labels "
+          reason:
+            "\(record.fields.count == 1 ? "1 field" : "\(record.fields.count) fields"), not path,labels "
             + "or path,labels,part")
       }
       let labels = record.fields[1].split(omittingEmptySubsequences: false) { $0 == ";" || $0 == "|" }

@@ -38,7 +38,8 @@ public struct TargetEncoding: Sendable {
   /// One class for each image as `[classes]`: 1 for the class, 0 for the others.
   public static func oneClass(of dataset: some ImageDataset<Int>) -> TargetEncoding {
     let classes = dataset.classes.count
-    return TargetEncoding(shapes: [[classes]], canMix: true, label: { dataset.target($0) }) { index, _, rows in
+    return TargetEncoding(shapes: [[classes]], canMix: true, label: { dataset.target($0) }) {
+      index, _, rows in
       try rows[0][checked(dataset.target(index), classes)] = 1
     }
   }

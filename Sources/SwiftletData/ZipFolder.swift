@@ -4,7 +4,7 @@ import SwiftletCore
 import SwiftletFormats
 import Synchronization
 
-/// Photographs in a zip archive, in one folder for each class or with their class in their names.
+/// Images in a zip archive, in one folder for each class or with their class in their names.
 ///
 /// An archive whose entries all lie in one folder is read from there on.
 public struct ZipFolder: Dataset {
@@ -22,7 +22,7 @@ public struct ZipFolder: Dataset {
   }
 
   private init(_ archive: SharedArchive, in folder: [Substring], known: [String]?) throws {
-    let listed = try archive.tree(folder).labelled(known: known)
+    let listed = try archive.tree(folder).labeled(known: known)
     classes = listed.classes
     labels = listed.labels
     entries = listed.files.compactMap { archive.entry($0) }

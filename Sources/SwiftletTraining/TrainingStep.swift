@@ -28,7 +28,8 @@ public struct StepOptions: Sendable {
 
   /// Creates options.
   public init(
-    task: any TrainingTask = ClassificationTask(), loss: any Loss = CrossEntropyLoss(), optimizer: Optimizer, weightDecay: Double = 0,
+    task: any TrainingTask = ClassificationTask(), loss: any Loss = CrossEntropyLoss(), optimizer: Optimizer,
+    weightDecay: Double = 0,
     decayExclusions: Set<ParameterRole> = [.depthwise, .normScale, .normOffset, .bias],
     clipNorm: Double? = nil, accumulates: Bool = false, averages: Bool = false,
     exposesGradients: Bool = false,
@@ -147,7 +148,7 @@ public struct TrainingStep: Sendable {
     networkParameters = network.parameters.map(\.name)
   }
 
-  /// The network's parameters with the step's state at its start: moments as the optimiser has them, averages equal to what
+  /// The network's parameters with the step's state at its start: moments as the optimizer has them, averages equal to what
   /// they are averages of.
   ///
   /// - Throws: ``ParametersError`` where the parameters are not the network's.

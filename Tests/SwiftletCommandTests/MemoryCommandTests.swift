@@ -62,7 +62,8 @@ import Testing
       let list = try list(in: folder, count: 200)
       let output = folder.appending(path: "run").path
       let trained = try Tool.run([
-        "train", "--data", list, "--model", "cifar_mobilenet_v3_small", "--width", "0.25", "--recipe", "quick",
+        "train", "--data", list, "--model", "cifar_mobilenet_v3_small", "--width", "0.25", "--recipe",
+        "quick",
         "--epochs", "1", "--batch", "16", "--threads", "1", "--output", output,
       ])
       #expect(trained.status == 0, "\(trained)")

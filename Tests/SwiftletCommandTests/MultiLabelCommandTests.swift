@@ -51,21 +51,27 @@ import Testing
 
       // The report shows average precision over the epochs and by class, and the worst misses.
       let page = try String(contentsOf: output.appending(path: "report.html"), encoding: .utf8)
-      for word in ["Validation mAP", ">AP<", "Worst misses", "triangle", "micro F1", "data:image/png;base64,"] {
+      for word in [
+        "Validation mAP", ">AP<", "Worst misses", "triangle", "micro F1", "data:image/png;base64,",
+      ] {
         #expect(page.contains(word), "\(word)")
       }
       let metrics = try String(contentsOf: output.appending(path: "metrics.csv"), encoding: .utf8)
-      #expect(metrics.split(separator: "\n")[0].hasSuffix("validation_f1_macro,validation_f1_micro,validation_map"))
+      #expect(
+        metrics.split(separator: "\n")[0].hasSuffix("validation_f1_macro,validation_f1_micro,validation_map"))
 
       let weights = output.appending(path: "model.safetensors").path
       let evaluation = try object(
         try Tool.run(["evaluate", "--data", shapes.path, "--weights", weights, "--json"]).output)
       let map = try #require(evaluation["map"] as? Double)
       #expect(map > 0.6, "\(map)")
-      let last = try #require(metrics.split(separator: "\n").dropFirst().map { $0.split(separator: ",").last }
-        .compactMap { $0.flatMap { Double($0) } }.max())
+      let last = try #require(
+        metrics.split(separator: "\n").dropFirst().map { $0.split(separator: ",").last }
+          .compactMap { $0.flatMap { Double($0) } }.max())
       #expect(abs(map - last) < 1e-9)
-      let table = try Tool.run(["evaluate", "--data", shapes.path, "--weights", weights, "--threshold", "0.4"])
+      let table = try Tool.run([
+        "evaluate", "--data", shapes.path, "--weights", weights, "--threshold", "0.4",
+      ])
       #expect(table.output.contains("AP %") && table.output.contains("threshold of 0.40"), "\(table)")
 
       // Several labels of one image, all of them above the threshold.

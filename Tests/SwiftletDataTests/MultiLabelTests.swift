@@ -133,7 +133,8 @@ import Testing
 
   @Test func targetsThatCannotBeMixedAreNot() {
     let set = Bits()
-    let encoding = TargetEncoding(shapes: [[1]], canMix: false) { index, _, rows in rows[0][0] = Float(index) }
+    let encoding = TargetEncoding(shapes: [[1]], canMix: false) { index, _, rows in rows[0][0] = Float(index)
+    }
     let loader = BatchLoader(
       set, targets: encoding, preprocessing: .cifar(), mixing: .mixup(alpha: 1), batch: 2, seed: 1, epoch: 0,
       shuffles: false, dropsLast: false)

@@ -104,7 +104,9 @@ import Testing
         .architecture(TinyRun.architecture),
         parameters: try Parameters(initialising: TinyRun.architecture.graph(), seed: seed))
     }
-    func refusal(_ folder: URL, _ data: DatasetSplit = TinyRun.data(), _ change: (inout Trainer.Options) -> Void)
+    func refusal(
+      _ folder: URL, _ data: DatasetSplit = TinyRun.data(), _ change: (inout Trainer.Options) -> Void
+    )
       throws -> String
     {
       let error = #expect(throws: TrainingError.self) {

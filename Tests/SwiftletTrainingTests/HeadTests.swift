@@ -37,7 +37,9 @@ private struct TwoMaps: HeadDefinition {
     return [
       NetworkOutput(PortName.logits, logits),
       NetworkOutput(
-        "scores", try network.reshape(probabilities, [network.shape(x)[0], rows / network.shape(x)[0], network.classes])),
+        "scores",
+        try network.reshape(
+          probabilities, [network.shape(x)[0], rows / network.shape(x)[0], network.classes])),
       NetworkOutput("boxes", try network.concatenate(boxes)),
     ]
   }
@@ -121,7 +123,8 @@ private struct Forgotten: HeadDefinition {
 
   @Test func aTappedNetworkTrainsToTheSameBits() throws {
     let plain = try TinyRun.trainer().run()
-    let tapped = try TinyRun.trainer(architecture: architecture(taps: ["stages.0", "stages.1.0.expand"])).run()
+    let tapped = try TinyRun.trainer(architecture: architecture(taps: ["stages.0", "stages.1.0.expand"]))
+      .run()
     #expect(areIdentical(plain.parameters, tapped.parameters))
     #expect(plain.evaluation == tapped.evaluation && plain.gates == tapped.gates)
     // On the engine, whose fused steps must not depend on who else could read a value.
@@ -131,7 +134,8 @@ private struct Forgotten: HeadDefinition {
   }
 
   @Test func filesWithoutTapsStayAsTheyWere() throws {
-    let text = String(decoding: try JSONEncoder().encode(try Zoo.architecture("mobilenet_v3_small")), as: UTF8.self)
+    let text = String(
+      decoding: try JSONEncoder().encode(try Zoo.architecture("mobilenet_v3_small")), as: UTF8.self)
     #expect(!text.contains("taps") && !text.contains("attributes\":{\"features"))
     let json = try #require(
       try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
@@ -189,7 +193,8 @@ private struct Forgotten: HeadDefinition {
       // What no loss reads keeps its weights.
       let start = trainer.parameters["detector.0.weight"]?.floats()
       #expect(result.parameters["detector.0.weight"]?.floats() == start)
-      #expect(result.parameters["classifier.weight"]?.floats() != trainer.parameters["classifier.weight"]?.floats())
+      #expect(
+        result.parameters["classifier.weight"]?.floats() != trainer.parameters["classifier.weight"]?.floats())
       let again = try TinyRun.trainer(recipe, architecture: detector(), folder: folder) { $0.resumes = true }
         .run()
       #expect(areIdentical(again.parameters, result.parameters))

@@ -6,8 +6,6 @@ import SwiftletTraining
 import TestSupport
 import Testing
 
-
-
 @Suite struct MemoryTests {
   /// The estimate is below what the engine takes, and not by much: else it would refuse too much or too little.
   @Test(arguments: [

@@ -42,7 +42,8 @@ struct ColorMixtures: ImageDataset {
     var options = Trainer.Options()
     options.validationBatch = 5
     change(&options)
-    let data = MultiLabelSplit(training: ColorMixtures(count: 48), validation: ColorMixtures(count: 16, seed: 2))
+    let data = MultiLabelSplit(
+      training: ColorMixtures(count: 48), validation: ColorMixtures(count: 16, seed: 2))
     return try Trainer(
       .architecture(TinyRun.architecture),
       parameters: Parameters(initialising: TinyRun.architecture.graph(), seed: recipe.seed),

@@ -5,8 +5,8 @@ import SwiftletArchitectures
 import SwiftletTraining
 import TestSupport
 
-/// Coloured squares: the class is the colour, with noise.
-struct ColouredSquares: Dataset {
+/// Colored squares: the class is the color, with noise.
+struct ColoredSquares: Dataset {
   let classes = ["red", "green", "blue"]
   let count: Int
   var seed: UInt64 = 1
@@ -47,8 +47,8 @@ enum TinyRun {
 
   static func data(_ count: Int = 24, validation: Int? = 9) -> DatasetSplit {
     DatasetSplit(
-      training: ColouredSquares(count: count),
-      validation: validation.map { ColouredSquares(count: $0, seed: 2) })
+      training: ColoredSquares(count: count),
+      validation: validation.map { ColoredSquares(count: $0, seed: 2) })
   }
 
   static func trainer(

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct TrainerTests {
-  @Test func learnsColours() throws {
+  @Test func learnsColors() throws {
     let trainer = try TinyRun.trainer(TinyRun.recipe(epochs: 12) { $0.averageDecay = nil })
     let result = try trainer.run()
     #expect(result.records.map(\.epoch) == Array(1...12))
@@ -122,8 +122,8 @@ import Testing
 
   @Test func brokenPhotographsAreCounted() throws {
     let data = DatasetSplit(
-      training: ColouredSquares(count: 24, broken: [3, 8]),
-      validation: ColouredSquares(count: 9, seed: 2, broken: [1]))
+      training: ColoredSquares(count: 24, broken: [3, 8]),
+      validation: ColoredSquares(count: 9, seed: 2, broken: [1]))
     let result = try TinyRun.trainer(data: data).run()
     #expect(result.skipped.map(\.name).sorted() == ["square 3", "square 8"])
     let evaluation = try #require(result.evaluation)
@@ -131,7 +131,7 @@ import Testing
   }
 
   @Test func refusesWhatCannotWork() throws {
-    #expect(throws: TrainingError.batchTooLarge(batch: 25, accumulation: 1, photographs: 24)) {
+    #expect(throws: TrainingError.batchTooLarge(batch: 25, accumulation: 1, images: 24)) {
       try TinyRun.trainer(TinyRun.recipe { $0.batch = 25 }).run()
     }
     #expect(throws: TrainingError.wrongClasses(network: "tiny", classes: 4, data: 3)) {

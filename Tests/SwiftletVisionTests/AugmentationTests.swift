@@ -192,7 +192,7 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
     #expect(floats.contains { abs($0) < 0.01 } && floats.contains { $0 > 1 })
   }
 
-  /// Photographs of CIFAR's size in a second on one thread, flipped, shifted and normalised. It is printed, not judged.
+  /// Photographs of CIFAR's size in a second on one thread, flipped, shifted and normalized. It is printed, not judged.
   @Test func speedOfSmallPictures() throws {
     let image = try noise(32, 32)
     let writer = try InputWriter(.cifar(), [.padAndCrop(4), .horizontalFlip])
@@ -203,6 +203,6 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
       for _ in 0..<20_000 { try writer.write(image, to: floats, using: &generator) }
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    print("CIFAR augmentation: \(Int(20_000 / seconds)) photographs/s on one thread")
+    print("CIFAR augmentation: \(Int(20_000 / seconds)) images/s on one thread")
   }
 }

@@ -26,7 +26,8 @@ struct ClassifyCommand: Command {
         "weights", "FILE",
         "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
       .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
-      .value("top", "N", "How many classes to print (default 5; of a multi-label model all above the threshold)."),
+      .value(
+        "top", "N", "How many classes to print (default 5; of a multi-label model all above the threshold)."),
       .value(
         "threshold", "P",
         "Print only classes of at least that probability (default 0.5 for a multi-label model)."),
@@ -81,7 +82,9 @@ struct ClassifyCommand: Command {
       return
         "\(percent) %  \(bar.isEmpty ? prediction.label : prediction.label.padded(to: width) + "  " + bar)"
     }
-    if lines.isEmpty { return [named ? "\(file): no class above the threshold" : "no class above the threshold"] }
+    if lines.isEmpty {
+      return [named ? "\(file): no class above the threshold" : "no class above the threshold"]
+    }
     return named ? [file] + lines.map { "  " + $0 } : lines
   }
 }

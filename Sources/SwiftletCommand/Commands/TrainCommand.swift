@@ -54,7 +54,8 @@ struct TrainCommand: Command {
       .value("batch", "N", "Images in a step, instead of the recipe's."),
       .value("learning-rate", "X", "Learning rate, instead of the recipe's."),
       .value("seed", "N", "Seed of everything random (default 1)."),
-      .value("hold-out", "SHARE", "Share held out for validation if the data has no such part (default 0.2)."),
+      .value(
+        "hold-out", "SHARE", "Share held out for validation if the data has no such part (default 0.2)."),
       .value("threads", "N", "Threads of each step (default: those of the processor)."),
       .value("output", "DIR", "Folder of the run (default: runs/MODEL-N)."),
       .flag("resume", "Continue the run in the folder; without --output the last run of the model."),

@@ -132,10 +132,10 @@ struct EpochSections {
   func curves() -> String {
     guard !records.isEmpty else { return "" }
     let positions = records.map { max(0, min($0.epoch, 1 << 40)) }
-    func line(_ name: String, _ colour: String, dashed: Bool = false, _ value: (EpochRecord) -> Double?)
+    func line(_ name: String, _ color: String, dashed: Bool = false, _ value: (EpochRecord) -> Double?)
       -> LineChart.Series
     {
-      LineChart.Series(name: name, colour: colour, dashed: dashed, values: records.map(value))
+      LineChart.Series(name: name, color: color, dashed: dashed, values: records.map(value))
     }
     var charts = [
       LineChart(
@@ -190,7 +190,10 @@ struct EpochSections {
         ].map(cell).joined() + "</tr>"
     }
     let header = HTML.header(
-      ["#Epoch", "#Training loss", showsAccuracy ? "#Training top-1" : "#Training accuracy", "#Validation loss"]
+      [
+        "#Epoch", "#Training loss", showsAccuracy ? "#Training top-1" : "#Training accuracy",
+        "#Validation loss",
+      ]
         + columns.map { "#Validation \(HTML.text($0.title))" }
         + ["#Learning rate", "#Images/s", "#Time", "#Waiting"])
     let table = HTML.table(

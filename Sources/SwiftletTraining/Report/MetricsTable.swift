@@ -98,7 +98,9 @@ enum MetricsTable {
         guard let number = Double(values[place]) else {
           throw malformed(index + 1, "\(name) is \"\(values[place])\"")
         }
-        record.metrics = (record.metrics ?? [:]).merging([String(name.dropFirst(ownPrefix.count)): number]) { $1 }
+        record.metrics = (record.metrics ?? [:]).merging([String(name.dropFirst(ownPrefix.count)): number]) {
+          $1
+        }
       }
       records.append(record)
     }

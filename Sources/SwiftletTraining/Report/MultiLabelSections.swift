@@ -14,7 +14,9 @@ struct MultiLabelSections {
     names = EvaluationSections.readable(evaluation.classes)
   }
 
-  private func name(_ label: Int) -> String { names.indices.contains(label) ? names[label] : "class \(label)" }
+  private func name(_ label: Int) -> String {
+    names.indices.contains(label) ? names[label] : "class \(label)"
+  }
 
   // MARK: Classes
 

@@ -4,7 +4,7 @@ import SwiftletData
 
 /// What a run came to, as one page of HTML that needs nothing else: no network, no library, and no JavaScript to be read.
 ///
-/// Everything that comes from data (names of classes and of photographs, reasons, configuration) is escaped. Values that
+/// Everything that comes from data (names of classes and of images, reasons, configuration) is escaped. Values that
 /// are not finite are shown as gaps and said to be so; a run without an epoch, without validation or without an
 /// evaluation has a page too.
 public struct TrainingReport: Sendable {
@@ -22,9 +22,9 @@ public struct TrainingReport: Sendable {
   public var metrics: [TaskMetric]
   /// The excitations of a network's squeeze-and-excite gates, in the order of its depth.
   public var gates: [GateRecord]
-  /// Pictures for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
+  /// Images for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
   public var thumbnails: [Int: Image]
-  /// Photographs that could not be read in training; the evaluation has its own.
+  /// Images that could not be read in training; the evaluation has its own.
   public var skipped: [SkippedFile]
   /// Sentences to show at the beginning: that the run was stopped, say.
   public var notes: [String]

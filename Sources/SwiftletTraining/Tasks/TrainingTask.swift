@@ -119,7 +119,7 @@ public protocol TaskEvaluation: Sendable, Encodable {
   func fill(_ record: inout EpochRecord)
   /// The parts of the report's page.
   ///
-  /// - Parameter thumbnails: pictures for ``shownImages``, where there are some.
+  /// - Parameter thumbnails: images for ``shownImages``, where there are some.
   func sections(thumbnails: [Int: Image]) -> [ReportSection]
 }
 

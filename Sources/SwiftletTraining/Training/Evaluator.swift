@@ -24,13 +24,14 @@ public struct Evaluator: Sendable {
   ///   - backend: what it runs on.
   ///   - task: what it was trained for.
   ///   - batch: images at a time.
-  ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:ahead:shouldStop:)``.
+  ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
   ///   - memoryLimit: bytes that it may take; what the machine leaves if `nil`.
   /// - Throws: ``GraphError``, ``ParametersError`` where the weights are not the network's,
   ///   ``TrainingError/tooLittleMemory(what:needed:available:)``.
   public init(
     _ network: NetworkDefinition, parameters: Parameters, backend: any Backend,
-    task: any TrainingTask = ClassificationTask(), batch: Int = 64, recordsGates: Bool = false, memoryLimit: Int? = nil
+    task: any TrainingTask = ClassificationTask(), batch: Int = 64, recordsGates: Bool = false,
+    memoryLimit: Int? = nil
   ) throws {
     let whole = try network.graph(batch: batch)
     for name in task.outputs where !whole.outputs.contains(where: { $0.name == name }) {
@@ -60,18 +61,18 @@ public struct Evaluator: Sendable {
   ///
   /// - Parameters:
   ///   - dataset: has as many classes as the network.
-  ///   - preprocessing: how a photograph becomes an input.
-  ///   - threads: that decode photographs.
-  ///   - ahead: batches that are decoded before they are needed.
+  ///   - preprocessing: how an image becomes an input.
+  ///   - threads: that decode images.
+  ///   - prefetch: batches that are decoded before they are needed.
   ///   - shouldStop: is asked before each batch.
-  /// - Returns: the evaluation, and the mean of each gate by class where gates are recorded. A class without photographs has a mean of 0.
-  /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or what reading photographs throws where none can be read.
+  /// - Returns: the evaluation, and the mean of each gate by class where gates are recorded. A class without images has a mean of 0.
+  /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or what reading images throws where none can be read.
   public func run(
-    on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, ahead: Int = 2,
+    on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2,
     shouldStop: () -> Bool = { false }
   ) throws -> (evaluation: Evaluation, gates: [GateRecord]) {
     let (result, gates) = try run(
-      TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, ahead: ahead,
+      TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, prefetch: prefetch,
       shouldStop: shouldStop)
     guard let evaluation = result as? Evaluation else {
       throw TrainingError.wrongTargets(task: type(of: task).name, wanted: "its own", got: "classes")
@@ -81,21 +82,21 @@ public struct Evaluator: Sendable {
 
   /// Evaluates images of the task's targets, in their order.
   ///
-  /// - Parameters: as of ``run(on:preprocessing:threads:ahead:shouldStop:)``.
+  /// - Parameters: as of ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
   /// - Returns: the task's own evaluation.
   /// - Throws: ``TrainingError``, also where the targets are of another type; what reading images throws where none can
   ///   be read.
   public func evaluate(
-    _ dataset: any ImageDataset, preprocessing: Preprocessing, threads: Int = 1, ahead: Int = 2
+    _ dataset: any ImageDataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2
   ) throws -> any TaskEvaluation {
     try run(
-      TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, ahead: ahead,
+      TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, prefetch: prefetch,
       shouldStop: { false }
     ).0
   }
 
   func run(
-    _ data: TaskImages, preprocessing: Preprocessing, threads: Int, ahead: Int, shouldStop: () -> Bool
+    _ data: TaskImages, preprocessing: Preprocessing, threads: Int, prefetch: Int, shouldStop: () -> Bool
   ) throws -> (any TaskEvaluation, [GateRecord]) {
     let classes = data.images.classes.count
     guard classes == network.classes else {
@@ -104,7 +105,7 @@ public struct Evaluator: Sendable {
     let loader = BatchLoader(
       data.images, targets: data.encoding, preprocessing: preprocessing.scaled(to: network.resolution),
       augmentation: [], mixing: nil, batch: batch, seed: 0, epoch: 0, startBatch: 0, shuffles: false,
-      dropsLast: false, threads: threads, ahead: ahead)
+      dropsLast: false, threads: threads, prefetch: prefetch)
     var session = plan.makeSession()
     var tally = data.tally()
     let own = task.outputs.count
@@ -115,7 +116,7 @@ public struct Evaluator: Sendable {
     while let loaded = try loader.next() {
       if shouldStop() { throw CancellationError() }
       // An image that replaces a broken one has its own turn.
-      let rows = loaded.indices.indices.filter { !loaded.standIns[$0] }
+      let rows = loaded.indices.indices.filter { !loaded.replacements[$0] }
       let outputs = try session.run([try Self.padded(loaded.images, to: batch)]).map { $0.floats() }
       func part(_ values: [Float], _ row: Int) -> ArraySlice<Float> {
         let size = values.count / batch
@@ -144,7 +145,7 @@ public struct Evaluator: Sendable {
     return (tally.evaluation(skipped: loader.skipped), records)
   }
 
-  /// A last batch of fewer photographs, filled up with zeros.
+  /// A last batch of fewer images, filled up with zeros.
   private static func padded(_ images: Tensor, to batch: Int) throws -> Tensor {
     guard images.shape[0] < batch else { return images }
     var dimensions = images.shape.dimensions

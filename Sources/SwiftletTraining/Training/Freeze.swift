@@ -2,7 +2,7 @@
 
 import SwiftletArchitectures
 
-/// Which part of a network stays as it is, weights and statistics of its norms: for fine-tuning on few photographs.
+/// Which part of a network stays as it is, weights and statistics of its norms: for fine-tuning on few images.
 public enum Freeze: Sendable, Hashable, Codable, CustomStringConvertible {
   /// Nothing.
   case none

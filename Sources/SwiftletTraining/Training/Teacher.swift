@@ -7,13 +7,13 @@ import SwiftletVision
 extension Trainer {
   /// A network whose logits another one learns from.
   public struct Teacher: Sendable {
-    /// The network, of the same classes; at a higher resolution it sees the same photographs enlarged.
+    /// The network, of the same classes; at a higher resolution it sees the same images enlarged.
     public var network: NetworkDefinition
     /// Its weights.
     public var parameters: Parameters
-    /// How it wants its photographs; `nil` for as the network that learns.
+    /// How it wants its images; `nil` for as the network that learns.
     public var preprocessing: Preprocessing?
-    /// The names of its classes, in its order; `nil` for those of the photographs.
+    /// The names of its classes, in its order; `nil` for those of the images.
     public var labels: [String]?
 
     /// Creates a teacher.

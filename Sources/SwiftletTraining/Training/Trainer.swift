@@ -23,7 +23,7 @@ public final class Trainer: Sendable {
     /// Threads that decode images, beside those of the backend.
     public var loaderThreads = 2
     /// Batches that are prefetched.
-    public var ahead = 4
+    public var prefetch = 4
     /// Bytes that decoded images may take where all of a part fit: CIFAR-10 takes 180 MB.
     public var cacheBytes = 512 << 20
     /// Images in a batch of validation.

@@ -23,7 +23,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The network lacks an output that the task needs.
   case missingOutput(String, network: String)
   /// There are fewer images than an update takes.
-  case batchTooLarge(batch: Int, accumulation: Int, photographs: Int)
+  case batchTooLarge(batch: Int, accumulation: Int, images: Int)
   /// A step or an evaluation needs more memory than there is; both numbers are bytes.
   case tooLittleMemory(what: String, needed: Int, available: Int)
   /// The loss needs a teacher, and there is none.
@@ -53,17 +53,19 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     case .badFreeze(let text): return text
     case .badTask(let task, let reason): return "the task \(task): \(reason)"
     case .unknownTask(let name):
-      return "unknown task '\(name)'; there are \(TaskCatalogue.names.joined(separator: ", ")), and those that a "
+      return
+        "unknown task '\(name)'; there are \(TaskCatalogue.names.joined(separator: ", ")), and those that a "
         + "program registers with TaskCatalogue.register before it saves or loads"
     case .wrongTargets(let task, let wanted, let got):
       return "the task \(task) takes data whose targets are \(wanted), but these are \(got)"
-    case .missingOutput(let name, let network): return "\(network) has no output '\(name)', which the task needs"
+    case .missingOutput(let name, let network):
+      return "\(network) has no output '\(name)', which the task needs"
     case .wrongClasses(let network, let classes, let data):
       return "\(network) has \(classes) classes, but the data have \(data)"
-    case .batchTooLarge(let batch, let accumulation, let photographs):
+    case .batchTooLarge(let batch, let accumulation, let images):
       let size =
         accumulation == 1 ? "a batch of \(batch)" : "\(accumulation) batches of \(batch) for each update"
-      return "\(size): more than the \(photographs) photographs that there are to train on"
+      return "\(size): more than the \(images) images that there are to train on"
     case .tooLittleMemory(let what, let needed, let available):
       return "\(what) needs at least \(AvailableMemory.text(needed)) of memory, but "
         + "\(AvailableMemory.text(available)) are available; a smaller batch or resolution needs less"

@@ -47,7 +47,7 @@ final class TrainingLoop {
     updatesPerEpoch = count / batch / recipe.accumulation
     guard updatesPerEpoch > 0 else {
       throw TrainingError.batchTooLarge(
-        batch: batch, accumulation: recipe.accumulation, photographs: count)
+        batch: batch, accumulation: recipe.accumulation, images: count)
     }
     identity = trainer.identity
     files = try trainer.folder.map { try CheckpointFolder($0) }
@@ -100,7 +100,7 @@ final class TrainingLoop {
       norm: try output(PortName.gradientNorm))
     try MemoryNeed(
       step: step.graph, batch: batch, resolution: trainer.network.resolution,
-      prefetch: trainer.options.ahead
+      prefetch: trainer.options.prefetch
     ).check(limit: trainer.options.memoryLimit)
     session = try trainer.backend.makeTrainingSession(
       step.graph, parameters: try state ?? step.initialState(trainer.parameters))
@@ -140,10 +140,11 @@ final class TrainingLoop {
     // All steps may be done: a run that was stopped during validation.
     guard progress.steps < stepsPerEpoch else { return }
     let loader = BatchLoader(
-      training.images, targets: training.encoding, preprocessing: trainer.preprocessing, augmentation: recipe.augmentation,
+      training.images, targets: training.encoding, preprocessing: trainer.preprocessing,
+      augmentation: recipe.augmentation,
       mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed, epoch: progress.epochs,
       startBatch: progress.steps, shuffles: true, dropsLast: true, threads: trainer.options.loaderThreads,
-      ahead: trainer.options.ahead)
+      prefetch: trainer.options.prefetch)
     let (before, waitedBefore, start) = (progress.seconds, progress.waitingSeconds, ContinuousClock.now)
     while progress.steps < stepsPerEpoch, let batch = try loader.next() {
       try run(batch)
@@ -282,7 +283,7 @@ final class TrainingLoop {
     do {
       return try evaluator.run(
         validation, preprocessing: trainer.preprocessing, threads: trainer.options.loaderThreads,
-        ahead: trainer.options.ahead, shouldStop: { trainer.shouldStop })
+        prefetch: trainer.options.prefetch, shouldStop: { trainer.shouldStop })
     } catch is CancellationError {
       try checkpoint()
       throw stopped()
@@ -319,7 +320,9 @@ final class TrainingLoop {
     for index in evaluation?.0.shownImages ?? [] {
       report.thumbnails[index] = try? validation?.images.image(index)
     }
-    if let note = trainer.referenceNote { report.notes.append(note.prefix(1).uppercased() + note.dropFirst() + ".") }
+    if let note = trainer.referenceNote {
+      report.notes.append(note.prefix(1).uppercased() + note.dropFirst() + ".")
+    }
     if progress.epochs < recipe.epochs {
       report.notes.append("\(progress.epochs) of \(recipe.epochs) epochs are done.")
     }

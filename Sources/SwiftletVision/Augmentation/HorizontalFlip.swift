@@ -2,7 +2,7 @@
 
 import SwiftletCore
 
-/// Mirrors a picture left to right with some probability.
+/// Mirrors an image left to right with some probability.
 public struct HorizontalFlip: Sendable, Codable, Hashable {
   /// How likely that is.
   public var probability: Double
@@ -23,7 +23,7 @@ public struct HorizontalFlip: Sendable, Codable, Hashable {
 }
 
 extension Image {
-  /// The picture with left and right exchanged.
+  /// The image with left and right exchanged.
   package func mirrored() -> Image {
     let count = pixels.count
     let rowBytes = 3 * width

@@ -1,8 +1,8 @@
-// InputWriter.swift: photographs as floats in their places of a batch.
+// InputWriter.swift: images as floats in their places of a batch.
 
 import SwiftletCore
 
-/// Prepares photographs for a network, varied where that is asked for, in memory of the caller's.
+/// Prepares images for a network, varied where that is asked for, in memory of the caller's.
 package struct InputWriter: Sendable {
   private let preprocessing: Preprocessing
   private let augmentations: [Augmentation]
@@ -11,11 +11,11 @@ package struct InputWriter: Sendable {
 
   /// Checks the numbers of the preset and of the augmentations.
   ///
-  /// - Parameter augmentations: with none, pictures are framed and resized as for evaluation.
+  /// - Parameter augmentations: with none, images are framed and resized as for evaluation.
   /// - Throws: ``VisionError/preprocessing(reason:)``.
   package init(_ preprocessing: Preprocessing, _ augmentations: [Augmentation]) throws {
     for augmentation in augmentations { try augmentation.check() }
-    // A picture of every byte, so that there is one place that knows how bytes are normalised.
+    // An image of every byte, so that there is one place that knows how bytes are normalized.
     var plain = preprocessing
     plain.resolution = 16
     plain.framing = .whole
@@ -29,13 +29,13 @@ package struct InputWriter: Sendable {
     self.augmentations = augmentations
   }
 
-  /// Floats of one picture: `resolution` × `resolution` × 3.
+  /// Floats of one image: `resolution` × `resolution` × 3.
   package var count: Int { 3 * preprocessing.resolution * preprocessing.resolution }
 
   /// Writes an image's ``count`` floats.
   ///
   /// - Returns: from points of the image to points of the input.
-  /// - Throws: ``VisionError`` where the picture cannot be resized within the limits.
+  /// - Throws: ``VisionError`` where the image cannot be resized within the limits.
   @discardableResult
   package func write(
     _ image: Image, to target: UnsafeMutableBufferPointer<Float>, using generator: inout SeededGenerator

@@ -1,8 +1,8 @@
-// Mixing.swift: batches whose photographs are mixed with each other, and their targets with them.
+// Mixing.swift: batches whose images are mixed with each other, and their targets with them.
 
 import SwiftletCore
 
-/// How the photographs of a batch are mixed: each with the one before it, the first with the last.
+/// How the images of a batch are mixed: each with the one before it, the first with the last.
 public enum Mixing: Sendable, Codable, Hashable {
   /// Weighted sums: ``Mixup``.
   case mixup(alpha: Double)

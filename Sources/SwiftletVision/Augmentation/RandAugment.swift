@@ -60,7 +60,7 @@ public struct RandAugment: Sendable, Codable, Hashable {
   package func applied(_ operation: Operation, isNegative: Bool, to image: Image) -> TransformedImage {
     let share = Double(max(0, min(Self.largestMagnitude, magnitude))) / Double(Self.largestMagnitude)
     let sign = isNegative ? -1.0 : 1.0
-    // Translations reach 150 of 331 pixels, as in the paper's ImageNet pictures.
+    // Translations reach 150 of 331 pixels, as in the paper's ImageNet images.
     func shift(_ side: Int) -> Int { Int(sign * share * 150 / 331 * Double(side)) }
     let factor = 1 + sign * share * 0.9
     switch operation {

@@ -1,4 +1,4 @@
-// RandomResizedCrop.swift: a random part of a photograph at the network's resolution.
+// RandomResizedCrop.swift: a random part of an image at the network's resolution.
 // (Szegedy et al., "Going deeper with convolutions", CVPR 2015, arXiv 1409.4842; numbers and order as torchvision.)
 
 import SwiftletCore
@@ -16,7 +16,7 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
     self.ratio = ratio
   }
 
-  /// The part of a picture: after ten tries that do not fit, the largest in the middle whose shape is allowed.
+  /// The part of an image: after ten tries that do not fit, the largest in the middle whose shape is allowed.
   package func part(
     width: Int, height: Int, using generator: inout SeededGenerator
   ) -> (x: Int, y: Int, width: Int, height: Int) {

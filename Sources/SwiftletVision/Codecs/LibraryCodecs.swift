@@ -79,7 +79,7 @@ enum PNGCodec {
 
 enum WebPCodec {
   /// Bytes of pixels that are decoded without a check, and bytes of pixels for each byte of a file that is believed:
-  /// photographs have 10 to 100.
+  /// images have 10 to 100.
   private static let largestUnchecked = 4 << 20, mostBytesPerByte = 250
 
   static func decode(_ bytes: [UInt8], name: String) throws -> DecodedPicture {
