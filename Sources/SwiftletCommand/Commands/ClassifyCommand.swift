@@ -1,6 +1,6 @@
 // ClassifyCommand.swift: what is on a photograph.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet classify PHOTO…`.
 struct ClassifyCommand: Command {

@@ -1,5 +1,12 @@
 // Classifier.swift: a model compiled once, for photographs.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
