@@ -1,5 +1,10 @@
-// Model+Task.swift: what a model was trained for: stored in its file, used in training, evaluation and classification.
+// Model+Task.swift: what a model is trained for: from a task to its file and back, in training and evaluation.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletInference
 import SwiftletTraining
 
 #if canImport(FoundationEssentials)
@@ -8,38 +13,29 @@ import SwiftletTraining
   import Foundation
 #endif
 
-extension Model {
-  /// The key of the task in the metadata of our files; absent for ``ClassificationTask``.
-  private static let taskKey = "swiftlet.task"
-
-  /// The same model for another task: the meaning of its outputs changes, its weights do not.
-  public func with(task: any TrainingTask) -> Model {
-    var copy = self
-    copy.task = task
-    return copy
-  }
-
-  /// What ``save(to:)`` writes of the task.
+extension ModelTask {
+  /// A task as a model's file has it.
   ///
   /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered it: the file could not be read.
-  func taskMetadata() throws -> [String: String] {
-    task is ClassificationTask ? [:] : [Self.taskKey: try StableJSON.text(StoredTask(task))]
+  public init(_ task: any TrainingTask) throws {
+    self = task is ClassificationTask ? .classification : try ModelTask(text: StableJSON.text(StoredTask(task)))
   }
 
-  /// The task that a file's metadata name.
+  /// The task itself.
   ///
-  /// - Throws: ``ModelError/badMetadata(file:key:reason:)``.
-  static func task(_ metadata: [String: String], file: String) throws -> any TrainingTask {
-    guard let text = metadata[taskKey] else { return ClassificationTask() }
-    do {
-      return try JSONDecoder().decode(StoredTask.self, from: Data(text.utf8)).task
-    } catch let error as TrainingError {
-      throw ModelError.badMetadata(file: file, key: taskKey, reason: "\(error)")
-    } catch {
-      throw ModelError.badMetadata(
-        file: file, key: taskKey, reason: "it is not the JSON that Swiftlet writes")
-    }
+  /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered its name; `DecodingError` where its attributes
+  ///   are not those of the task.
+  public func trainingTask() throws -> any TrainingTask {
+    guard let text else { return ClassificationTask() }
+    return try JSONDecoder().decode(StoredTask.self, from: Data(text.utf8)).task
   }
+}
+
+extension Model {
+  /// The same model for another task: the meaning of its outputs changes, its weights do not.
+  ///
+  /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered the task: the model could not be saved.
+  public func with(task: any TrainingTask) throws -> Model { with(task: try ModelTask(task)) }
 
   /// Compares the model with images of any number of classes each.
   ///
@@ -56,7 +52,7 @@ extension Model {
     on dataset: any ImageDataset<[Int]>, threshold: Double? = nil, engine: CPUBackend = .automatic,
     batch: Int = 64
   ) throws -> MultiLabelEvaluation {
-    let own = task as? MultiLabelTask ?? MultiLabelTask()
+    let own = try task.trainingTask() as? MultiLabelTask ?? MultiLabelTask()
     let evaluator = try Evaluator(
       .architecture(architecture), parameters: parameters, backend: engine,
       task: MultiLabelTask(threshold: threshold ?? own.threshold), batch: max(1, min(batch, dataset.count)))
@@ -90,9 +86,8 @@ extension Trainer {
     freeze: Freeze = .none, folder: String? = nil, engine: CPUBackend = .automatic,
     options: Options = Options()
   ) throws {
-    let start = try model.withHead(classes: data.training.classes, seed: recipe.seed).with(task: task)
     // A task that nobody registered is refused now, and not after the first epoch.
-    if folder != nil { _ = try start.taskMetadata() }
+    let start = try model.withHead(classes: data.training.classes, seed: recipe.seed).with(task: task)
     var options = options
     options.writeModel =
       options.writeModel ?? { parameters, path in
@@ -104,12 +99,5 @@ extension Trainer {
       .architecture(start.architecture), parameters: start.parameters, backend: engine, recipe: recipe,
       task: task, data: data, preprocessing: start.preprocessing, freeze: freeze, folder: folder,
       options: options)
-  }
-}
-
-extension Classification {
-  /// The classes whose probability is at least `threshold`, best first; of equal ones the lower index first.
-  public func above(_ threshold: Double) -> [Prediction] {
-    top(logits.count).filter { $0.probability >= threshold }
   }
 }

@@ -1,5 +1,8 @@
 // RelabeledImages.swift: images whose classes are numbered as a model numbers them.
 
+import SwiftletData
+import SwiftletVision
+
 /// A data set whose classes are not the model's.
 public struct EvaluationError: Error, Equatable, CustomStringConvertible {
   public let description: String

@@ -1,7 +1,7 @@
 // MultiLabelCommandTests.swift: training on images of several classes each, as a user runs it.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 
@@ -91,7 +91,7 @@ import Testing
       #expect(none.status == 0 && none.output.contains("no class above the threshold"), "\(none)")
 
       // The model says itself what it was trained for.
-      #expect(try Model(contentsOf: weights).task is MultiLabelTask)
+      #expect(try Model(contentsOf: weights).task.rule == .any(threshold: 0.5))
       let other = try Tool.run(arguments.filter { $0 != "--task" && $0 != "multi-label" } + ["--resume"])
       #expect(other.status == 1 && other.errors.filter(\.isNewline).count == 1, "\(other)")
       #expect(try Tool.run(arguments + ["--resume"]).status == 0)

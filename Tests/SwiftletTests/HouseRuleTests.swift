@@ -1,7 +1,7 @@
 // HouseRuleTests.swift: rules of the project that the compiler does not hold.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

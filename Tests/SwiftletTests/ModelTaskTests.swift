@@ -1,7 +1,7 @@
 // ModelTaskTests.swift: a model's file says what the model was trained for.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 
@@ -18,15 +18,16 @@ import Testing
       let model = try model()
       try model.save(to: path)
       #expect(try SafetensorsFile(contentsOf: path).metadata["swiftlet.task"] == nil)
-      #expect(try Model(contentsOf: path).task is ClassificationTask)
+      #expect(try Model(contentsOf: path).task == .classification)
 
       try model.with(task: MultiLabelTask(threshold: 0.25)).save(to: path)
       let loaded = try Model(contentsOf: path)
-      #expect((loaded.task as? MultiLabelTask)?.threshold == 0.25)
+      #expect(loaded.task.rule == .any(threshold: 0.25) && loaded.task.name == "multiLabel")
+      #expect((try loaded.task.trainingTask() as? MultiLabelTask)?.threshold == 0.25)
       for other in [try loaded.inHalfPrecision(), try loaded.withHead(classes: ["x", "y"])] {
-        #expect(other.task is MultiLabelTask)
+        #expect(other.task == loaded.task)
       }
-      #expect(try Model(loaded.architecture, weights: path).task is MultiLabelTask)
+      #expect(try Model(loaded.architecture, weights: path).task == loaded.task)
 
       // A task that this program does not have.
       let file = try SafetensorsFile(contentsOf: path)
@@ -34,8 +35,16 @@ import Testing
       metadata["swiftlet.task"] = "{\"attributes\":{},\"name\":\"depth\"}"
       let unknown = folder.appending(path: "unknown.safetensors").path
       try SafetensorsFile.write(model.parameters.all, metadata: metadata, to: unknown)
+      // It classifies and is saved as it is; training with it is refused.
+      let carried = try Model(contentsOf: unknown)
+      #expect(carried.task.name == "depth" && carried.task.rule == .one)
+      #expect(throws: TrainingError.unknownTask("depth")) { try carried.task.trainingTask() }
+      try carried.save(to: unknown)
+      #expect(try SafetensorsFile(contentsOf: unknown).metadata["swiftlet.task"] == metadata["swiftlet.task"])
+      metadata["swiftlet.task"] = "[]"
+      try SafetensorsFile.write(model.parameters.all, metadata: metadata, to: unknown)
       let error = #expect(throws: ModelError.self) { try Model(contentsOf: unknown) }
-      #expect("\(try #require(error))".contains("unknown task 'depth'"))
+      #expect("\(try #require(error))".contains("swiftlet.task"))
     }
   }
 

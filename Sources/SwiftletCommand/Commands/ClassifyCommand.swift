@@ -1,6 +1,6 @@
 // ClassifyCommand.swift: what is on a photograph.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet classify PHOTO…`.
 struct ClassifyCommand: Command {
@@ -45,9 +45,10 @@ struct ClassifyCommand: Command {
     let threshold = try arguments.probability("threshold")
     let engine = try arguments.engine(halfWeights: arguments.flag("half-weights"))
     let classifier = try Classifier(ModelChoice(arguments).model(fallsBack: true), engine: engine)
-    let task = classifier.model.task as? MultiLabelTask
-    let least = threshold ?? task?.threshold ?? 0
-    let top = try arguments.integer("top", in: 1...Int.max) ?? (task == nil && threshold == nil ? 5 : .max)
+    var usual: Double?
+    if case .any(let threshold) = classifier.model.task.rule { usual = threshold }
+    let least = threshold ?? usual ?? 0
+    let top = try arguments.integer("top", in: 1...Int.max) ?? (usual == nil && threshold == nil ? 5 : .max)
     let (files, isFolder) = try PhotoList.expand(arguments.positionals)
     let json = arguments.flag("json")
     var failures = 0

@@ -1,6 +1,6 @@
 // EvaluateCommand.swift: how good a model is on images with known classes.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet evaluate`.
 struct EvaluateCommand: Command {
@@ -59,7 +59,7 @@ struct EvaluateCommand: Command {
     let model = try ModelChoice(arguments).model()
     let holdOut = try arguments.number("hold-out") ?? 0
     let threshold = try arguments.probability("threshold")
-    if model.task is MultiLabelTask {
+    if case .any = model.task.rule {
       let data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
       let evaluation = try model.evaluate(
         on: data.validation ?? data.training, threshold: threshold, engine: engine, batch: batch)

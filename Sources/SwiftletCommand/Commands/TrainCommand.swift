@@ -1,6 +1,6 @@
 // TrainCommand.swift: trains a network on images with their classes.
 
-import Swiftlet
+import SwiftletModules
 import Synchronization
 
 #if canImport(Darwin)

@@ -1,6 +1,6 @@
 // MultiLabelOutput.swift: what `evaluate` prints of a model for any number of classes.
 
-import Swiftlet
+import SwiftletModules
 
 /// An evaluation of images with any number of classes each.
 struct MultiLabelOutput: Encodable {

@@ -39,11 +39,7 @@ public struct ClassificationTask: TrainingTask {
 
   /// The softmax of the logits, computed in Double.
   public func decode(_ outputs: [[Float]]) -> [Double] {
-    let logits = (outputs.first ?? []).map(Double.init)
-    let largest = logits.max() ?? 0
-    let powers = logits.map { exp($0 - largest) }
-    let sum = powers.reduce(0, +)
-    return powers.map { $0 / sum }
+    ClassRule.one.probabilities(of: outputs.first ?? [])
   }
 }
 

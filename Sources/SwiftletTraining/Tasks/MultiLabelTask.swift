@@ -50,15 +50,11 @@ public struct MultiLabelTask: TrainingTask {
   public func tally(classes: [String]) -> MultiLabelTally { MultiLabelTally(classes: classes, task: self) }
 
   /// The sigmoid of each logit, computed in Double: a probability for each class.
-  public func decode(_ outputs: [[Float]]) -> [Double] { (outputs.first ?? []).map(Self.probability) }
-
-  /// 1 / (1 + e^−z), without overflow.
-  static func probability(_ logit: Float) -> Double {
-    let power = exp(-abs(Double(logit)))
-    return (logit < 0 ? power : 1) / (1 + power)
+  public func decode(_ outputs: [[Float]]) -> [Double] {
+    ClassRule.any(threshold: threshold).probabilities(of: outputs.first ?? [])
   }
 
-  func isFound(_ logit: Float) -> Bool { Self.probability(logit) >= threshold }
+  func isFound(_ logit: Float) -> Bool { ClassRule.sigmoid(logit) >= threshold }
 }
 
 /// Cross-entropy of a sigmoid for each class, the mean over images and classes; targets may be soft.
@@ -131,7 +127,7 @@ public struct MultiLabelTally: TaskTally {
       let index = indices[position / width]
       return MultiLabelEvaluation.Miss(
         index: index, name: name(index), label: position % width, isPresent: isPresent[position],
-        probability: MultiLabelTask.probability(logits[position]))
+        probability: ClassRule.sigmoid(logits[position]))
     }
   }
 }

@@ -1,6 +1,12 @@
 // BlockingWork.swift: work that takes milliseconds, away from the threads of Swift's tasks.
 
 import Foundation
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
 import Synchronization
 
 /// Runs blocking work on a few threads of its own, for async callers.

@@ -1,5 +1,12 @@
 // Embedder.swift: photographs as feature vectors.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 /// A model without its classifier, compiled once. It may be used from many threads at a time.
 public struct Embedder: Sendable {
   /// The model.

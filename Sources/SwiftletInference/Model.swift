@@ -1,5 +1,12 @@
 // Model.swift: a network with its weights, and all that is needed to use them.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 /// A network, its weights, what it expects of a photograph, and what its classes are called: one file's worth.
 public struct Model: Sendable {
   /// The network.
@@ -11,7 +18,7 @@ public struct Model: Sendable {
   /// Names of the classes; empty where nobody named them.
   public let labels: [String]
   /// What it was trained for: what its outputs mean.
-  public internal(set) var task: any TrainingTask = ClassificationTask()
+  public internal(set) var task = ModelTask.classification
 
   /// Creates a model from its parts.
   ///

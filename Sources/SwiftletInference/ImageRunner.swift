@@ -1,5 +1,11 @@
 // ImageRunner.swift: a compiled network that takes images, one at a time or many, from any thread.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
 import Synchronization
 
 /// What classifiers and embedders have in common: preprocessing, sessions for one image and for a batch, and a bound on both.

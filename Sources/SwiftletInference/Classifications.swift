@@ -1,5 +1,12 @@
 // Classifications.swift: classifications of a sequence of images, in its order.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 /// The classifications of images that arrive one after the other. Images are taken when a classification is asked for, as many at a time as
 /// make a batch, so that nothing piles up.
 public struct Classifications<Base: AsyncSequence>: AsyncSequence where Base.Element == Image {

@@ -1,5 +1,12 @@
 // Classifier.swift: a model compiled once, for photographs.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
@@ -24,13 +31,11 @@ public struct Classification: Sendable {
   public let logits: [Float]
   /// The classes' names; may be empty.
   let labels: [String]
-  /// Whether any number of classes may be on an image.
-  var isMultiLabel = false
+  /// What the logits mean.
+  var rule = ClassRule.one
 
   /// The softmax of the logits, of a model for any number of classes their sigmoids, computed in Double.
-  public var probabilities: [Double] {
-    isMultiLabel ? MultiLabelTask().decode([logits]) : ClassificationTask().decode([logits])
-  }
+  public var probabilities: [Double] { rule.probabilities(of: logits) }
 
   /// The classes with the highest probabilities, best first; of equal ones the lower index first.
   public func top(_ count: Int) -> [Prediction] {
@@ -63,7 +68,7 @@ public struct Classifier: Sendable {
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
     self.model = model
     let graph = try model.architecture.graph()
-    logits = graph.outputs.firstIndex { $0.name == "logits" } ?? 0
+    logits = graph.outputs.firstIndex { $0.name == PortName.logits } ?? 0
     runner = try ImageRunner(
       graph, parameters: model.parameters, preprocessing: model.preprocessing, engine: engine)
   }
@@ -109,7 +114,7 @@ public struct Classifier: Sendable {
 
   private func classification(_ outputs: [[Float]]) -> Classification {
     Classification(
-      logits: outputs[logits], labels: model.labels, isMultiLabel: model.task is MultiLabelTask)
+      logits: outputs[logits], labels: model.labels, rule: model.task.rule)
   }
 }
 
