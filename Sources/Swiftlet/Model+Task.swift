@@ -18,7 +18,9 @@ extension ModelTask {
   ///
   /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered it: the file could not be read.
   public init(_ task: any TrainingTask) throws {
-    self = task is ClassificationTask ? .classification : try ModelTask(text: StableJSON.text(StoredTask(task)))
+    self =
+      task is ClassificationTask
+      ? .classification : try ModelTask(text: StableJSON.text(StoredTask(task)))
   }
 
   /// The task itself.

@@ -64,7 +64,8 @@ extension Model {
   static func task(_ metadata: [String: String], file: String) throws -> ModelTask {
     guard let text = metadata[taskKey] else { return .classification }
     do { return try ModelTask(text: text) } catch {
-      throw ModelError.badMetadata(file: file, key: taskKey, reason: "it is not the JSON that Swiftlet writes")
+      throw ModelError.badMetadata(
+        file: file, key: taskKey, reason: "it is not the JSON that Swiftlet writes")
     }
   }
 
