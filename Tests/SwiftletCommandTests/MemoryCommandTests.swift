@@ -57,6 +57,13 @@ import Testing
     }
   }
 
+  @Test func aBenchmarkThatDoesNotFitIsRefused() throws {
+    let run = try Tool.run(
+      ["bench", "cifar_resnet110", "--training", "--batch", "1024", "--threads", "1"],
+      limitedToMegabytes: 2000)
+    #expect(run.isCleanFailure(naming: "1024 images", "GB of memory", "are available"), "\(run)")
+  }
+
   @Test func anEvaluationThatDoesNotFitIsRefused() throws {
     try Files.withScratch { folder in
       let list = try list(in: folder, count: 200)

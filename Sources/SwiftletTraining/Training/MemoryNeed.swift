@@ -46,14 +46,14 @@ extension Node {
 }
 
 /// The memory that a part of a run needs, against a limit.
-struct MemoryNeed {
+package struct MemoryNeed {
   /// What needs it: `a training step of 128 images at 32 pixels`.
-  let what: String
+  package let what: String
   /// Bytes, at least.
-  private(set) var bytes: Int
+  package private(set) var bytes: Int
 
   /// A step of training: its values, parameters and state, and the batches that are prefetched.
-  init(step graph: Graph, batch: Int, resolution: Int, prefetch: Int) {
+  package init(step graph: Graph, batch: Int, resolution: Int, prefetch: Int) {
     what = "a training step of \(batch) images at \(resolution) pixels"
     bytes = Self.sum(graph.leastActivationBytes, graph.storedBytes)
     add(batches: prefetch, of: batch, resolution)
@@ -68,7 +68,7 @@ struct MemoryNeed {
 
   private mutating func add(batches: Int, of batch: Int, _ resolution: Int) {
     let (pixels, overflow) = batch.multipliedReportingOverflow(by: 3 * 4 * resolution * resolution)
-    let (total, overflows) = pixels.multipliedReportingOverflow(by: max(batches, 1))
+    let (total, overflows) = pixels.multipliedReportingOverflow(by: max(batches, 0))
     bytes = overflow || overflows ? .max : Self.sum(bytes, total)
   }
 
@@ -81,7 +81,7 @@ struct MemoryNeed {
   ///
   /// - Parameter limit: bytes that may be taken; those of the machine if `nil`.
   /// - Throws: ``TrainingError/tooLittleMemory(what:needed:available:)``.
-  func check(limit: Int?) throws {
+  package func check(limit: Int?) throws {
     let available = limit ?? AvailableMemory.bytes
     guard bytes <= available else {
       throw TrainingError.tooLittleMemory(what: what, needed: bytes, available: available)

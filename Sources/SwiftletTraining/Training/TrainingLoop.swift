@@ -100,7 +100,7 @@ final class TrainingLoop {
       norm: try output(PortName.gradientNorm))
     try MemoryNeed(
       step: step.graph, batch: batch, resolution: trainer.network.resolution,
-      prefetch: trainer.options.prefetch
+      prefetch: min(trainer.options.prefetch, count / batch)
     ).check(limit: trainer.options.memoryLimit)
     session = try trainer.backend.makeTrainingSession(
       step.graph, parameters: try state ?? step.initialState(trainer.parameters))
