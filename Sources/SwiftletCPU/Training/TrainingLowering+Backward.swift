@@ -4,6 +4,46 @@
 import CKernels
 import SwiftletGraph
 
+/// One of the two gradients of a convolution, dense or depthwise.
+private struct LayerGradients {
+  /// Whether it is that of the layer's input.
+  let isInput: Bool
+  let isDepthwise: Bool
+  let window: Window
+  let groups: Int
+  /// `[N, H, W, I]` of the layer's input, and its weight's shape.
+  let input: Shape, weight: Shape
+  /// The gradient of the layer's output.
+  let incoming: Value
+
+  /// `nil` where the node is something else.
+  init?(_ node: Node, _ shape: (Value) -> Shape) {
+    switch node.operation {
+    case let operation as ConvolutionInputGradient:
+      (isInput, isDepthwise, window, groups) = (true, false, operation.window, operation.groups)
+      input = operation.input
+    case let operation as ConvolutionWeightGradient:
+      (isInput, isDepthwise, window, groups) = (false, false, operation.window, operation.groups)
+      input = shape(node.inputs[0])
+    case let operation as DepthwiseInputGradient:
+      (isInput, isDepthwise, window, groups) = (true, true, operation.window, 1)
+      input = operation.input
+    case let operation as DepthwiseWeightGradient:
+      (isInput, isDepthwise, window, groups) = (false, true, operation.window, 1)
+      input = shape(node.inputs[0])
+    default: return nil
+    }
+    weight = isInput ? shape(node.inputs[1]) : shape(node.outputs[0])
+    incoming = node.inputs[isInput ? 0 : 1]
+  }
+
+  /// Whether both are of layers of one shape.
+  func matches(_ other: Self) -> Bool {
+    (isDepthwise, window, groups, input, weight, incoming)
+      == (other.isDepthwise, other.window, other.groups, other.input, other.weight, other.incoming)
+  }
+}
+
 extension TrainingLowering {
   mutating func lowerBackward(_ index: Int, _ node: Node) {
     switch node.operation {
@@ -127,35 +167,23 @@ extension TrainingLowering {
 
   /// Both gradients of a convolution, dense or depthwise, whichever comes first.
   private mutating func layerGradients(_ index: Int, _ node: Node) {
-    let operation = type(of: node.operation).name
-    let base = node.label.prefix { $0 != "#" }.dropLast(operation.count)
-    let suffix = node.label.drop { $0 != "#" }
-    func partner(_ name: String) -> Int? {
-      guard let position = position(base + name + suffix), !done.contains(position) || position == index
-      else { return nil }
-      return position
+    guard let layer = LayerGradients(node, shape) else { return fallBack(node) }
+    // The other gradient of the same layer, or of one like it: from one incoming gradient both follow on their own.
+    let partner = (readers[layer.incoming] ?? []).first { other in
+      guard other > index, !done.contains(other),
+        let others = LayerGradients(graph.nodes[other], shape), others.isInput != layer.isInput
+      else { return false }
+      // What the partner reads is there already: it is done here, ahead of its turn.
+      return others.matches(layer) && graph.nodes[other].inputs.allSatisfy { views[$0] != nil }
     }
-    let isDepthwise = node.operation is DepthwiseInputGradient || node.operation is DepthwiseWeightGradient
-    let input = partner(isDepthwise ? DepthwiseInputGradient.name : ConvolutionInputGradient.name)
-    let weight = partner(isDepthwise ? DepthwiseWeightGradient.name : ConvolutionWeightGradient.name)
-    let dyValue = input.map { graph.nodes[$0].inputs[0] } ?? node.inputs[1]
-    let window: Window
-    let groups: Int
-    switch node.operation {
-    case let operation as ConvolutionInputGradient: (window, groups) = (operation.window, operation.groups)
-    case let operation as ConvolutionWeightGradient: (window, groups) = (operation.window, operation.groups)
-    case let operation as DepthwiseInputGradient: (window, groups) = (operation.window, 1)
-    case let operation as DepthwiseWeightGradient: (window, groups) = (operation.window, 1)
-    default: return
-    }
-    let inputShape =
-      weight.map { shape(graph.nodes[$0].inputs[0]) } ?? input.map { shape(graph.nodes[$0].outputs[0]) } ?? []
+    let input = layer.isInput ? index : partner
+    let weight = layer.isInput ? partner : index
+    let (dyValue, window, groups) = (layer.incoming, layer.window, layer.groups)
+    let isDepthwise = layer.isDepthwise
+    let inputShape = layer.input
     let output = shape(dyValue)
-    // Partners read the same gradient, unless the graph was not made by `differentiated`.
-    let fits = weight.map { graph.nodes[$0].inputs[1] == dyValue } ?? true
     let weightParameter = input.map { parameter(graph.nodes[$0].inputs[1]) != nil } ?? true
-    guard fits, groups == 1, weightParameter,
-      !isDepthwise || Self.slides(window, inputShape, output)
+    guard groups == 1, weightParameter, !isDepthwise || Self.slides(window, inputShape, output)
     else { return fallBack(node) }
     if let input { done.insert(input) }
     if let weight { done.insert(weight) }

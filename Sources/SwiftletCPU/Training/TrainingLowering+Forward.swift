@@ -252,7 +252,8 @@ extension TrainingLowering {
     let (a, b) = (view(node.inputs[0]), view(node.inputs[1]))
     let reading = (readers[output] ?? []).filter { !(graph.nodes[$0].operation is ActivationGradient) }
     var function: ActivationFunction?
-    if reading.count == 1, let activation = graph.nodes[reading[0]].operation as? Activation,
+    if reading.count == 1, !kept.contains(output),
+      let activation = graph.nodes[reading[0]].operation as? Activation,
       activation.function == .relu || activation.function == .relu6
     {
       function = activation.function

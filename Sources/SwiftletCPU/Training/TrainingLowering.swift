@@ -24,8 +24,7 @@ struct TrainingLowering {
   var moments: [Value: (totals: TrainingBuffer, chunks: Int)] = [:]
   var gradientSums: [Int: (totals: TrainingBuffer, chunks: Int)] = [:]
   let readers: [Value: [Int]]
-  private let kept: Set<Value>
-  private let positions: [String: Int]
+  let kept: Set<Value>
   private let specs: [Value: ParameterSpec]
   /// Where an update's new value belongs, if nothing reads the old one after it is made.
   private var places: [Value: TrainingBuffer] = [:]
@@ -42,8 +41,6 @@ struct TrainingLowering {
     self.readers = readers
     kept = Set((graph.outputs + graph.updates).map(\.value))
     specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
-    positions = Dictionary(
-      uniqueKeysWithValues: graph.nodes.enumerated().map { ($0.element.label, $0.offset) })
     let deepest = graph.parameters.reduce(16) {
       max($0, $1.role == .convolution ? max($1.shape[2], $1.shape[3]) : 1)
     }
@@ -153,9 +150,6 @@ struct TrainingLowering {
 
   /// The weights that a layer reads: a parameter, and not a result of something.
   func parameter(_ value: Value) -> TrainingBuffer? { specs[value] == nil ? nil : persistent[value] }
-
-  /// The node of a label.
-  func position(_ label: String) -> Int? { positions[label] }
 
   /// The operation by its definition.
   mutating func fallBack(_ node: Node) {

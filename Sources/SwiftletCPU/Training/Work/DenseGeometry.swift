@@ -26,6 +26,20 @@ struct TapTable {
   }
 }
 
+extension Window {
+  /// The outputs along one side whose taps all lie inside the input; none where the kernel is longer than what there is.
+  ///
+  /// - Parameters:
+  ///   - size: of the input along that side.
+  ///   - padding: before its first pixel.
+  ///   - outputs: along that side.
+  fileprivate func inside(_ size: Int, padding: Int, outputs: Int) -> Range<Int> {
+    let first = min((padding + stride - 1) / stride, outputs)
+    let room = size + padding - kernel
+    return first..<max(first, min(outputs, room < 0 ? 0 : room / stride + 1))
+  }
+}
+
 /// The sizes of a dense convolution `[N, H, W, I]` → `[N, H′, W′, O]`, and its strips: some whole images, or some rows of one.
 struct DenseGeometry {
   let window: Window
@@ -116,13 +130,12 @@ struct DenseGeometry {
       return ((image * inRows.count + y - inRows.lowerBound) * width + x) * inputs
     }
     if group == 1 {
-      let left = (window.padding.left + stride - 1) / stride
-      let right = max(left, min(outputWidth, (width + window.padding.left - kernel) / stride + 1))
-      let top = (window.padding.top + stride - 1) / stride - outRows.lowerBound
-      let bottom = (height + window.padding.top - kernel) / stride + 1 - outRows.lowerBound
+      let columns = window.inside(width, padding: window.padding.left, outputs: outputWidth)
+      let inside = window.inside(height, padding: window.padding.top, outputs: outputHeight)
       table.regular = sk_regular(
-        width: outputWidth, top: max(0, top), bottom: max(0, min(bottom, outRows.count)), left: left,
-        right: right, pixel_stride: stride * inputs, tap_rows: kernel, tap_row_stride: width * inputs)
+        width: outputWidth, top: max(0, inside.lowerBound - outRows.lowerBound),
+        bottom: max(0, min(inside.upperBound - outRows.lowerBound, outRows.count)), left: columns.lowerBound,
+        right: columns.upperBound, pixel_stride: stride * inputs, tap_rows: kernel, tap_row_stride: width * inputs)
     }
     return table
   }
