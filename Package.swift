@@ -73,7 +73,8 @@ let package = Package(
     .testTarget(name: "SwiftletFormatsTests", dependencies: ["SwiftletFormats", "TestSupport"]),
     .testTarget(name: "SwiftletDataTests", dependencies: ["SwiftletData", "TestSupport"]),
     .testTarget(
-      name: "SwiftletTrainingTests", dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport"]),
+      name: "SwiftletTrainingTests",
+      dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport", "AllocationCounter"]),
     .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport"]),
     .testTarget(name: "SwiftletCommandTests", dependencies: ["Swiftlet", "SwiftletCommand", "TestSupport"]),
     // What several test targets need: tolerance helper, goldens, shared data, running the binary.

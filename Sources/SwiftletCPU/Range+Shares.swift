@@ -17,9 +17,19 @@ extension Range where Bound == Int {
 
   /// Ranges of `size` that follow each other, the last one of what is left.
   @inline(__always)
-  func pieces(of size: Int) -> some Sequence<Range<Int>> {
-    stride(from: lowerBound, to: upperBound, by: size).lazy.map {
-      $0..<Swift.min($0 + size, self.upperBound)
-    }
+  func pieces(of size: Int) -> Pieces { Pieces(begin: lowerBound, end: upperBound, size: size) }
+}
+
+/// The ranges of ``Swift/Range/pieces(of:)``. A lazy map would allocate its closure where it is not specialized.
+struct Pieces: Sequence, IteratorProtocol {
+  fileprivate var begin: Int
+  fileprivate let end: Int, size: Int
+
+  @inline(__always)
+  mutating func next() -> Range<Int>? {
+    guard begin < end else { return nil }
+    let last = Swift.min(begin + Swift.max(size, 1), end)
+    defer { begin = last }
+    return begin..<last
   }
 }

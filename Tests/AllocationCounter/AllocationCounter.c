@@ -13,8 +13,10 @@ extern void *__libc_memalign(size_t, size_t);
 
 static atomic_int counting;
 static atomic_long count;
+static _Thread_local long own;
 
 static void note(void) {
+  own++;
   if (atomic_load_explicit(&counting, memory_order_relaxed)) atomic_fetch_add(&count, 1);
 }
 
@@ -57,7 +59,9 @@ long allocation_counter_stop(void) {
   atomic_store(&counting, 0);
   return atomic_load(&count);
 }
+long allocation_counter_own(void) { return own; }
 #else
+long allocation_counter_own(void) { return -1; }
 int allocation_counter_works(void) { return 0; }
 void allocation_counter_start(void) {}
 long allocation_counter_stop(void) { return -1; }

@@ -97,4 +97,18 @@ struct PoolTests {
       }
     }
   }
+
+  /// Even maps, where every addition loses the same digits, up to 2048².
+  @Test(arguments: Kernels.available, [0.3, 0.7, -1e-3])
+  func channelSumsOfLargeMaps(_ kernels: Kernels, _ value: Double) throws {
+    let table = try kernels.table()
+    for (size, channels) in [(9, 70), (112, 35), (224, 3), (2048, 2)] {
+      let x = [Float](repeating: Float(value), count: size * size * channels)
+      var means = [Float](repeating: 0, count: channels)
+      table.channel_sum(x, channels, size * size, 1 / Float(size * size), &means, 0, channels)
+      // The factor is rounded too.
+      let wanted = Double(Float(value)) * Double(1 / Float(size * size)) * Double(size * size)
+      for mean in means { #expect(abs(Double(mean) - wanted) <= 3 * unit * abs(wanted), "\(size)²") }
+    }
+  }
 }

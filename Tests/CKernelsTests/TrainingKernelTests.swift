@@ -29,7 +29,8 @@ struct TrainingKernelTests {
         channels: channels, scale: vectors[0].pointer,
         shift: vectors[1].pointer, gate: gated ? UnsafePointer(vectors[2].pointer) : nil,
         offset: gated ? UnsafePointer(vectors[3].pointer) : nil, a: vectors[4].pointer,
-        b: vectors[5].pointer, c: vectors[6].pointer, activation: Int32(activation.rawValue))
+        b: vectors[5].pointer, c: vectors[6].pointer, activation: Int32(activation.rawValue),
+        center: gated ? UnsafePointer(vectors[5].pointer) : nil)
     }
 
     func value(_ vector: Int, _ index: Int, _ channels: Int) -> Double {
@@ -128,7 +129,8 @@ struct TrainingKernelTests {
           var expected = [Double](repeating: 1, count: 2 * channels)
           for (index, value) in d.enumerated() {
             expected[index % channels] += value
-            expected[channels + index % channels] += value * Double(operands.y.pointer[index])
+            expected[channels + index % channels] +=
+              value * (Double(operands.y.pointer[index]) - operands.value(5, index, channels))
           }
           #expect(
             disagreement(sums.values, expected.map { close($0, 100) }) == nil,
@@ -156,17 +158,20 @@ struct TrainingKernelTests {
     for channels in Self.channelCounts {
       for pixels in Self.pixelCounts {
         let x = try GuardedFloats(randomFloats(pixels * channels, &generator), placement)
+        let pivot = try GuardedFloats(randomFloats(channels, &generator), placement)
         let copy = try GuardedFloats([Float](repeating: 0, count: x.count), placement)
         for out in [nil, copy.pointer] {
           let sums = try GuardedFloats([Float](repeating: 0, count: 2 * channels), placement)
-          training.moments(x.pointer, channels, pixels, channels, out, channels, sums.pointer, 0)
+          training.moments(
+            x.pointer, channels, pixels, channels, pivot.pointer, out, channels, sums.pointer, 0)
           var expected = [Double](repeating: 0, count: 2 * channels)
           for (index, value) in x.values.enumerated() {
-            expected[index % channels] += Double(value)
-            expected[channels + index % channels] += Double(value) * Double(value)
+            let apart = Double(value) - Double(pivot.values[index % channels])
+            expected[index % channels] += apart
+            expected[channels + index % channels] += apart * apart
           }
           #expect(disagreement(sums.values, expected.map { close($0) }) == nil)
-          #expect(sums.hasIntactMargins)
+          #expect(sums.hasIntactMargins && pivot.hasIntactMargins)
           var totals = [Double](repeating: 1, count: 2 * channels)
           let before = sums.values
           training.flush(sums.pointer, &totals, 2 * channels)
@@ -174,6 +179,40 @@ struct TrainingKernelTests {
         }
         #expect(copy.values == x.values && copy.hasIntactMargins && x.hasIntactMargins)
       }
+    }
+  }
+
+  /// Strips of any sizes join to the mean and the squares of all pixels, far from zero too.
+  @Test(arguments: Kernels.available, [0.0, 1, 1000])
+  func momentsOfStripsJoin(_ kernels: Kernels, _ offset: Double) throws {
+    let training = try #require(try kernels.table().training).pointee
+    var generator = SeededGenerator(seed: 38)
+    for channels in Self.channelCounts {
+      let strips = [1, 5, 84, 3]
+      let pixels = strips.reduce(0, +)
+      let x = randomFloats(pixels * channels, &generator).map { $0 + Float(offset) }
+      var statistics = [Double](repeating: 0, count: 2 * channels)
+      var sums = [Float](repeating: 0, count: 2 * channels)
+      var pivot = Array(x[..<channels])
+      var before = 0
+      for strip in strips {
+        x.withUnsafeBufferPointer { x in
+          guard let start = x.baseAddress else { return }
+          training.moments(
+            start + before * channels, channels, strip, channels, pivot, nil, 0, &sums, 0)
+        }
+        training.merge_moments(&sums, &pivot, strip, &statistics, before, channels)
+        before += strip
+      }
+      for c in 0..<channels {
+        let values = (0..<pixels).map { Double(x[$0 * channels + c]) }
+        let mean = values.reduce(0, +) / Double(pixels)
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        #expect(abs(statistics[c] - mean) <= 1e-6 * max(1, 1e-3 * offset))
+        #expect(abs(statistics[channels + c] - squares) <= 2e-6 * squares + 1e-6)
+        #expect(pivot[c] == Float(statistics[c]))
+      }
+      #expect(sums.allSatisfy { $0 == 0 })
     }
   }
 

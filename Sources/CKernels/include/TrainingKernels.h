@@ -26,6 +26,7 @@ typedef struct sk_view {
   const float *gate, *offset;
   const float *a, *b, *c;
   int32_t activation;     ///< an sk_activation
+  const float *center;    ///< one for each channel, or NULL: what y is measured from in Σ d · y
 } sk_view;
 
 /// w[i][n] (+)= Σ over pixels of a[pixel][i] · v[pixel][n]; pixels are `images` times `runs` runs of `length`.
@@ -56,12 +57,16 @@ typedef struct sk_training {
   void (*view)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *out, ptrdiff_t out_stride);
   /// out[pixel] = the view backwards.
   void (*gradient)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *out, ptrdiff_t out_stride);
-  /// sums[channel] += d, sums[channels + channel] += d · y; d goes to `out` where there is one (past the cache, if `streams`).
+  /// sums[channel] += d, sums[channels + channel] += d · (y − center); d goes to `out` where there is one (past the cache, if `streams`).
   void (*gradient_sums)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *out, ptrdiff_t out_stride, float *sums,
                         int32_t streams);
-  /// sums[channel] += x, sums[channels + channel] += x²; x goes to `out` where there is one (past the cache, if `streams`).
-  void (*moments)(const float *x, ptrdiff_t x_stride, ptrdiff_t pixels, ptrdiff_t channels, float *out,
+  /// sums[channel] += x − pivot, sums[channels + channel] += (x − pivot)²; x goes to `out` where there is one (past the cache, if
+  /// `streams`). A pivot near the mean keeps the squares as small as the variance is.
+  void (*moments)(const float *x, ptrdiff_t x_stride, ptrdiff_t pixels, ptrdiff_t channels, const float *pivot, float *out,
                   ptrdiff_t out_stride, float *sums, int32_t streams);
+  /// The moments of `pixels` pixels join the statistics [2][channels] of `before` pixels: their mean, and Σ (x − mean)². The sums
+  /// become zeros, and the pivot the mean so far.
+  void (*merge_moments)(float *sums, float *pivot, ptrdiff_t pixels, double *statistics, ptrdiff_t before, ptrdiff_t channels);
   /// sums[channel] += u, or u · g where there is a g.
   void (*pooled)(const sk_view *, ptrdiff_t begin, ptrdiff_t end, float *sums);
   /// Columns [begin, end).

@@ -61,11 +61,9 @@ extension TrainingLowering {
           node.label, x, dy, define(node.outputs[0]), rows: a[0], inputs: a[1], outputs: b[1]))
     case is SumToChannels:
       let dy = node.inputs[0]
-      let chunks = Chunks(images: rows(dy))
-      let totals = totalsBuffer(chunks, Self.channels(shape(dy)))
-      append(MomentsWork(node.label, view(dy), totals: totals, chunks: chunks))
-      append(
-        ChannelTotalWork(node.label, totals: totals, gradient: define(node.outputs[0]), chunks: chunks.count))
+      let sums = batchMoments(dy)
+      append(MomentsWork(node.label, view(dy), sums))
+      append(ChannelTotalWork(node.label, sums, gradient: define(node.outputs[0])))
     case is ChannelScaleGateGradient:
       let x = source(node.inputs[0])
       let dy = stored(node.inputs[1])
@@ -147,6 +145,7 @@ extension TrainingLowering {
       return fallBack(node)
     }
     d.y = y
+    d.center = mean
     let chunks = Chunks(images: rows(x))
     if gradientSums[index] == nil {
       let totals = totalsBuffer(chunks, channels)
@@ -316,7 +315,7 @@ extension TrainingLowering {
       graph.nodes[$0].operation is BatchNormGradient && graph.nodes[$0].inputs[4] == value
     }
     if let norm = norms.first, norms.count == 1, let y = views[graph.nodes[norm].inputs[0]]?.stored,
-      mask == nil || mask?.y === y
+      mask == nil || mask?.y === y, let mean = views[graph.nodes[norm].inputs[2]]?.stored
     {
       let sums = totalsBuffer(chunks, channels)
       totals = sums
@@ -326,6 +325,7 @@ extension TrainingLowering {
         view.isGradient = true
         mask = view
       }
+      mask?.center = mean
     }
     let destination = define(value)
     return GradientEpilogue(

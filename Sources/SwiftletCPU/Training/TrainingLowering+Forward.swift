@@ -56,13 +56,21 @@ extension TrainingLowering {
   /// How a layer stores its result: with the sums that a norm needs, where one reads it.
   private mutating func outputStore(_ value: Value, _ chunks: Chunks) -> OutputStore {
     let channels = Self.channels(shape(value))
-    var totals: TrainingBuffer?
+    var statistics: TrainingBuffer?
     if (readers[value] ?? []).contains(where: { graph.nodes[$0].operation is BatchNormTraining }) {
       let sums = totalsBuffer(chunks, channels)
-      moments[value] = (sums, chunks.count)
-      totals = sums
+      moments[value] = BatchMoments(statistics: sums, chunks: chunks, pixels: Self.pixels(shape(value)))
+      statistics = sums
     }
-    return OutputStore(y: define(value), channels: channels, totals: totals)
+    return OutputStore(y: define(value), channels: channels, statistics: statistics)
+  }
+
+  /// Memory for the statistics of a value.
+  mutating func batchMoments(_ value: Value) -> BatchMoments {
+    let chunks = Chunks(images: rows(value))
+    return BatchMoments(
+      statistics: totalsBuffer(chunks, Self.channels(shape(value))), chunks: chunks,
+      pixels: Self.pixels(shape(value)))
   }
 
   private mutating func convolution(_ node: Node, _ operation: Convolution) {
@@ -154,10 +162,9 @@ extension TrainingLowering {
     let y = stored(x)
     let channels = Self.channels(shape(x))
     if moments[x] == nil {
-      let chunks = Chunks(images: rows(x))
-      let totals = totalsBuffer(chunks, channels)
-      append(MomentsWork(node.label, plain(x), totals: totals, chunks: chunks))
-      moments[x] = (totals, chunks.count)
+      let sums = batchMoments(x)
+      append(MomentsWork(node.label, plain(x), sums))
+      moments[x] = sums
     }
     guard let sums = moments[x] else { return }
     let vectors = NormStatisticsWork.Vectors(
@@ -165,8 +172,8 @@ extension TrainingLowering {
       shift: buffer(channels), newMean: define(node.outputs[3]), newVariance: define(node.outputs[4]))
     append(
       NormStatisticsWork(
-        node.label, totals: sums.totals, chunks: sums.chunks, count: shape(x).count / channels,
-        parameters: parameters, vectors, epsilon: operation.epsilon, momentum: operation.momentum))
+        node.label, sums, parameters: parameters, vectors, epsilon: operation.epsilon,
+        momentum: operation.momentum))
     views[node.outputs[0]] = normed(x, y, vectors.scale, vectors.shift)
   }
 

@@ -21,7 +21,7 @@ struct TrainingLowering {
   /// Nodes that an earlier work has done.
   var done: Set<Int> = []
   /// Sums that a convolution made for the norm behind it, and those that a gradient's producer made for the norm before it.
-  var moments: [Value: (totals: TrainingBuffer, chunks: Int)] = [:]
+  var moments: [Value: BatchMoments] = [:]
   var gradientSums: [Int: (totals: TrainingBuffer, chunks: Int)] = [:]
   let readers: [Value: [Int]]
   let kept: Set<Value>

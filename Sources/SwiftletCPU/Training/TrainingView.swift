@@ -20,6 +20,8 @@ struct TrainingView {
   var gate: TrainingBuffer?, offset: TrainingBuffer?
   /// a, b and c: `[3, C]`.
   var coefficients: TrainingBuffer?
+  /// What y is measured from in Σ d · y: `[C]`.
+  var center: TrainingBuffer?
 
   init(stored y: TrainingBuffer?, channels: Int, pixels: Int) {
     (self.y, self.channels, self.pixels) = (y, channels, pixels)
@@ -44,7 +46,7 @@ struct TrainingView {
   }
 
   /// All that it reads.
-  var buffers: [TrainingBuffer?] { [y, g, scale, shift, gate, offset, coefficients] }
+  var buffers: [TrainingBuffer?] { [y, g, scale, shift, gate, offset, coefficients, center] }
 
   /// For the kernels, at one image.
   func operands(image: Int) -> sk_view {
@@ -58,7 +60,8 @@ struct TrainingView {
       a: coefficients.map { UnsafePointer($0.pointer) },
       b: coefficients.map { UnsafePointer($0.pointer + channels) },
       c: coefficients.map { UnsafePointer($0.pointer + 2 * channels) },
-      activation: Int32((activation?.code ?? SK_NONE).rawValue))
+      activation: Int32((activation?.code ?? SK_NONE).rawValue),
+      center: center.map { UnsafePointer($0.pointer) })
   }
 
   /// Calls `body` with the operands for each piece of pixels [begin, end), counted through the batch, that has one gate.
@@ -109,7 +112,7 @@ struct GradientEpilogue {
   let destination: TrainingBuffer
   /// What is added: like the destination.
   var residual: TrainingBuffer?
-  /// y, scale, shift and activation: the gradient is multiplied by activation′(scale · y + shift), and Σ d and Σ d · y are made.
+  /// y, scale, shift and activation: the gradient is multiplied by activation′(scale · y + shift), and Σ d and Σ d · (y − mean) are made.
   var mask: TrainingView?
   /// `[chunks, 2, C]` doubles: the sums.
   var totals: TrainingBuffer?
@@ -127,10 +130,9 @@ struct GradientEpilogue {
     guard let mask else { return }
     var operands = mask.operands(image: 0)
     operands.g = UnsafePointer(strip - begin * channels)
-    context.training.gradient_sums(
-      &operands, begin, end, destination.pointer + begin * channels, channels, sums.strip,
-      streams(destination, channels, context) ? 1 : 0)
-    sums.flush(context)
+    sums.add(
+      context, &operands, begin, end, to: destination.pointer + begin * channels,
+      streams: streams(destination, channels, context))
   }
 }
 

@@ -7,3 +7,5 @@ int allocation_counter_works(void);
 void allocation_counter_start(void);
 /// Stops counting, and gives the number of allocations since the start.
 long allocation_counter_stop(void);
+/// Allocations of the calling thread since it began, whether or not the counter was started: other threads do not disturb it.
+long allocation_counter_own(void);

@@ -45,18 +45,18 @@ final class DenseForwardWork: TrainingWork {
     inputFloats = scratch.input
     super.init(
       label, uses: x.buffers + [packed, zeros, bias] + y.buffers,
-      scratch: ChunkSums.floats(geometry.outputs) + scratch.input + scratch.output + 64)
+      scratch: ChunkMoments.floats(geometry.outputs) + scratch.input + scratch.output + 64)
   }
 
   override var multiplyAdds: Int { geometry.multiplyAdds }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
-    let strip = context.scratch + ChunkSums.floats(g.outputs)
+    let strip = context.scratch + ChunkMoments.floats(g.outputs)
     let result = strip + (inputFloats + 15) / 16 * 16
     let panels = (g.outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
     for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)
+      var moments = ChunkMoments(y.statistics, chunk: chunk, channels: g.outputs, scratch: context.scratch)
       for images in chunks[chunk].pieces(of: g.group) {
         for index in 0..<g.strips {
           let rows = g.outputRows(index)
@@ -75,7 +75,7 @@ final class DenseForwardWork: TrainingWork {
           (call.pixels, call.taps, call.depth, call.columns) = (pixels, g.taps, g.inputs, g.outputs)
           call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
           context.kernels.conv(&call, 0, pixels, 0, panels)
-          y.store(context, result, pixel, count: pixels, sums)
+          y.store(context, result, pixel, count: pixels, &moments)
         }
       }
     }

@@ -86,7 +86,7 @@ final class DepthwiseForwardWork: TrainingWork {
     rows = max(1, min(geometry.outputHeight, (stripFloats - fixed) / max(each, 1)))
     super.init(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkSums.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
+      scratch: ChunkMoments.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
         + rows * geometry.outputWidth * c + 32)
   }
 
@@ -98,11 +98,11 @@ final class DepthwiseForwardWork: TrainingWork {
     let window = RowWindow(
       rows: (rows - 1) * g.stride + g.kernel, width: g.inputWidth, channels: channels,
       left: g.window.padding.left, pixelStride: 1, rowStride: 1,
-      memory: context.scratch + ChunkSums.floats(channels))
+      memory: context.scratch + ChunkMoments.floats(channels))
     let result = window.memory + (window.rows * window.rowFloats + 15) / 16 * 16
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
     for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(y.totals, chunk: chunk, channels: channels, strip: context.scratch)
+      var moments = ChunkMoments(y.statistics, chunk: chunk, channels: channels, scratch: context.scratch)
       window.clear()
       for image in chunks[chunk] {
         var filled = 0
@@ -129,7 +129,7 @@ final class DepthwiseForwardWork: TrainingWork {
           (call.output_height, call.output_width) = (last - first, g.outputWidth)
           call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
           context.kernels.depthwise(&call, 0, last - first, 0, blocks)
-          y.store(context, result, pixel, count: (last - first) * g.outputWidth, sums)
+          y.store(context, result, pixel, count: (last - first) * g.outputWidth, &moments)
         }
       }
     }

@@ -64,7 +64,7 @@ final class PooledWork: TrainingWork {
   private let view: TrainingView
   private let gradient: TrainingBuffer?
   private let target: TrainingBuffer
-  private let factor: Float
+  private let factor: Double
   private let images: Int
 
   init(
@@ -72,18 +72,27 @@ final class PooledWork: TrainingWork {
     factor: Double, images: Int
   ) {
     (self.view, self.gradient, self.target) = (view, gradient, target)
-    (self.factor, self.images) = (Float(factor), images)
-    super.init(label, uses: view.buffers + [gradient, target])
+    (self.factor, self.images) = (factor, images)
+    super.init(label, uses: view.buffers + [gradient, target], scratch: 3 * view.channels + 32)
   }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
+    let channels = view.channels
+    // A few pixels at a time in single precision: one sum over a large map loses digits with every pixel.
+    let sums = context.scratch
+    let totals = UnsafeMutableRawPointer(context.scratch + (channels + 15) / 16 * 16)
+      .assumingMemoryBound(to: Double.self)
+    sums.update(repeating: 0, count: channels)
     for image in Range.share(images, of: part, parts) {
-      let sums = target.pointer + image * view.channels
-      sums.update(repeating: 0, count: view.channels)
+      totals.update(repeating: 0, count: channels)
       var operands = view.operands(image: image)
       operands.g = gradient.map { UnsafePointer($0.pointer) }
-      context.training.pooled(&operands, image * view.pixels, (image + 1) * view.pixels, sums)
-      for c in 0..<view.channels { sums[c] *= factor }
+      for pixels in (image * view.pixels..<(image + 1) * view.pixels).pieces(of: 32) {
+        context.training.pooled(&operands, pixels.lowerBound, pixels.upperBound, sums)
+        context.training.flush(sums, totals, channels)
+      }
+      let result = target.pointer + image * channels
+      for c in 0..<channels { result[c] = Float(totals[c] * factor) }
     }
   }
 }

@@ -10,29 +10,29 @@ private func total(_ totals: TrainingBuffer, _ chunks: Int, _ index: Int, _ chan
   return sum
 }
 
-/// Σ y and Σ y² of a tensor whose producer did not make them.
+/// Mean and Σ (y − mean)² of chunks of a tensor whose producer did not make them.
 final class MomentsWork: TrainingWork {
   private let view: TrainingView
-  private let totals: TrainingBuffer
-  private let chunks: Chunks
+  private let moments: BatchMoments
 
-  init(_ label: String, _ view: TrainingView, totals: TrainingBuffer, chunks: Chunks) {
-    (self.view, self.totals, self.chunks) = (view, totals, chunks)
+  init(_ label: String, _ view: TrainingView, _ moments: BatchMoments) {
+    (self.view, self.moments) = (view, moments)
     super.init(
-      label, uses: view.buffers + [totals],
-      scratch: ChunkSums.floats(view.channels) + stripPixels(floats: view.channels) * view.channels)
+      label, uses: view.buffers + [moments.statistics],
+      scratch: ChunkMoments.floats(view.channels) + stripPixels(floats: view.channels) * view.channels)
   }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let channels = view.channels
-    let strip = context.scratch + ChunkSums.floats(channels)
+    let strip = context.scratch + ChunkMoments.floats(channels)
     let step = stripPixels(floats: channels)
+    let chunks = moments.chunks
     for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(totals, chunk: chunk, channels: channels, strip: context.scratch)
+      var sums = ChunkMoments(
+        moments.statistics, chunk: chunk, channels: channels, scratch: context.scratch)
       for pixels in chunks.pixels(chunk, each: view.pixels).pieces(of: step) {
         let x = view.strip(context, pixels.lowerBound, pixels.upperBound, strip)
-        context.training.moments(x, channels, pixels.count, channels, nil, 0, sums.strip, 0)
-        sums.flush(context)
+        sums.add(context, x, count: pixels.count, to: nil, streams: false)
       }
     }
   }
@@ -46,34 +46,32 @@ final class NormStatisticsWork: TrainingWork {
     let newMean: TrainingBuffer, newVariance: TrainingBuffer
   }
 
-  private let totals: TrainingBuffer
-  private let chunks: Int, count: Double
+  private let moments: BatchMoments
   private let parameters: [TrainingBuffer]
   private let vectors: Vectors
   private let epsilon: Double, momentum: Double
 
   /// - Parameters:
   ///   - parameters: scale, offset, running mean and running variance.
-  ///   - count: values of a channel in the batch.
   init(
-    _ label: String, totals: TrainingBuffer, chunks: Int, count: Int, parameters: [TrainingBuffer],
-    _ vectors: Vectors, epsilon: Double, momentum: Double
+    _ label: String, _ moments: BatchMoments, parameters: [TrainingBuffer], _ vectors: Vectors,
+    epsilon: Double, momentum: Double
   ) {
-    (self.totals, self.chunks, self.count) = (totals, chunks, Double(count))
-    (self.parameters, self.vectors) = (parameters, vectors)
+    (self.moments, self.parameters, self.vectors) = (moments, parameters, vectors)
     (self.epsilon, self.momentum) = (epsilon, momentum)
     super.init(
       label,
-      uses: [totals] + parameters + [
+      uses: [moments.statistics] + parameters + [
         vectors.mean, vectors.variance, vectors.scale, vectors.shift, vectors.newMean, vectors.newVariance,
       ])
   }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let channels = vectors.mean.count
+    let count = Double(moments.count)
     for c in Range.share(channels, of: part, parts, unit: 16) {
-      let mean = total(totals, chunks, c, channels) / count
-      let variance = max(0, total(totals, chunks, channels + c, channels) / count - mean * mean)
+      let (mean, squares) = moments.of(c, channels)
+      let variance = max(0, squares / count)
       let scale = Double(parameters[0].pointer[c]) / (variance + epsilon).squareRoot()
       vectors.mean.pointer[c] = Float(mean)
       vectors.variance.pointer[c] = Float(variance)
@@ -111,7 +109,7 @@ final class FrozenNormWork: TrainingWork {
   }
 }
 
-/// Σ d and Σ d · y of a gradient whose producer could not make them.
+/// Σ d and Σ d · (y − mean) of a gradient whose producer could not make them.
 final class GradientSumsWork: TrainingWork {
   private let view: TrainingView
   private let totals: TrainingBuffer
@@ -128,15 +126,14 @@ final class GradientSumsWork: TrainingWork {
       let sums = ChunkSums(totals, chunk: chunk, channels: channels, strip: context.scratch)
       for image in chunks[chunk] {
         var operands = view.operands(image: image)
-        context.training.gradient_sums(
-          &operands, image * view.pixels, (image + 1) * view.pixels, nil, 0, sums.strip, 0)
-        sums.flush(context)
+        sums.add(
+          context, &operands, image * view.pixels, (image + 1) * view.pixels, to: nil, streams: false)
       }
     }
   }
 }
 
-/// The gradients of a norm's scale and offset from Σ d and Σ d · y, and dy = a · d + b · y + c (arXiv 1502.03167, section 3).
+/// The gradients of a norm's scale and offset from Σ d and Σ d · (y − mean), and dy = a · d + b · y + c (arXiv 1502.03167, section 3).
 final class NormGradientWork: TrainingWork {
   private let totals: TrainingBuffer
   private let chunks: Int, count: Double
@@ -167,7 +164,7 @@ final class NormGradientWork: TrainingWork {
       let inverse = 1 / (Double(variance.pointer[c]) + epsilon).squareRoot()
       let sum = total(totals, chunks, c, channels)
       let mean = Double(mean.pointer[c])
-      let scaleSum = inverse * (total(totals, chunks, channels + c, channels) - mean * sum)
+      let scaleSum = inverse * total(totals, chunks, channels + c, channels)
       scaleGradient.pointer[c] = Float(scaleSum)
       offsetGradient.pointer[c] = Float(sum)
       guard let coefficients else { continue }

@@ -29,18 +29,18 @@ final class PointwiseForwardWork: TrainingWork {
     step = stripPixels(floats: 2 * x.channels + y.channels)
     super.init(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkSums.floats(y.channels) + step * (x.channels + y.channels))
+      scratch: ChunkMoments.floats(y.channels) + step * (x.channels + y.channels))
   }
 
   override var multiplyAdds: Int { chunks.images * x.pixels * x.channels * y.channels }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let outputs = y.channels
-    let strip = context.scratch + ChunkSums.floats(outputs)
+    let strip = context.scratch + ChunkMoments.floats(outputs)
     let result = strip + step * x.channels
     let panels = (outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
     for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(y.totals, chunk: chunk, channels: outputs, strip: context.scratch)
+      var moments = ChunkMoments(y.statistics, chunk: chunk, channels: outputs, scratch: context.scratch)
       let all = chunks.pixels(chunk, each: x.pixels)
       for pixels in all.pieces(of: step) {
         let (pixel, last) = (pixels.lowerBound, pixels.upperBound)
@@ -54,7 +54,7 @@ final class PointwiseForwardWork: TrainingWork {
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
         (call.ahead, call.ahead_end) = memory(x.y, last, min(last + step, all.upperBound), x.channels)
         context.kernels.gemm(&call, 0, pixels.count, 0, panels)
-        y.store(context, result, pixel, count: pixels.count, sums)
+        y.store(context, result, pixel, count: pixels.count, &moments)
       }
     }
   }

@@ -64,22 +64,18 @@ final class LinearWeightGradientWork: TrainingWork {
   }
 }
 
-/// Σ over rows of a view: the gradient of a bias.
+/// Σ over rows of a view, from its statistics: the gradient of a bias.
 final class ChannelTotalWork: TrainingWork {
-  private let totals: TrainingBuffer, gradient: TrainingBuffer
-  private let chunks: Int
+  private let moments: BatchMoments, gradient: TrainingBuffer
 
-  /// - Parameter totals: `[chunks, 2, C]`: sums and squares.
-  init(_ label: String, totals: TrainingBuffer, gradient: TrainingBuffer, chunks: Int) {
-    (self.totals, self.gradient, self.chunks) = (totals, gradient, chunks)
-    super.init(label, uses: [totals, gradient])
+  init(_ label: String, _ moments: BatchMoments, gradient: TrainingBuffer) {
+    (self.moments, self.gradient) = (moments, gradient)
+    super.init(label, uses: [moments.statistics, gradient])
   }
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     for c in Range.share(gradient.count, of: part, parts, unit: 16) {
-      var sum = 0.0
-      for chunk in 0..<chunks { sum += totals.doubles[2 * chunk * gradient.count + c] }
-      gradient.pointer[c] = Float(sum)
+      gradient.pointer[c] = Float(moments.of(c, gradient.count).mean * Double(moments.count))
     }
   }
 }

@@ -127,7 +127,7 @@ final class WinogradForwardWork: TrainingWork {
     let g = geometry
     super.init(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkSums.floats(g.outputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
+      scratch: ChunkMoments.floats(g.outputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
         + 36 * g.group * g.tiles * (g.inputs + g.outputs) + 64)
   }
 
@@ -135,12 +135,12 @@ final class WinogradForwardWork: TrainingWork {
 
   override func run(_ context: WorkContext, part: Int, parts: Int) {
     let g = geometry
-    let strip = context.scratch + ChunkSums.floats(g.outputs)
+    let strip = context.scratch + ChunkMoments.floats(g.outputs)
     let result = strip + (g.group * g.inputPixels * g.inputs + 15) / 16 * 16
     let transformed = result + (g.group * g.outputPixels * g.outputs + 15) / 16 * 16
     let products = transformed + 36 * g.group * g.tiles * g.inputs
     for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)
+      var moments = ChunkMoments(y.statistics, chunk: chunk, channels: g.outputs, scratch: context.scratch)
       for images in chunks[chunk].pieces(of: g.group) {
         let (first, last, count) = (images.lowerBound, images.upperBound, images.count)
         let tiles = count * g.tiles
@@ -158,7 +158,7 @@ final class WinogradForwardWork: TrainingWork {
           call.c = output + index * g.outputPixels * g.outputs
           context.kernels.winograd_output(&call, 0, g.tiles, products + index * g.tiles * g.outputs)
         }
-        y.store(context, result, pixel, count: count * g.outputPixels, sums)
+        y.store(context, result, pixel, count: count * g.outputPixels, &moments)
       }
     }
   }
