@@ -56,23 +56,30 @@ struct BatchMoments {
   /// `[chunks, 2, C]` doubles.
   let statistics: TrainingBuffer
   let chunks: Chunks
-  /// Of an image.
-  let pixels: Int
-
   /// Values of a channel.
-  var count: Int { chunks.images * pixels }
+  let count: Int
+  /// For each chunk what its mean, and the square of its distance from the mean before, count for.
+  private let shares: [(mean: Double, distance: Double)]
+
+  /// - Parameter pixels: of an image.
+  init(statistics: TrainingBuffer, chunks: Chunks, pixels: Int) {
+    (self.statistics, self.chunks) = (statistics, chunks)
+    count = chunks.images * pixels
+    shares = (0..<chunks.count).map { chunk in
+      let (before, own) = (Double(chunks[chunk].lowerBound * pixels), Double(chunks[chunk].count * pixels))
+      return own == 0 ? (0, 0) : (own / (before + own), before * own / (before + own))
+    }
+  }
 
   /// The mean of a channel, and its Σ (y − mean)²: chunks join in order.
   func of(_ channel: Int, _ channels: Int) -> (mean: Double, squares: Double) {
-    var (mean, squares, count) = (0.0, 0.0, 0.0)
-    for chunk in 0..<chunks.count {
-      let own = Double(chunks.pixels(chunk, each: pixels).count)
-      if own == 0 { continue }
-      let values = statistics.doubles + 2 * chunk * channels + channel
+    var (mean, squares) = (0.0, 0.0)
+    var values = statistics.doubles + channel
+    for share in shares {
       let apart = values[0] - mean
-      mean += apart * own / (count + own)
-      squares += values[channels] + apart * apart * count * own / (count + own)
-      count += own
+      mean += apart * share.mean
+      squares += values[channels] + apart * apart * share.distance
+      values += 2 * channels
     }
     return (mean, squares)
   }
