@@ -32,13 +32,15 @@ import Testing
   /// Whole networks. Deep ones with few values a norm are left out: rounding alone moves their gradients by percents (PyTorch's
   /// single precision against its double: ResNet-50 at 64 pixels 3.5 % in the median tensor). Their blocks are among the small ones.
   static let networks = [
-    Case(name: "mobilenet_v2", width: 0.35, resolution: 96, frozen: ["stem", "stages.0", "stages.1"], seed: 4),
+    Case(
+      name: "mobilenet_v2", width: 0.35, resolution: 96, frozen: ["stem", "stages.0", "stages.1"], seed: 4),
     Case(name: "mobilenet_v3_large", width: 0.35, resolution: 96),
     Case(name: "mobilenet_v3_small", width: 0.5, resolution: 96, depth: 0.4),
     Case(name: "se_mobilenet_v1", width: 0.25, resolution: 64),
     Case(name: "cifar_mobilenet_v2", width: 0.35, batch: 5),
     Case(name: "cifar_resnet20", resolution: 17, batch: 4), Case(name: "cifar_se_resnet20", resolution: 16),
-    Case(name: "cifar_se_resnet18", resolution: 20, depth: 0.5), Case(name: "resnet18", resolution: 97, seed: 5),
+    Case(name: "cifar_se_resnet18", resolution: 20, depth: 0.5),
+    Case(name: "resnet18", resolution: 97, seed: 5),
   ]
 
   /// A stem, some blocks and a classifier.

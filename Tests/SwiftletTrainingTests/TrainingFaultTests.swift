@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct TrainingFaultTests {
   static func trial(
-    _ network: SmallNetwork, steps: Int = 3, options: StepOptions = StepOptions(optimizer: .sgd(momentum: 0.9))
+    _ network: SmallNetwork, steps: Int = 3,
+    options: StepOptions = StepOptions(optimizer: .sgd(momentum: 0.9))
   ) throws -> EngineTrial {
     let step = try TrainingStep(try network.finished(), options)
     var trial = EngineTrial(graph: step.graph, state: try step.initialState(try network.start()))
@@ -55,7 +56,8 @@ import Testing
   @Test func aSumThatIsAnOutputKeepsItsValue() throws {
     var network = SmallNetwork([2, 4, 4, 8])
     let weight = try network.parameter("weight", .convolution, [1, 1, 8, 8])
-    let y = try network.builder.apply(Convolution(window: Window(kernel: 1)), network.x, weight, label: "conv")
+    let y = try network.builder.apply(
+      Convolution(window: Window(kernel: 1)), network.x, weight, label: "conv")
     let sum = try network.builder.apply(Add(), y, network.x, label: "sum")
     let active = try network.builder.apply(Activation(.relu), sum, label: "activation")
     network.builder.output("active", active)

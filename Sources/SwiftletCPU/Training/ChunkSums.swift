@@ -32,7 +32,7 @@ struct ChunkMoments {
   ///
   /// - Parameter streams: whether the copy goes past the caches.
   mutating func add(
-    _ context: WorkContext, _ x: UnsafePointer<Float>, count: Int, to output: UnsafeMutablePointer<Float>?,
+    _ context: WorkerContext, _ x: UnsafePointer<Float>, count: Int, to output: UnsafeMutablePointer<Float>?,
     streams: Bool
   ) {
     guard let statistics else { return }
@@ -106,7 +106,7 @@ struct ChunkSums {
 
   /// Adds pixels [begin, end) of a gradient, and stores them where there is an `output`, which is that of pixel `begin`.
   func add(
-    _ context: WorkContext, _ operands: inout sk_view, _ begin: Int, _ end: Int,
+    _ context: WorkerContext, _ operands: inout sk_view, _ begin: Int, _ end: Int,
     to output: UnsafeMutablePointer<Float>?, streams: Bool
   ) {
     for piece in (begin..<end).pieces(of: summedPixels) {
@@ -138,7 +138,7 @@ struct OutputStore {
 
   /// Stores what the layer wrote.
   func store(
-    _ context: WorkContext, _ scratch: UnsafeMutablePointer<Float>, _ pixel: Int, count: Int,
+    _ context: WorkerContext, _ scratch: UnsafeMutablePointer<Float>, _ pixel: Int, count: Int,
     _ moments: inout ChunkMoments
   ) {
     guard statistics != nil else { return }

@@ -27,6 +27,36 @@ struct TrainingView {
     (self.y, self.channels, self.pixels) = (y, channels, pixels)
   }
 
+  /// A stored tensor as the gradient of something.
+  init(gradient stored: TrainingView) {
+    self.init(stored: nil, channels: stored.channels, pixels: stored.pixels)
+    isGradient = true
+    g = stored.y
+  }
+
+  /// A gradient that all pixels of an image share.
+  ///
+  /// - Parameter offset: `[N, C]`.
+  init(sharedGradient offset: TrainingBuffer, channels: Int, pixels: Int) {
+    self.init(stored: nil, channels: channels, pixels: pixels)
+    isGradient = true
+    self.offset = offset
+  }
+
+  /// The same after a norm: scale · y + shift.
+  func normed(_ scale: TrainingBuffer, _ shift: TrainingBuffer) -> TrainingView {
+    var view = self
+    (view.scale, view.shift) = (scale, shift)
+    return view
+  }
+
+  /// The same times a gate `[N, C]`.
+  func gated(_ gate: TrainingBuffer) -> TrainingView {
+    var view = self
+    view.gate = gate
+    return view
+  }
+
   /// The tensor, where that is all there is.
   var stored: TrainingBuffer? {
     isGradient || scale != nil || shift != nil || activation != nil || gate != nil ? nil : y
@@ -38,11 +68,7 @@ struct TrainingView {
   /// As the incoming gradient of something: g, gate and offset at most. `nil` if it is more.
   var incoming: TrainingView? {
     if isGradient { return activation == nil && coefficients == nil ? self : nil }
-    guard let stored else { return nil }
-    var view = TrainingView(stored: nil, channels: channels, pixels: pixels)
-    view.isGradient = true
-    view.g = stored
-    return view
+    return stored == nil ? nil : TrainingView(gradient: self)
   }
 
   /// All that it reads.
@@ -84,7 +110,7 @@ struct TrainingView {
 
   /// Computes pixels [begin, end), counted through the batch, into `out`.
   func evaluate(
-    _ context: WorkContext, _ begin: Int, _ end: Int, into out: UnsafeMutablePointer<Float>, stride: Int
+    _ context: WorkerContext, _ begin: Int, _ end: Int, into out: UnsafeMutablePointer<Float>, stride: Int
   ) {
     forEachImage(begin, end) { operands, first, last in
       let target = out + (first - begin) * stride
@@ -98,45 +124,10 @@ struct TrainingView {
 
   /// Pixels [begin, end): where they are stored, else computed into `out`, densely.
   func strip(
-    _ context: WorkContext, _ begin: Int, _ end: Int, _ out: UnsafeMutablePointer<Float>
+    _ context: WorkerContext, _ begin: Int, _ end: Int, _ out: UnsafeMutablePointer<Float>
   ) -> UnsafePointer<Float> {
     if let stored { return UnsafePointer(stored.pointer + begin * channels) }
     evaluate(context, begin, end, into: out, stride: channels)
     return UnsafePointer(out)
   }
-}
-
-/// What becomes of a data gradient when it is stored: a sum with another one, an activation's derivative, a norm's two sums.
-struct GradientEpilogue {
-  /// Where it goes: `[N, pixels, C]`.
-  let destination: TrainingBuffer
-  /// What is added: like the destination.
-  var residual: TrainingBuffer?
-  /// y, scale, shift and activation: the gradient is multiplied by activation′(scale · y + shift), and Σ d and Σ d · (y − mean) are made.
-  var mask: TrainingView?
-  /// `[chunks, 2, C]` doubles: the sums.
-  var totals: TrainingBuffer?
-
-  /// Whether the gradient can be written where it belongs at once.
-  var isDirect: Bool { mask == nil }
-
-  var buffers: [TrainingBuffer?] { [destination, residual, totals] + (mask?.buffers ?? []) }
-
-  /// Stores pixels [begin, end) of a strip.
-  func store(
-    _ context: WorkContext, _ strip: UnsafeMutablePointer<Float>, _ begin: Int, _ end: Int, channels: Int,
-    _ sums: ChunkSums
-  ) {
-    guard let mask else { return }
-    var operands = mask.operands(image: 0)
-    operands.g = UnsafePointer(strip - begin * channels)
-    sums.add(
-      context, &operands, begin, end, to: destination.pointer + begin * channels,
-      streams: streams(destination, channels, context))
-  }
-}
-
-/// Whether a tensor is written past the caches: it is larger than they are, and its rows begin at vectors.
-func streams(_ buffer: TrainingBuffer, _ channels: Int, _ context: WorkContext) -> Bool {
-  buffer.count > 1 << 20 && channels % 16 == 0
 }

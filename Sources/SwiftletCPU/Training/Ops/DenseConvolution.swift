@@ -1,9 +1,51 @@
-// DenseWork.swift: dense convolutions in training: strips of images or rows, as indirect products.
+// DenseOp.swift: dense convolutions in training: strips of images or rows, as indirect products.
 
 import CKernels
 import SwiftletGraph
 
-/// Keeps the tables of a work.
+/// Dense convolutions with any window.
+enum DenseConvolutionLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    if let operation = node.operation as? Convolution {
+      guard operation.groups == 1 else { return false }
+      let (input, output) = (lowering.shape(node.inputs[0]), lowering.shape(node.outputs[0]))
+      let (x, weight, bias) = (
+        try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]), try lowering.bias(node)
+      )
+      let geometry = DenseGeometry(operation.window, input: input, output: output)
+      let packed = lowering.packed(
+        node.label, weight, taps: Array(0..<geometry.taps), inputs: input[3], outputs: output[3],
+        isTransposed: false)
+      lowering.append(
+        DenseForwardOp(
+          node.label, geometry, x, packed: packed, zeros: lowering.zeros, bias: bias,
+          lowering.outputStore(node.outputs[0]), chunks: Chunks(images: output[0])))
+      return true
+    }
+    guard let layer = LayerGradients(node, at: index, in: lowering), !layer.isDepthwise, layer.groups == 1
+    else { return false }
+    let geometry = DenseGeometry(layer.window, input: layer.input, output: layer.output)
+    let operands = try lowering.operands(layer, partialCount: geometry.weights)
+    var packed: [TrainingBuffer] = []
+    if let weight = operands.weight {
+      packed = geometry.phases.map {
+        lowering.packed(
+          node.label, weight, taps: $0.taps, inputs: geometry.inputs, outputs: geometry.outputs,
+          isTransposed: true)
+      }
+    }
+    lowering.append(
+      DenseBackwardOp(node.label, geometry, operands, zeros: lowering.zeros, packed: packed))
+    if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
+      lowering.append(
+        ReduceOp(
+          label, partial: partial, gradient: gradient, chunks: operands.chunks.count, transposedRows: nil))
+    }
+    return true
+  }
+}
+
+/// Keeps the tables of an op.
 final class TapTables {
   let tables: [TapTable]
 
@@ -15,7 +57,7 @@ final class TapTables {
 /// Some rows of some images of a view, densely: where they are stored, or computed.
 @inline(__always)
 private func rowStrip(
-  _ view: TrainingView, _ context: WorkContext, images: Range<Int>, rows: Range<Int>, width: Int,
+  _ view: TrainingView, _ context: WorkerContext, images: Range<Int>, rows: Range<Int>, width: Int,
   _ scratch: UnsafeMutablePointer<Float>
 ) -> UnsafePointer<Float> {
   // Several images come whole: they are contiguous.
@@ -24,7 +66,8 @@ private func rowStrip(
 }
 
 /// y = convolution(view(x)), and Σ y, Σ y² where a norm follows.
-final class DenseForwardWork: TrainingWork {
+final class DenseForwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: DenseGeometry
   private let x: TrainingView
   private let packed: TrainingBuffer, zeros: TrainingBuffer, bias: TrainingBuffer?
@@ -43,19 +86,19 @@ final class DenseForwardWork: TrainingWork {
     tables = TapTables((0..<geometry.strips).map(geometry.forwardTable))
     let scratch = geometry.scratch
     inputFloats = scratch.input
-    super.init(
+    resources = OpResources(
       label, uses: x.buffers + [packed, zeros, bias] + y.buffers,
       scratch: ChunkMoments.floats(geometry.outputs) + scratch.input + scratch.output + 64)
   }
 
-  override var multiplyAdds: Int { geometry.multiplyAdds }
+  var multiplyAdds: Int { geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
     let strip = context.scratch + ChunkMoments.floats(g.outputs)
     let result = strip + (inputFloats + 15) / 16 * 16
-    let panels = (g.outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-    for chunk in chunks.share(of: part, parts) {
+    let (panels, packedStride) = (context.panels(g.blockOutputs), packed.count / g.blocks)
+    for chunk in chunks.share(of: worker, workers) {
       var moments = ChunkMoments(y.statistics, chunk: chunk, channels: g.outputs, scratch: context.scratch)
       for images in chunks[chunk].pieces(of: g.group) {
         for index in 0..<g.strips {
@@ -65,16 +108,20 @@ final class DenseForwardWork: TrainingWork {
           let pixels = images.count * rows.count * g.outputWidth
           let pixel = images.lowerBound * g.outputPixels + rows.lowerBound * g.outputWidth
           var call = sk_conv()
-          call.input = input
           call.offsets = UnsafePointer(tables.tables[index].offsets.baseAddress)
           call.regular = tables.tables[index].regular
           call.zeros = UnsafePointer(zeros.pointer)
-          call.b = UnsafePointer(packed.pointer)
-          call.c = y.target(pixel, result)
           call.c_stride = g.outputs
-          (call.pixels, call.taps, call.depth, call.columns) = (pixels, g.taps, g.inputs, g.outputs)
-          call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
-          context.kernels.conv(&call, 0, pixels, 0, panels)
+          (call.pixels, call.taps) = (pixels, g.taps)
+          (call.depth, call.columns) = (g.blockInputs, g.blockOutputs)
+          let target = y.target(pixel, result)
+          for block in 0..<g.blocks {
+            call.input = input + block * g.blockInputs
+            call.b = UnsafePointer(packed.pointer + block * packedStride)
+            call.c = target + block * g.blockOutputs
+            call.epilogue.bias = bias.map { UnsafePointer($0.pointer + block * g.blockOutputs) }
+            context.kernels.conv(&call, 0, pixels, 0, panels)
+          }
           y.store(context, result, pixel, count: pixels, &moments)
         }
       }
@@ -83,51 +130,49 @@ final class DenseForwardWork: TrainingWork {
 }
 
 /// From view(dy): dw for each chunk, tap by tap, and dx: for each phase of input pixels an indirect product over dy.
-final class DenseBackwardWork: TrainingWork {
+final class DenseBackwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: DenseGeometry
-  private let x: TrainingView?, dy: TrainingView
-  private let partial: TrainingBuffer?, zeros: TrainingBuffer
-  private let packed: [TrainingBuffer], dx: GradientEpilogue?
-  private let chunks: Chunks
+  private let operands: LayerGradientOperands
+  private let zeros: TrainingBuffer, packed: [TrainingBuffer]
   private let phases: [DenseGeometry.Phase]
   private let tables: TapTables
   private let sizes: (input: Int, gradient: Int, output: Int, owned: Int)
 
   /// - Parameters:
-  ///   - partial: `[chunks, taps, I, O]`; `nil` where weights are frozen.
-  ///   - packed: for each phase its taps' weights, transposed; empty where nobody needs dx.
+  ///   - operands: with partial gradients `[chunks, blocks, taps, I, O]` of blocks.
+  ///   - packed: for each phase its taps' weights, transposed, block by block; empty where nobody needs dx.
   init(
-    _ label: String, _ geometry: DenseGeometry, x: TrainingView?, dy: TrainingView, partial: TrainingBuffer?,
-    zeros: TrainingBuffer, packed: [TrainingBuffer], dx: GradientEpilogue?, chunks: Chunks
+    _ label: String, _ geometry: DenseGeometry, _ operands: LayerGradientOperands, zeros: TrainingBuffer,
+    packed: [TrainingBuffer]
   ) {
-    (self.geometry, self.x, self.dy, self.partial) = (geometry, x, dy, partial)
-    (self.zeros, self.packed, self.dx, self.chunks) = (zeros, packed, dx, chunks)
+    (self.geometry, self.operands, self.zeros, self.packed) = (geometry, operands, zeros, packed)
     let phases = geometry.phases
     self.phases = phases
     tables = TapTables(
-      dx == nil
+      operands.dx == nil
         ? [] : (0..<geometry.strips).flatMap { strip in phases.map { geometry.backwardTable(strip, $0) } })
     sizes = geometry.scratch
     let results = (geometry.stride > 1 ? 2 : 1) * sizes.owned
-    super.init(
-      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, zeros] + packed + (dx?.buffers ?? []),
+    resources = OpResources(
+      label, uses: operands.buffers + [zeros] + packed,
       scratch: ChunkSums.floats(geometry.inputs) + sizes.input + sizes.gradient + results + 128)
   }
 
-  override var multiplyAdds: Int {
-    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * geometry.multiplyAdds
-  }
+  var multiplyAdds: Int { operands.count * geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
+    let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
+    let chunks = operands.chunks
     let gradientStrip = context.scratch + ChunkSums.floats(g.inputs)
     let inputStrip = gradientStrip + (sizes.gradient + 15) / 16 * 16
     let result = inputStrip + (sizes.input + 15) / 16 * 16
-    for chunk in chunks.share(of: part, parts) {
+    for chunk in chunks.share(of: worker, workers) {
       let sums = ChunkSums(dx?.totals, chunk: chunk, channels: g.inputs, strip: context.scratch)
-      let weights = partial.map { $0.pointer + chunk * g.taps * g.inputs * g.outputs }
+      let weights = partial.map { $0.pointer + chunk * g.weights }
       // A tap that never meets a pixel leaves zeros.
-      weights?.update(repeating: 0, count: g.taps * g.inputs * g.outputs)
+      weights?.update(repeating: 0, count: g.weights)
       for images in chunks[chunk].pieces(of: g.group) {
         for strip in 0..<g.strips {
           let rows = g.gradientRows(strip)
@@ -147,7 +192,7 @@ final class DenseBackwardWork: TrainingWork {
   }
 
   private func weightGradient(
-    _ context: WorkContext, _ strip: Int, images: Int, _ input: UnsafePointer<Float>,
+    _ context: WorkerContext, _ strip: Int, images: Int, _ input: UnsafePointer<Float>,
     _ gradient: UnsafePointer<Float>, _ weights: UnsafeMutablePointer<Float>
   ) {
     let g = geometry
@@ -162,33 +207,36 @@ final class DenseBackwardWork: TrainingWork {
       let x1 = min(g.outputWidth, g.width + left <= 0 ? 0 : (g.width - 1 + left) / g.stride + 1)
       if y0 >= y1 || x0 >= x1 { continue }
       var outer = sk_outer()
-      outer.a =
-        input + ((y0 * g.stride - top - inRows.lowerBound) * g.width + x0 * g.stride - left) * g.inputs
+      let a = input + ((y0 * g.stride - top - inRows.lowerBound) * g.width + x0 * g.stride - left) * g.inputs
+      let v = gradient + ((y0 - gradientRows.lowerBound) * g.outputWidth + x0) * g.outputs
       outer.a_pixel = g.stride * g.inputs
       outer.a_run = g.stride * g.width * g.inputs
       outer.a_image = inRows.count * g.width * g.inputs
-      outer.v = gradient + ((y0 - gradientRows.lowerBound) * g.outputWidth + x0) * g.outputs
       outer.v_pixel = g.outputs
       outer.v_run = g.outputWidth * g.outputs
       outer.v_image = gradientRows.count * g.outputWidth * g.outputs
       (outer.images, outer.runs, outer.length) = (images, y1 - y0, x1 - x0)
-      (outer.rows, outer.columns) = (g.inputs, g.outputs)
-      outer.w = weights + tap * g.inputs * g.outputs
-      outer.w_stride = g.outputs
+      (outer.rows, outer.columns) = (g.blockInputs, g.blockOutputs)
+      outer.w_stride = g.blockOutputs
       outer.adds = 1
-      context.training.outer(&outer, 0, g.outputs)
+      for block in 0..<g.blocks {
+        outer.a = a + block * g.blockInputs
+        outer.v = v + block * g.blockOutputs
+        outer.w = weights + (block * g.taps + tap) * g.blockInputs * g.blockOutputs
+        context.training.outer(&outer, 0, g.blockOutputs)
+      }
     }
   }
 
   private func dataGradient(
-    _ context: WorkContext, _ strip: Int, images: Range<Int>, _ gradient: UnsafePointer<Float>,
+    _ context: WorkerContext, _ strip: Int, images: Range<Int>, _ gradient: UnsafePointer<Float>,
     _ dx: GradientEpilogue, _ result: UnsafeMutablePointer<Float>, _ sums: ChunkSums
   ) {
     let g = geometry
     let own = g.ownedRows(strip)
     let first = images.lowerBound * g.inputPixels + own.lowerBound * g.width
     let count = images.count * own.count * g.width
-    let panels = (g.inputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
+    let panels = context.panels(g.blockInputs)
     let direct = dx.isDirect ? dx.destination.pointer + first * g.inputs : result
     for (index, phase) in phases.enumerated() {
       let (rows, columns) = g.phaseCounts(strip, phase)
@@ -200,19 +248,21 @@ final class DenseBackwardWork: TrainingWork {
         plane.update(repeating: 0, count: pixels * g.inputs)
       } else {
         var call = sk_conv()
-        call.input = gradient
         call.offsets = UnsafePointer(table.offsets.baseAddress)
         call.regular = table.regular
         call.zeros = UnsafePointer(zeros.pointer)
-        call.b = UnsafePointer(packed[index].pointer)
-        call.c = plane
         call.c_stride = g.inputs
-        (call.pixels, call.taps, call.depth, call.columns) = (pixels, table.taps, g.outputs, g.inputs)
-        if g.stride == 1, let residual = dx.residual {
-          call.epilogue.residual = UnsafePointer(residual.pointer + first * g.inputs)
-          call.epilogue.residual_stride = g.inputs
+        (call.pixels, call.taps) = (pixels, table.taps)
+        (call.depth, call.columns) = (g.blockOutputs, g.blockInputs)
+        let residual = g.stride == 1 ? dx.residual.map { UnsafePointer($0.pointer + first * g.inputs) } : nil
+        call.epilogue.residual_stride = g.inputs
+        for block in 0..<g.blocks {
+          call.input = gradient + block * g.blockOutputs
+          call.b = UnsafePointer(packed[index].pointer + block * (packed[index].count / g.blocks))
+          call.c = plane + block * g.blockInputs
+          call.epilogue.residual = residual.map { $0 + block * g.blockInputs }
+          context.kernels.conv(&call, 0, pixels, 0, panels)
         }
-        context.kernels.conv(&call, 0, pixels, 0, panels)
       }
       if g.stride == 1 { continue }
       // The phase's pixels go to their places between those of the others.

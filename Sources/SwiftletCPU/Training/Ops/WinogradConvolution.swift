@@ -1,9 +1,56 @@
-// WinogradWork.swift: dense 3 × 3 convolutions with stride 1 in training, all three products by Winograd's F(4 × 4, 3 × 3): a quarter of
+// WinogradOp.swift: dense 3 × 3 convolutions with stride 1 in training, all three products by Winograd's F(4 × 4, 3 × 3): a quarter of
 // the multiplications. Lavin and Gray 2015, section 4.3; the weight gradient is that section's F transposed: with V = Bᵀ d B and
 // M′ = A dy Aᵀ, dU = Σ over tiles of V ⊙ M′, and dw = Gᵀ dU G.
 
 import CKernels
 import SwiftletGraph
+
+/// Dense 3 × 3 convolutions with stride 1 where tiles pay.
+enum WinogradConvolutionLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    if let operation = node.operation as? Convolution {
+      let kernel = lowering.shape(node.inputs[1])
+      guard operation.groups == 1,
+        let geometry = WinogradGeometry(
+          operation.window, input: lowering.shape(node.inputs[0]), output: lowering.shape(node.outputs[0]),
+          lowering.winograd)
+      else { return false }
+      let (x, weight, bias) = (
+        try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]), try lowering.bias(node)
+      )
+      let (depth, columns) = (kernel[2], kernel[3])
+      let packed = lowering.buffer(
+        36 * geometry.weightStride(lowering.kernels, depth: depth, columns: columns))
+      lowering.append(WinogradPackOp(node.label, weight, packed: packed, depth: depth, columns: columns))
+      lowering.append(
+        WinogradForwardOp(
+          node.label, geometry, x, packed: packed, bias: bias, lowering.outputStore(node.outputs[0]),
+          chunks: Chunks(images: geometry.images)))
+      return true
+    }
+    guard let layer = LayerGradients(node, at: index, in: lowering), !layer.isDepthwise, layer.groups == 1,
+      let geometry = WinogradGeometry(
+        layer.window, input: layer.input, output: layer.output, lowering.winograd)
+    else { return false }
+    let operands = try lowering.operands(layer, partialCount: 36 * geometry.inputs * geometry.outputs)
+    let packed = operands.weight.map { weight in
+      let (inputs, outputs) = (geometry.inputs, geometry.outputs)
+      let turned = lowering.buffer(weight.count)
+      lowering.append(
+        TurnWeightsOp(node.label, weight, turned, taps: 9, inputs: inputs, outputs: outputs))
+      let packed = lowering.buffer(
+        36 * geometry.weightStride(lowering.kernels, depth: outputs, columns: inputs))
+      lowering.append(WinogradPackOp(node.label, turned, packed: packed, depth: outputs, columns: inputs))
+      return packed
+    }
+    lowering.append(WinogradBackwardOp(node.label, geometry, operands, packed: packed))
+    if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
+      lowering.append(
+        WinogradReduceOp(label, partial: partial, gradient: gradient, chunks: operands.chunks.count))
+    }
+    return true
+  }
+}
 
 /// The sizes of such a convolution, and its strips: groups of whole images.
 struct WinogradGeometry {
@@ -44,26 +91,28 @@ struct WinogradGeometry {
 }
 
 /// Weights transformed and packed for such products: 36 matrices.
-final class WinogradPackWork: TrainingWork {
+final class WinogradPackOp: TrainingOp {
+  let resources: OpResources
   private let weight: TrainingBuffer, packed: TrainingBuffer
   private let depth: Int, columns: Int
 
   /// - Parameter weight: `[3, 3, depth, columns]`.
   init(_ label: String, _ weight: TrainingBuffer, packed: TrainingBuffer, depth: Int, columns: Int) {
     (self.weight, self.packed, self.depth, self.columns) = (weight, packed, depth, columns)
-    super.init(label, uses: [weight, packed])
+    resources = OpResources(label, uses: [weight, packed])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let panels = (columns + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-    let mine = Range.share(panels, of: part, parts)
+    let mine = Range.share(panels, of: worker, workers)
     context.training.winograd_pack(
       weight.pointer, depth, columns, packed.pointer, packed.count / 36, mine.lowerBound, mine.upperBound)
   }
 }
 
 /// Weights `[taps, I, O]` with taps turned around, as `[taps, O, I]`: what a data gradient is a convolution with.
-final class TurnWeightsWork: TrainingWork {
+final class TurnWeightsOp: TrainingOp {
+  let resources: OpResources
   private let weight: TrainingBuffer, turned: TrainingBuffer
   private let taps: Int, inputs: Int, outputs: Int
 
@@ -72,14 +121,14 @@ final class TurnWeightsWork: TrainingWork {
   ) {
     (self.weight, self.turned, self.taps) = (weight, turned, taps)
     (self.inputs, self.outputs) = (inputs, outputs)
-    super.init(label, uses: [weight, turned])
+    resources = OpResources(label, uses: [weight, turned])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     // Blocks that stay in the first-level cache on both sides.
     let block = 16
     let size = inputs * outputs
-    for columns in Range.share(outputs, of: part, parts, unit: block).pieces(of: block) {
+    for columns in Range.share(outputs, of: worker, workers, unit: block).pieces(of: block) {
       for tap in 0..<taps {
         let (source, target) = (weight.pointer + (taps - 1 - tap) * size, turned.pointer + tap * size)
         for rows in (0..<inputs).pieces(of: block) {
@@ -94,7 +143,7 @@ final class TurnWeightsWork: TrainingWork {
 
 /// Tiles of a group of images through the 36 products.
 private func multiply(
-  _ context: WorkContext, tiles: Int, depth: Int, columns: Int, _ transformed: UnsafeMutablePointer<Float>,
+  _ context: WorkerContext, tiles: Int, depth: Int, columns: Int, _ transformed: UnsafeMutablePointer<Float>,
   _ packed: TrainingBuffer, _ products: UnsafeMutablePointer<Float>
 ) {
   var product = sk_gemm()
@@ -111,7 +160,8 @@ private func multiply(
 }
 
 /// y = convolution(view(x)), and Σ y, Σ y² where a norm follows.
-final class WinogradForwardWork: TrainingWork {
+final class WinogradForwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: WinogradGeometry
   private let x: TrainingView
   private let packed: TrainingBuffer, bias: TrainingBuffer?
@@ -125,21 +175,22 @@ final class WinogradForwardWork: TrainingWork {
     (self.geometry, self.x, self.packed) = (geometry, x, packed)
     (self.bias, self.y, self.chunks) = (bias, y, chunks)
     let g = geometry
-    super.init(
+    resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkMoments.floats(g.outputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
+      scratch: ChunkMoments.floats(g.outputs) + g.group
+        * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
         + 36 * g.group * g.tiles * (g.inputs + g.outputs) + 64)
   }
 
-  override var multiplyAdds: Int { geometry.multiplyAdds }
+  var multiplyAdds: Int { geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
     let strip = context.scratch + ChunkMoments.floats(g.outputs)
     let result = strip + (g.group * g.inputPixels * g.inputs + 15) / 16 * 16
     let transformed = result + (g.group * g.outputPixels * g.outputs + 15) / 16 * 16
     let products = transformed + 36 * g.group * g.tiles * g.inputs
-    for chunk in chunks.share(of: part, parts) {
+    for chunk in chunks.share(of: worker, workers) {
       var moments = ChunkMoments(y.statistics, chunk: chunk, channels: g.outputs, scratch: context.scratch)
       for images in chunks[chunk].pieces(of: g.group) {
         let (first, last, count) = (images.lowerBound, images.upperBound, images.count)
@@ -165,41 +216,38 @@ final class WinogradForwardWork: TrainingWork {
 }
 
 /// From view(dy): dU for each chunk, and dx.
-final class WinogradBackwardWork: TrainingWork {
+final class WinogradBackwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: WinogradGeometry
-  private let x: TrainingView?, dy: TrainingView
-  private let partial: TrainingBuffer?
-  private let packed: TrainingBuffer?, dx: GradientEpilogue?
-  private let chunks: Chunks
+  private let operands: LayerGradientOperands
+  private let packed: TrainingBuffer?
 
   /// - Parameters:
-  ///   - partial: `[chunks, 36, I, O]`; `nil` where weights are frozen.
+  ///   - operands: with partial gradients `[chunks, 36, I, O]`.
   ///   - packed: the weights turned around; `nil` where nobody needs dx.
   init(
-    _ label: String, _ geometry: WinogradGeometry, x: TrainingView?, dy: TrainingView,
-    partial: TrainingBuffer?, packed: TrainingBuffer?, dx: GradientEpilogue?, chunks: Chunks
+    _ label: String, _ geometry: WinogradGeometry, _ operands: LayerGradientOperands, packed: TrainingBuffer?
   ) {
-    (self.geometry, self.x, self.dy, self.partial) = (geometry, x, dy, partial)
-    (self.packed, self.dx, self.chunks) = (packed, dx, chunks)
+    (self.geometry, self.operands, self.packed) = (geometry, operands, packed)
     let g = geometry
-    super.init(
-      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
+    resources = OpResources(
+      label, uses: operands.buffers + [packed],
       scratch: ChunkSums.floats(g.inputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
         + 36 * g.group * max(g.tiles, g.inputTiles) * (g.inputs + g.outputs) + 64)
   }
 
-  override var multiplyAdds: Int {
-    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * geometry.multiplyAdds
-  }
+  var multiplyAdds: Int { operands.count * geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
+    let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
+    let chunks = operands.chunks
     let gradientStrip = context.scratch + ChunkSums.floats(g.inputs)
     // The input's strip is no longer needed when the result's is made.
     let inputStrip = gradientStrip + (g.group * g.outputPixels * g.outputs + 15) / 16 * 16
     let first = inputStrip + (g.group * g.inputPixels * g.inputs + 15) / 16 * 16
     let most = g.group * max(g.tiles, g.inputTiles)
-    for chunk in chunks.share(of: part, parts) {
+    for chunk in chunks.share(of: worker, workers) {
       let sums = ChunkSums(dx?.totals, chunk: chunk, channels: g.inputs, strip: context.scratch)
       for images in chunks[chunk].pieces(of: g.group) {
         let (image, last, count) = (images.lowerBound, images.upperBound, images.count)
@@ -277,18 +325,19 @@ extension WinogradGeometry {
 }
 
 /// dw from the chunks' dU.
-final class WinogradReduceWork: TrainingWork {
+final class WinogradReduceOp: TrainingOp {
+  let resources: OpResources
   private let partial: TrainingBuffer, gradient: TrainingBuffer
   private let chunks: Int
 
   init(_ label: String, partial: TrainingBuffer, gradient: TrainingBuffer, chunks: Int) {
     (self.partial, self.gradient, self.chunks) = (partial, gradient, chunks)
-    super.init(label, uses: [partial, gradient])
+    resources = OpResources(label, uses: [partial, gradient])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let count = gradient.count / 9
-    let mine = Range.share(count, of: part, parts, unit: 16)
+    let mine = Range.share(count, of: worker, workers, unit: 16)
     context.training.winograd_weight_gradient(
       partial.pointer, chunks, count, gradient.pointer, mine.lowerBound, mine.upperBound)
   }

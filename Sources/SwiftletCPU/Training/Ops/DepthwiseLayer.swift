@@ -1,7 +1,62 @@
-// DepthwiseWork.swift: depthwise convolutions in training: a few rows at a time, in a window that slides down each image.
+// DepthwiseOp.swift: depthwise convolutions in training: a few rows at a time, in a window that slides down each image.
 
 import CKernels
 import SwiftletGraph
+
+/// Depthwise convolutions whose windows slide over rows.
+enum DepthwiseLayerLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    if let operation = node.operation as? DepthwiseConvolution {
+      let (input, output) = (lowering.shape(node.inputs[0]), lowering.shape(node.outputs[0]))
+      guard slides(operation.window, input, output) else { return false }
+      let (x, weight, bias) = (
+        try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]), try lowering.bias(node)
+      )
+      let packed = pack(
+        node.label, weight, kernel: operation.window.kernel, channels: input[3], isFlipped: false,
+        in: &lowering)
+      lowering.append(
+        DepthwiseForwardOp(
+          node.label, DepthwiseGeometry(operation.window, input: input, output: output), x, packed: packed,
+          bias: bias, lowering.outputStore(node.outputs[0]), chunks: Chunks(images: output[0])))
+      return true
+    }
+    guard let layer = LayerGradients(node, at: index, in: lowering), layer.isDepthwise,
+      slides(layer.window, layer.input, layer.output)
+    else { return false }
+    let operands = try lowering.operands(layer, partialCount: layer.weight.count)
+    let packed = operands.weight.map {
+      pack(
+        node.label, $0, kernel: layer.window.kernel, channels: layer.input[3], isFlipped: true, in: &lowering)
+    }
+    lowering.append(
+      DepthwiseBackwardOp(
+        node.label, DepthwiseGeometry(layer.window, input: layer.input, output: layer.output), operands,
+        packed: packed))
+    if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
+      lowering.append(
+        ReduceOp(
+          label, partial: partial, gradient: gradient, chunks: operands.chunks.count, transposedRows: nil))
+    }
+    return true
+  }
+
+  /// Whether every window begins inside the map, as the rows of ``DepthwiseForwardOp`` need it.
+  private static func slides(_ window: Window, _ input: Shape, _ output: Shape) -> Bool {
+    (output[1] - 1) * window.stride < input[1] && (output[2] - 1) * window.stride < input[2]
+  }
+
+  private static func pack(
+    _ label: String, _ weight: TrainingBuffer, kernel: Int, channels: Int, isFlipped: Bool,
+    in lowering: inout TrainingLowering
+  ) -> TrainingBuffer {
+    let packed = lowering.buffer(lowering.kernels.depthwise_packed_count(kernel, channels))
+    lowering.append(
+      DepthwisePackOp(
+        label, weight, packed: packed, kernel: kernel, channels: channels, isFlipped: isFlipped))
+    return packed
+  }
+}
 
 /// Rows of an image in scratch memory, with zeros around them: what a depthwise kernel reads without looking for edges.
 private struct RowWindow {
@@ -23,7 +78,7 @@ private struct RowWindow {
 
   /// Fills a slot with a row of an image (counted in steps of `rowStride` through the window's rows), or with zeros.
   func fill(
-    _ context: WorkContext, slot: Int, row: Int, of view: TrainingView, image: Int, height: Int, width: Int
+    _ context: WorkerContext, slot: Int, row: Int, of view: TrainingView, image: Int, height: Int, width: Int
   ) {
     let target = memory + slot * rowFloats
     guard row >= 0, row % rowStride == 0, row / rowStride < height else {
@@ -66,7 +121,8 @@ struct DepthwiseGeometry {
 }
 
 /// y = depthwise(view(x)), and Σ y, Σ y² where a norm follows.
-final class DepthwiseForwardWork: TrainingWork {
+final class DepthwiseForwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: DepthwiseGeometry
   private let x: TrainingView
   private let packed: TrainingBuffer, bias: TrainingBuffer?
@@ -84,15 +140,15 @@ final class DepthwiseForwardWork: TrainingWork {
     let each = (geometry.inputWidth * s + geometry.outputWidth) * c
     let fixed = geometry.inputWidth * max(k - s, 0) * c
     rows = max(1, min(geometry.outputHeight, (stripFloats - fixed) / max(each, 1)))
-    super.init(
+    resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,
       scratch: ChunkMoments.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
         + rows * geometry.outputWidth * c + 32)
   }
 
-  override var multiplyAdds: Int { geometry.multiplyAdds }
+  var multiplyAdds: Int { geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
     let channels = g.channels
     let window = RowWindow(
@@ -101,7 +157,7 @@ final class DepthwiseForwardWork: TrainingWork {
       memory: context.scratch + ChunkMoments.floats(channels))
     let result = window.memory + (window.rows * window.rowFloats + 15) / 16 * 16
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
-    for chunk in chunks.share(of: part, parts) {
+    for chunk in chunks.share(of: worker, workers) {
       var moments = ChunkMoments(y.statistics, chunk: chunk, channels: channels, scratch: context.scratch)
       window.clear()
       for image in chunks[chunk] {
@@ -138,41 +194,39 @@ final class DepthwiseForwardWork: TrainingWork {
 
 /// From view(dy): dw for each chunk, and dx: the convolution of dy, with zeros between its pixels where the stride is 2, with
 /// the kernel turned around.
-final class DepthwiseBackwardWork: TrainingWork {
+final class DepthwiseBackwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: DepthwiseGeometry
-  private let x: TrainingView?, dy: TrainingView
-  private let partial: TrainingBuffer?
-  private let packed: TrainingBuffer?, dx: GradientEpilogue?
-  private let chunks: Chunks
+  private let operands: LayerGradientOperands
+  private let packed: TrainingBuffer?
   private let rows: Int
 
   /// - Parameters:
-  ///   - partial: `[chunks, taps, C]`; `nil` where weights are frozen.
+  ///   - operands: with partial gradients `[chunks, taps, C]`.
   ///   - packed: the kernel turned around; `nil` where nobody needs dx.
   init(
-    _ label: String, _ geometry: DepthwiseGeometry, x: TrainingView?, dy: TrainingView,
-    partial: TrainingBuffer?, packed: TrainingBuffer?, dx: GradientEpilogue?, chunks: Chunks
+    _ label: String, _ geometry: DepthwiseGeometry, _ operands: LayerGradientOperands,
+    packed: TrainingBuffer?
   ) {
-    (self.geometry, self.x, self.dy, self.partial) = (geometry, x, dy, partial)
-    (self.packed, self.dx, self.chunks) = (packed, dx, chunks)
+    (self.geometry, self.operands, self.packed) = (geometry, operands, packed)
     let (c, k, s) = (geometry.channels, geometry.kernel, geometry.stride)
     let each = (geometry.inputWidth + geometry.gradientWidth + geometry.width) * s * c
     let fixed = (geometry.inputWidth * max(k - s, 0) + geometry.gradientWidth * (k - 1)) * c
     rows = max(1, min(geometry.outputHeight, (2 * stripFloats - fixed) / max(each, 1)))
     // The last strip also has the input rows that no whole stride covers.
     let most = rows * s + 2 * k
-    super.init(
-      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
+    resources = OpResources(
+      label, uses: operands.buffers + [packed],
       scratch: ChunkSums.floats(c) + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width)
         * c + 64)
   }
 
-  override var multiplyAdds: Int {
-    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * geometry.multiplyAdds
-  }
+  var multiplyAdds: Int { operands.count * geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
+    let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
+    let chunks = operands.chunks
     let (channels, kernel, stride) = (g.channels, g.kernel, g.stride)
     let most = rows * stride + 2 * kernel
     let input = RowWindow(
@@ -183,7 +237,7 @@ final class DepthwiseBackwardWork: TrainingWork {
       rowStride: stride, memory: input.memory + (most * input.rowFloats + 15) / 16 * 16)
     let result = gradient.memory + (most * gradient.rowFloats + 15) / 16 * 16
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
-    for chunk in chunks.share(of: part, parts) {
+    for chunk in chunks.share(of: worker, workers) {
       let sums = ChunkSums(dx?.totals, chunk: chunk, channels: channels, strip: context.scratch)
       let weights = partial.map { $0.pointer + chunk * kernel * kernel * channels }
       weights?.update(repeating: 0, count: kernel * kernel * channels)

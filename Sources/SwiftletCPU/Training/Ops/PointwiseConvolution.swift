@@ -1,7 +1,50 @@
-// PointwiseWork.swift: 1 × 1 convolutions in training: strips of pixels, normed on the way in, summed on the way out.
+// PointwiseOp.swift: 1 × 1 convolutions in training: strips of pixels, normed on the way in, summed on the way out.
 
 import CKernels
 import SwiftletGraph
+
+/// Dense 1 × 1 convolutions.
+enum PointwiseConvolutionLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    if let operation = node.operation as? Convolution {
+      guard isPointwise(operation.window, groups: operation.groups) else { return false }
+      let kernel = lowering.shape(node.inputs[1])
+      let (x, weight, bias) = (
+        try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]), try lowering.bias(node)
+      )
+      let packed = lowering.packed(
+        node.label, weight, taps: [0], inputs: kernel[2], outputs: kernel[3], isTransposed: false)
+      lowering.append(
+        PointwiseForwardOp(
+          node.label, x, packed: packed, bias: bias, lowering.outputStore(node.outputs[0]),
+          chunks: Chunks(images: lowering.shape(node.outputs[0])[0])))
+      return true
+    }
+    guard let layer = LayerGradients(node, at: index, in: lowering), !layer.isDepthwise,
+      isPointwise(layer.window, groups: layer.groups)
+    else { return false }
+    let (inputs, outputs) = (layer.input[3], layer.output[3])
+    let operands = try lowering.operands(layer, partialCount: inputs * outputs)
+    let packed = operands.weight.map {
+      lowering.packed(node.label, $0, taps: [0], inputs: inputs, outputs: outputs, isTransposed: true)
+    }
+    // Wide columns keep the multipliers busy.
+    let isTransposed = inputs > outputs
+    lowering.append(
+      PointwiseBackwardOp(node.label, operands, inputs: inputs, isTransposed: isTransposed, packed: packed))
+    if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
+      lowering.append(
+        ReduceOp(
+          label, partial: partial, gradient: gradient, chunks: operands.chunks.count,
+          transposedRows: isTransposed ? outputs : nil))
+    }
+    return true
+  }
+
+  private static func isPointwise(_ window: Window, groups: Int) -> Bool {
+    window.kernel == 1 && window.stride == 1 && window.padding == .none && groups == 1
+  }
+}
 
 /// Pixels [begin, end) of a tensor as memory to ask for; none where there is no tensor.
 private func memory(
@@ -13,7 +56,8 @@ private func memory(
 }
 
 /// y = view(x) · w, and Σ y, Σ y² where a norm follows.
-final class PointwiseForwardWork: TrainingWork {
+final class PointwiseForwardOp: TrainingOp {
+  let resources: OpResources
   private let x: TrainingView
   private let packed: TrainingBuffer, bias: TrainingBuffer?
   private let y: OutputStore
@@ -27,19 +71,19 @@ final class PointwiseForwardWork: TrainingWork {
     (self.x, self.packed, self.bias, self.y, self.chunks) = (x, packed, bias, y, chunks)
     // What is read, what is made of it, and the result.
     step = stripPixels(floats: 2 * x.channels + y.channels)
-    super.init(
+    resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,
       scratch: ChunkMoments.floats(y.channels) + step * (x.channels + y.channels))
   }
 
-  override var multiplyAdds: Int { chunks.images * x.pixels * x.channels * y.channels }
+  var multiplyAdds: Int { chunks.images * x.pixels * x.channels * y.channels }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let outputs = y.channels
     let strip = context.scratch + ChunkMoments.floats(outputs)
     let result = strip + step * x.channels
-    let panels = (outputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-    for chunk in chunks.share(of: part, parts) {
+    let panels = context.panels(outputs)
+    for chunk in chunks.share(of: worker, workers) {
       var moments = ChunkMoments(y.statistics, chunk: chunk, channels: outputs, scratch: context.scratch)
       let all = chunks.pixels(chunk, each: x.pixels)
       for pixels in all.pieces(of: step) {
@@ -61,41 +105,42 @@ final class PointwiseForwardWork: TrainingWork {
 }
 
 /// From view(dy): dw = view(x)ᵀ · dy for each chunk, and dx = dy · wᵀ.
-final class PointwiseBackwardWork: TrainingWork {
-  private let x: TrainingView?, dy: TrainingView
-  private let partial: TrainingBuffer?
-  private let packed: TrainingBuffer?, dx: GradientEpilogue?
+final class PointwiseBackwardOp: TrainingOp {
+  let resources: OpResources
+  private let operands: LayerGradientOperands
+  private let packed: TrainingBuffer?
   private let inputs: Int
   private let isTransposed: Bool
-  private let chunks: Chunks
   private let step: Int
 
   /// - Parameters:
-  ///   - partial: `[chunks, I, O]`, or `[chunks, O, I]` where `isTransposed`; `nil` where weights are frozen.
+  ///   - operands: with partial gradients `[chunks, I, O]`, or `[chunks, O, I]` where `isTransposed`.
   ///   - packed: wᵀ; `nil` where nobody needs dx.
   init(
-    _ label: String, x: TrainingView?, dy: TrainingView, inputs: Int, partial: TrainingBuffer?,
-    isTransposed: Bool, packed: TrainingBuffer?, dx: GradientEpilogue?, chunks: Chunks
+    _ label: String, _ operands: LayerGradientOperands, inputs: Int, isTransposed: Bool,
+    packed: TrainingBuffer?
   ) {
-    (self.x, self.dy, self.inputs, self.partial) = (x, dy, inputs, partial)
-    (self.isTransposed, self.packed, self.dx, self.chunks) = (isTransposed, packed, dx, chunks)
+    (self.operands, self.packed, self.inputs, self.isTransposed) = (operands, packed, inputs, isTransposed)
+    let outputs = operands.dy.channels
     // The gradient and y of both sides are read, and the next strip's are on their way.
-    step = stripPixels(floats: 3 * inputs + 3 * dy.channels)
-    super.init(
-      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
-      scratch: ChunkSums.floats(inputs) + step * (2 * inputs + dy.channels) + 32)
+    step = stripPixels(floats: 3 * inputs + 3 * outputs)
+    resources = OpResources(
+      label, uses: operands.buffers + [packed],
+      scratch: ChunkSums.floats(inputs) + step * (2 * inputs + outputs) + 32)
   }
 
-  override var multiplyAdds: Int {
-    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * chunks.images * dy.pixels * inputs * dy.channels
+  var multiplyAdds: Int {
+    operands.count * operands.chunks.images * operands.dy.pixels * inputs * operands.dy.channels
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
+    let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
+    let chunks = operands.chunks
     let outputs = dy.channels
     let gradientStrip = context.scratch + ChunkSums.floats(inputs)
     let inputStrip = gradientStrip + (step * outputs + 15) / 16 * 16
     let result = inputStrip + (step * inputs + 15) / 16 * 16
-    for chunk in chunks.share(of: part, parts) {
+    for chunk in chunks.share(of: worker, workers) {
       let sums = ChunkSums(dx?.totals, chunk: chunk, channels: inputs, strip: context.scratch)
       let all = chunks.pixels(chunk, each: dy.pixels)
       for pixels in all.pieces(of: step) {
@@ -131,8 +176,7 @@ final class PointwiseBackwardWork: TrainingWork {
           (call.rows, call.depth, call.columns) = (pixels.count, outputs, inputs)
           call.epilogue.residual = dx.residual.map { UnsafePointer($0.pointer + pixel * inputs) }
           call.epilogue.residual_stride = inputs
-          let panels = (inputs + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-          context.kernels.gemm(&call, 0, pixels.count, 0, panels)
+          context.kernels.gemm(&call, 0, pixels.count, 0, context.panels(inputs))
           dx.store(context, result, pixel, last, channels: inputs, sums)
         }
       }

@@ -1,10 +1,32 @@
-// PackWork.swift: weights in the order in which products read them; they change with every step.
+// PackOp.swift: weights in the order in which products read them; they change with every step.
 
 import CKernels
 import SwiftletGraph
 
+extension TrainingLowering {
+  /// Weights `[taps, I, O]`, packed for products by an op of its own.
+  ///
+  /// - Parameters:
+  ///   - taps: those that take part, in the order in which the product meets them.
+  ///   - isTransposed: from outputs to inputs, for a data gradient.
+  mutating func packed(
+    _ label: String, _ weight: TrainingBuffer, taps: [Int], inputs: Int, outputs: Int, isTransposed: Bool
+  ) -> TrainingBuffer {
+    let (depth, columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
+    let packed = buffer(kernels.gemm_packed_count(taps.count * depth, columns))
+    if !taps.isEmpty {
+      append(
+        PackOp(
+          label, weight, packed: packed, taps: taps, inputs: inputs, outputs: outputs,
+          isTransposed: isTransposed))
+    }
+    return packed
+  }
+}
+
 /// Packs the weights `[taps, I, O]` of a convolution or linear layer for products.
-final class PackWork: TrainingWork {
+final class PackOp: TrainingOp {
+  let resources: OpResources
   private let weight: TrainingBuffer, packed: TrainingBuffer
   private let taps: [Int]
   private let inputs: Int, outputs: Int
@@ -19,13 +41,13 @@ final class PackWork: TrainingWork {
   ) {
     (self.weight, self.packed, self.taps) = (weight, packed, taps)
     (self.inputs, self.outputs, self.isTransposed) = (inputs, outputs, isTransposed)
-    super.init(label, uses: [weight, packed])
+    resources = OpResources(label, uses: [weight, packed])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (depth, columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
     let panels = (columns + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-    let mine = Range.share(panels, of: part, parts)
+    let mine = Range.share(panels, of: worker, workers)
     for (index, tap) in taps.enumerated() {
       context.training.pack(
         weight.pointer + tap * inputs * outputs, isTransposed ? 1 : outputs, isTransposed ? outputs : 1,
@@ -35,7 +57,8 @@ final class PackWork: TrainingWork {
 }
 
 /// Packs the weights `[taps, C]` of a depthwise convolution; turned around for its data gradient.
-final class DepthwisePackWork: TrainingWork {
+final class DepthwisePackOp: TrainingOp {
+  let resources: OpResources
   private let weight: TrainingBuffer, packed: TrainingBuffer
   private let kernel: Int, channels: Int
   private let isFlipped: Bool
@@ -46,11 +69,11 @@ final class DepthwisePackWork: TrainingWork {
   ) {
     (self.weight, self.packed, self.kernel) = (weight, packed, kernel)
     (self.channels, self.isFlipped) = (channels, isFlipped)
-    super.init(label, uses: [weight, packed], scratch: isFlipped ? weight.count : 0)
+    resources = OpResources(label, uses: [weight, packed], scratch: isFlipped ? weight.count : 0)
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
-    guard part == 0 else { return }
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
+    guard worker == 0 else { return }
     guard isFlipped else {
       context.kernels.depthwise_pack(weight.pointer, kernel, channels, packed.pointer)
       return
@@ -65,7 +88,8 @@ final class DepthwisePackWork: TrainingWork {
 }
 
 /// Adds the chunks' partial weight gradients `[chunks, …]` in order; turns them around where they are `[O, I]`.
-final class ReduceWork: TrainingWork {
+final class ReduceOp: TrainingOp {
+  let resources: OpResources
   private let partial: TrainingBuffer, gradient: TrainingBuffer
   private let chunks: Int
   private let transposedRows: Int?
@@ -76,16 +100,16 @@ final class ReduceWork: TrainingWork {
   ) {
     (self.partial, self.gradient, self.chunks) = (partial, gradient, chunks)
     self.transposedRows = transposedRows
-    super.init(label, uses: [partial, gradient])
+    resources = OpResources(label, uses: [partial, gradient])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let count = gradient.count
-    let mine = Range.share(count, of: part, parts, unit: 16)
+    let mine = Range.share(count, of: worker, workers, unit: 16)
     let (source, target) = (partial.pointer, gradient.pointer)
     if let outputs = transposedRows {
       let inputs = count / outputs
-      for i in Range.share(inputs, of: part, parts) {
+      for i in Range.share(inputs, of: worker, workers) {
         for o in 0..<outputs {
           var sum: Float = 0
           for chunk in 0..<chunks { sum += source[chunk * count + o * inputs + i] }

@@ -49,12 +49,15 @@ struct DenseGeometry {
   let group: Int
   /// Output rows of a strip.
   let rows: Int
+  /// Blocks of channels that have nothing to do with each other: 1, or some groups together.
+  let blocks: Int
 
   /// - Parameters:
   ///   - input: `[N, H, W, I]`.
   ///   - output: `[N, H′, W′, O]`.
-  init(_ window: Window, input: Shape, output: Shape) {
-    self.window = window
+  ///   - blocks: divides I and O.
+  init(_ window: Window, input: Shape, output: Shape, blocks: Int = 1) {
+    (self.window, self.blocks) = (window, blocks)
     (images, height, width, inputs) = (input[0], input[1], input[2], input[3])
     (outputHeight, outputWidth, outputs) = (output[1], output[2], output[3])
     let whole = height * width * inputs + 2 * outputHeight * outputWidth * outputs
@@ -73,7 +76,12 @@ struct DenseGeometry {
   var taps: Int { kernel * kernel }
   var outputPixels: Int { outputHeight * outputWidth }
   var inputPixels: Int { height * width }
-  var multiplyAdds: Int { images * outputPixels * taps * inputs * outputs }
+  /// Channels of a block.
+  var blockInputs: Int { inputs / blocks }
+  var blockOutputs: Int { outputs / blocks }
+  /// Weights of all blocks.
+  var weights: Int { blocks * taps * blockInputs * blockOutputs }
+  var multiplyAdds: Int { images * outputPixels * weights }
   /// Strips of an image, or of a group of them.
   var strips: Int { (outputHeight + rows - 1) / rows }
 
@@ -129,13 +137,14 @@ struct DenseGeometry {
       guard inRows.contains(y), x >= 0, x < width else { return nil }
       return ((image * inRows.count + y - inRows.lowerBound) * width + x) * inputs
     }
-    if group == 1 {
+    if group == 1 && blocks == 1 {
       let columns = window.inside(width, padding: window.padding.left, outputs: outputWidth)
       let inside = window.inside(height, padding: window.padding.top, outputs: outputHeight)
       table.regular = sk_regular(
         width: outputWidth, top: max(0, inside.lowerBound - outRows.lowerBound),
         bottom: max(0, min(inside.upperBound - outRows.lowerBound, outRows.count)), left: columns.lowerBound,
-        right: columns.upperBound, pixel_stride: stride * inputs, tap_rows: kernel, tap_row_stride: width * inputs)
+        right: columns.upperBound, pixel_stride: stride * inputs, tap_rows: kernel,
+        tap_row_stride: width * inputs)
     }
     return table
   }
@@ -176,7 +185,7 @@ struct DenseGeometry {
       return ((image * gradients.count + y / stride - gradients.lowerBound) * outputWidth + x / stride)
         * outputs
     }
-    if group == 1 && stride == 1 {
+    if group == 1 && stride == 1 && blocks == 1 {
       // Inside where 0 ≤ pixel + padding − tap < outputs for all taps.
       let left = max(0, kernel - 1 - window.padding.left)
       let right = max(left, min(width, outputWidth - window.padding.left))
