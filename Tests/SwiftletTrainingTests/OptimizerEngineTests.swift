@@ -45,18 +45,20 @@ import Testing
   ]
 
   /// Dense, depthwise and linear weights, norms and a bias.
-  static func network() throws -> SmallNetwork {
+  static func network(
+    _ first: ActivationFunction = .hardSwish, _ second: ActivationFunction = .silu
+  ) throws -> SmallNetwork {
     var network = SmallNetwork([5, 8, 7, 3])
     let window = Window(kernel: 3, padding: Padding(1))
     var y = try network.builder.apply(
       Convolution(window: window), network.x, try network.parameter("stem", .convolution, [3, 3, 3, 12]),
       label: "stem")
-    y = try network.builder.apply(Activation(.hardSwish), try network.norm(y, "stem.norm"), label: "active")
+    y = try network.builder.apply(Activation(first), try network.norm(y, "stem.norm"), label: "active")
     y = try network.builder.apply(
       DepthwiseConvolution(window: window), y, try network.parameter("depthwise", .depthwise, [3, 3, 12]),
       label: "depthwise")
     y = try network.builder.apply(
-      Activation(.silu), try network.norm(y, "depthwise.norm"), label: "active")
+      Activation(second), try network.norm(y, "depthwise.norm"), label: "active")
     try network.classify(y)
     return network
   }

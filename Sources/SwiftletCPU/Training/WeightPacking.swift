@@ -109,11 +109,17 @@ final class ReduceOp: TrainingOp {
     let (source, target) = (partial.pointer, gradient.pointer)
     if let outputs = transposedRows {
       let inputs = count / outputs
-      for i in Range.share(inputs, of: worker, workers) {
-        for o in 0..<outputs {
-          var sum: Float = 0
-          for chunk in 0..<chunks { sum += source[chunk * count + o * inputs + i] }
-          target[i * outputs + o] = sum
+      // Blocks that stay in the first-level cache on both sides, even where all rows of one side fall into one of its sets.
+      let block = 8
+      for columns in Range.share(inputs, of: worker, workers, unit: block).pieces(of: block) {
+        for rows in (0..<outputs).pieces(of: block) {
+          for o in rows {
+            for i in columns {
+              var sum: Float = 0
+              for chunk in 0..<chunks { sum += source[chunk * count + o * inputs + i] }
+              target[i * outputs + o] = sum
+            }
+          }
         }
       }
       return

@@ -28,8 +28,8 @@ enum PointwiseConvolutionLowering: TrainingOpLowering {
     let packed = operands.weight.map {
       lowering.packed(node.label, $0, taps: [0], inputs: inputs, outputs: outputs, isTransposed: true)
     }
-    // Wide columns keep the multipliers busy.
-    let isTransposed = inputs > outputs
+    // Wide columns keep the multipliers busy; where both sides are wide, turning the result around costs more.
+    let isTransposed = inputs > outputs && outputs < 128
     lowering.append(
       PointwiseBackwardOp(node.label, operands, inputs: inputs, isTransposed: isTransposed, packed: packed))
     if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
