@@ -23,8 +23,8 @@ struct TrainingKernelTests {
       vectors = all
     }
 
-    func view(_ channels: Int, _ activation: Activation, gated: Bool, hasGradient: Bool = true) -> sk_view {
-      sk_view(
+    func view(_ channels: Int, _ activation: Activation, gated: Bool, hasGradient: Bool = true) -> sk_prologue {
+      sk_prologue(
         y: y.pointer, g: hasGradient ? UnsafePointer(g.pointer) : nil, y_stride: channels, g_stride: channels,
         channels: channels, scale: vectors[0].pointer,
         shift: vectors[1].pointer, gate: gated ? UnsafePointer(vectors[2].pointer) : nil,
@@ -89,7 +89,7 @@ struct TrainingKernelTests {
             let count = pixels * channels
             let out = try GuardedFloats([Float](repeating: 0, count: count), placement)
             let what = "\(activation), \(pixels) × \(channels), gated \(gated)"
-            training.view(&view, 0, pixels, out.pointer, channels)
+            training.prologue(&view, 0, pixels, out.pointer, channels)
             let forwards = (0..<count).map { index in
               close(
                 activation(operands.normed(index, channels))
@@ -162,7 +162,7 @@ struct TrainingKernelTests {
         let copy = try GuardedFloats([Float](repeating: 0, count: x.count), placement)
         for out in [nil, copy.pointer] {
           let sums = try GuardedFloats([Float](repeating: 0, count: 2 * channels), placement)
-          training.moments(
+          training.statistics(
             x.pointer, channels, pixels, channels, pivot.pointer, out, channels, sums.pointer, 0)
           var expected = [Double](repeating: 0, count: 2 * channels)
           for (index, value) in x.values.enumerated() {
@@ -174,7 +174,7 @@ struct TrainingKernelTests {
           #expect(sums.hasIntactMargins && pivot.hasIntactMargins)
           var totals = [Double](repeating: 1, count: 2 * channels)
           let before = sums.values
-          training.flush(sums.pointer, &totals, 2 * channels)
+          training.accumulate(sums.pointer, &totals, 2 * channels)
           #expect(totals == before.map { 1 + Double($0) } && sums.values.allSatisfy { $0 == 0 })
         }
         #expect(copy.values == x.values && copy.hasIntactMargins && x.hasIntactMargins)
@@ -198,10 +198,10 @@ struct TrainingKernelTests {
       for strip in strips {
         x.withUnsafeBufferPointer { x in
           guard let start = x.baseAddress else { return }
-          training.moments(
+          training.statistics(
             start + before * channels, channels, strip, channels, pivot, nil, 0, &sums, 0)
         }
-        training.merge_moments(&sums, &pivot, strip, &statistics, before, channels)
+        training.merge_statistics(&sums, &pivot, strip, &statistics, before, channels)
         before += strip
       }
       for c in 0..<channels {
@@ -229,7 +229,7 @@ struct TrainingKernelTests {
           let start = randomFloats(rows * columns, &generator)
           for adds in [false, true] {
             let w = try GuardedFloats(start, placement)
-            var outer = sk_outer()
+            var outer = sk_weight_gradient()
             (outer.a, outer.v, outer.w) = (UnsafePointer(a.pointer), UnsafePointer(v.pointer), w.pointer)
             (outer.a_pixel, outer.a_run, outer.a_image) = (rows, rows * length, rows * length * runs)
             (outer.v_pixel, outer.v_run, outer.v_image) = (
@@ -239,12 +239,12 @@ struct TrainingKernelTests {
             (outer.rows, outer.columns, outer.w_stride) = (rows, columns, columns)
             outer.adds = adds ? 1 : 0
             // Whatever is ahead is asked for at most, never read.
-            var ahead = sk_ahead()
+            var ahead = sk_prefetch()
             ahead.at.0 = UnsafeRawPointer(a.pointer).assumingMemoryBound(to: CChar.self)
             ahead.end.0 = ahead.at.0.map { $0 + 100_000 }
             withUnsafeMutablePointer(to: &ahead) {
-              outer.ahead = $0
-              training.outer(&outer, 0, columns)
+              outer.prefetch = $0
+              training.weight_gradient(&outer, 0, columns)
             }
             let expected = (0..<rows * columns).map { index -> Expected in
               var sum = Accumulator()
@@ -276,10 +276,10 @@ struct TrainingKernelTests {
           let g = try GuardedFloats(randomFloats(pixels * channels, &generator), placement)
           let start = randomFloats(kernel * kernel * channels, &generator)
           let w = try GuardedFloats(start, placement)
-          var call = sk_depthwise_outer(
+          var call = sk_depthwise_weight_gradient(
             x: x.pointer, x_row: width * channels, g: g.pointer, g_pixel: channels, pixels: pixels,
             channels: channels, kernel: kernel, stride: stride, w: w.pointer)
-          training.depthwise_outer(&call)
+          training.depthwise_weight_gradient(&call)
           let expected = start.indices.map { index -> Expected in
             let (tap, c) = (index / channels, index % channels)
             var sum = Accumulator()

@@ -152,7 +152,7 @@ struct DenseGeometry {
   /// The input pixels that share their taps: those with the same remainder of row and column by the stride.
   struct Phase {
     let row: Int, column: Int
-    /// The taps that meet pixels of the phase, in the order of memory.
+    /// The taps that read pixels of the phase, in the order of memory.
     let taps: [Int]
   }
 

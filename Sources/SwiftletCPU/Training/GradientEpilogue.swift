@@ -9,8 +9,8 @@ struct GradientEpilogue {
   /// What is added: like the destination.
   var residual: TrainingBuffer?
   /// y, scale, shift and activation: the gradient is multiplied by activation′(scale · y + shift), and Σ d and Σ d · (y − mean) are made.
-  var mask: TrainingView?
-  /// `[chunks, 2, C]` doubles: the sums.
+  var mask: Prologue?
+  /// `[shards, 2, C]` doubles: the sums.
   var totals: TrainingBuffer?
 
   /// Whether the gradient can be written where it belongs at once.
@@ -21,7 +21,7 @@ struct GradientEpilogue {
   /// Stores pixels [begin, end) of a strip.
   func store(
     _ context: WorkerContext, _ strip: UnsafeMutablePointer<Float>, _ begin: Int, _ end: Int, channels: Int,
-    _ sums: ChunkSums
+    _ sums: ShardSums
   ) {
     guard let mask else { return }
     var operands = mask.operands(image: 0)

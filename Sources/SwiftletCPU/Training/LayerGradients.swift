@@ -19,12 +19,12 @@ struct LayerGradients {
   /// The gradients that a node and its partner compute; `nil` where the node is no such gradient.
   init?(_ node: Node, at index: Int, in lowering: TrainingLowering) {
     guard var own = LayerGradients(alone: node, index, lowering) else { return nil }
-    // The partner is found by what it reads. That is there already: it is computed here, ahead of its turn.
+    // The partner is found by its operands. They are computed already, so it is lowered here, earlier than its position.
     let isInput = own.inputNode != nil
     for other in lowering.readers[own.incoming] ?? [] where other > index && !lowering.done.contains(other) {
       let node = lowering.graph.nodes[other]
       guard let partner = LayerGradients(alone: node, other, lowering), (partner.inputNode != nil) != isInput,
-        partner.isLike(own), node.inputs.allSatisfy({ lowering.views[$0] != nil })
+        partner.isLike(own), node.inputs.allSatisfy({ lowering.prologues[$0] != nil })
       else { continue }
       own.inputNode = own.inputNode ?? partner.inputNode
       own.weightNode = own.weightNode ?? partner.weightNode
@@ -66,15 +66,15 @@ struct LayerGradients {
 /// What every op that computes a layer's gradients reads and writes.
 struct LayerGradientOperands {
   /// The layer's input; `nil` where the weight is frozen.
-  let x: TrainingView?
-  let dy: TrainingView
-  /// The layer's weight; `nil` where nobody needs the data gradient.
+  let x: Prologue?
+  let dy: Prologue
+  /// The layer's weight; `nil` where no data gradient is needed.
   let weight: TrainingBuffer?
-  /// The data gradient; `nil` where nobody needs it.
+  /// The data gradient; `nil` where it is not needed.
   let dx: GradientEpilogue?
-  /// The chunks of the batch.
-  let chunks: Chunks
-  /// `[chunks, …]` floats: the weight's gradient, chunk by chunk.
+  /// The shards of the batch.
+  let shards: Shards
+  /// `[shards, …]` floats: the weight's gradient, shard by shard.
   let partial: TrainingBuffer?
 
   /// How many of the two gradients there are.
@@ -88,17 +88,17 @@ struct LayerGradientOperands {
 extension TrainingLowering {
   /// Takes both gradients of a layer: they are done then.
   ///
-  /// - Parameter partialCount: floats of a chunk's partial gradient of the weight.
+  /// - Parameter partialCount: floats of a shard's partial gradient of the weight.
   mutating func operands(_ layer: LayerGradients, partialCount: Int) throws -> LayerGradientOperands {
-    let chunks = Chunks(images: layer.output[0], weights: layer.weightNode == nil ? 0 : partialCount)
+    let shards = Shards(images: layer.output[0], weights: layer.weightNode == nil ? 0 : partialCount)
     let x = try layer.weightNode.map { try source(graph.nodes[$0].inputs[0]) }
-    let dy = try view(layer.incoming)
+    let dy = try prologue(layer.incoming)
     let weight = try layer.inputNode.map { try stored(graph.nodes[$0].inputs[1]) }
-    let partial = layer.weightNode.map { _ in buffer(chunks.count * partialCount) }
+    let partial = layer.weightNode.map { _ in buffer(shards.count * partialCount) }
     done.formUnion([layer.inputNode, layer.weightNode].compactMap { $0 })
-    let dx = try layer.inputNode.map { try epilogue(graph.nodes[$0].outputs[0], chunks) }
+    let dx = try layer.inputNode.map { try epilogue(graph.nodes[$0].outputs[0], shards) }
     return LayerGradientOperands(
-      x: x, dy: dy, weight: weight, dx: dx, chunks: chunks, partial: partial)
+      x: x, dy: dy, weight: weight, dx: dx, shards: shards, partial: partial)
   }
 
   /// The weight's gradient, and its node's label.
@@ -108,29 +108,29 @@ extension TrainingLowering {
 
   /// How a data gradient is stored: with what is added to it, after the derivative of the activation before the layer, and with
   /// the sums for that one's norm; those nodes are done then.
-  private mutating func epilogue(_ gradient: Value, _ chunks: Chunks) throws -> GradientEpilogue {
+  private mutating func epilogue(_ gradient: Value, _ shards: Shards) throws -> GradientEpilogue {
     let channels = Self.channels(shape(gradient)), pixels = Self.pixels(shape(gradient))
     var value = gradient
     var residual: TrainingBuffer?
     if let reader = soleReader(value), graph.nodes[reader].operation is Add, !done.contains(reader) {
       let add = graph.nodes[reader]
       let other = add.inputs[0] == value ? add.inputs[1] : add.inputs[0]
-      if other != value, views[other] != nil {
+      if other != value, prologues[other] != nil {
         residual = try stored(other)
         done.insert(reader)
         value = add.outputs[0]
       }
     }
-    var mask: TrainingView?
+    var mask: Prologue?
     if let reader = soleReader(value), !done.contains(reader),
       let activation = graph.nodes[reader].operation as? ActivationGradient,
       graph.nodes[reader].inputs[1] == value, graph.nodes[reader].inputs[0] != value
     {
       let x = graph.nodes[reader].inputs[0]
-      if var view = views[x], view.isAffine {
-        view.activation = activation.function
-        view.isGradient = true
-        mask = view
+      if var prologue = prologues[x], prologue.isAffine {
+        prologue.activation = activation.function
+        prologue.isGradient = true
+        mask = prologue
         done.insert(reader)
         value = graph.nodes[reader].outputs[0]
       }
@@ -140,16 +140,16 @@ extension TrainingLowering {
     let norms = (readers[value] ?? []).filter {
       graph.nodes[$0].operation is BatchNormGradient && graph.nodes[$0].inputs[4] == value
     }
-    if let norm = norms.first, norms.count == 1, let y = views[graph.nodes[norm].inputs[0]]?.stored,
-      mask == nil || mask?.y === y, let mean = views[graph.nodes[norm].inputs[2]]?.stored
+    if let norm = norms.first, norms.count == 1, let y = prologues[graph.nodes[norm].inputs[0]]?.stored,
+      mask == nil || mask?.y === y, let mean = prologues[graph.nodes[norm].inputs[2]]?.stored
     {
-      let sums = totalsBuffer(chunks, channels)
+      let sums = totalsBuffer(shards, channels)
       totals = sums
-      gradientSums[norm] = (sums, chunks.count)
+      gradientSums[norm] = (sums, shards.count)
       if mask == nil {
-        var view = TrainingView(stored: y, channels: channels, pixels: pixels)
-        view.isGradient = true
-        mask = view
+        var prologue = Prologue(stored: y, channels: channels, pixels: pixels)
+        prologue.isGradient = true
+        mask = prologue
       }
       mask?.center = mean
     }

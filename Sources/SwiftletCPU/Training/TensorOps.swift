@@ -3,30 +3,30 @@
 import CKernels
 import SwiftletGraph
 
-/// Stores a view.
+/// Stores a prologue.
 final class StoreOp: TrainingOp {
   let resources: OpResources
-  private let view: TrainingView
+  private let prologue: Prologue
   private let target: TrainingBuffer
-  private let chunks: Chunks
+  private let shards: Shards
 
-  init(_ label: String, _ view: TrainingView, _ target: TrainingBuffer, chunks: Chunks) {
-    (self.view, self.target, self.chunks) = (view, target, chunks)
-    resources = OpResources(label, uses: view.buffers + [target])
+  init(_ label: String, _ prologue: Prologue, _ target: TrainingBuffer, shards: Shards) {
+    (self.prologue, self.target, self.shards) = (prologue, target, shards)
+    resources = OpResources(label, uses: prologue.buffers + [target])
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    for chunk in chunks.share(of: worker, workers) {
+    for shard in shards.partition(of: worker, workers) {
       let (begin, end) = (
-        chunks[chunk].lowerBound * view.pixels, chunks[chunk].upperBound * view.pixels
+        shards[shard].lowerBound * prologue.pixels, shards[shard].upperBound * prologue.pixels
       )
-      view.evaluate(
-        context, begin, end, into: target.pointer + begin * view.channels, stride: view.channels)
+      prologue.evaluate(
+        context, begin, end, into: target.pointer + begin * prologue.channels, stride: prologue.channels)
     }
   }
 }
 
-/// A copy, for new values whose place is still being read.
+/// A copy, for new values of a parameter that is read until the end of the step.
 final class CopyOp: TrainingOp {
   let resources: OpResources
   private let source: TrainingBuffer, target: TrainingBuffer

@@ -14,10 +14,10 @@ final class TrainingBuffer {
   private(set) var life: ClosedRange<Int>?
   /// The first float.
   private(set) var pointer: UnsafeMutablePointer<Float>
-  /// Whether it has its place in the session's memory.
+  /// Whether it has an address in the session's memory.
   private(set) var isPlaced = false
 
-  /// - Parameter nowhere: an address to have until ``place(at:)``; it is never read or written.
+  /// - Parameter nowhere: the address until ``place(at:)``; it is never read or written.
   init(count: Int, persists: Bool = false, nowhere: UnsafeMutablePointer<Float>) {
     self.count = count
     self.persists = persists

@@ -5,7 +5,7 @@ import SwiftletGraph
 
 /// Turns the nodes of a training graph into ops.
 ///
-/// Each value is a ``TrainingView``: a stored tensor, or what is computed of stored ones when a strip of it is needed. Only
+/// Each value is a ``Prologue``: a stored tensor, or what is computed of stored ones when a strip of it is needed. Only
 /// convolutions, linear layers and sums of feature maps store; norms, activations, gates and their gradients are computed where they
 /// are read. An op that reads whole tensors has its inputs stored for it.
 struct TrainingLowering {
@@ -18,19 +18,19 @@ struct TrainingLowering {
   /// The memory of parameters and inputs.
   private(set) var persistent: [Value: TrainingBuffer] = [:]
   /// What each value is, once it is computed.
-  var views: [Value: TrainingView] = [:]
+  var prologues: [Value: Prologue] = [:]
   /// Nodes that an earlier op computes.
   var done: Set<Int> = []
   /// Statistics that a layer's output came with, for the norm that reads it.
-  var moments: [Value: BatchMoments] = [:]
+  var statistics: [Value: BatchStatistics] = [:]
   /// Sums that a gradient came with, for the gradient of the norm, by its node.
-  var gradientSums: [Int: (totals: TrainingBuffer, chunks: Int)] = [:]
+  var gradientSums: [Int: (totals: TrainingBuffer, shards: Int)] = [:]
   let readers: [Value: [Int]]
   /// Values that a run returns or keeps.
   let kept: Set<Value>
   /// Zeros, as many as any convolution has channels.
   let zeros: TrainingBuffer
-  /// The address of buffers that have no place yet.
+  /// The address of buffers before they are laid out.
   let nowhere: FloatMemory
   /// Where an update's new value is written: over the old one, if nothing reads that after it is made.
   private var targets: [Value: TrainingBuffer] = [:]
@@ -112,7 +112,7 @@ struct TrainingLowering {
     let buffer = TrainingBuffer(count: max(shape.count, 1), persists: true, nowhere: nowhere.start)
     buffers.append(buffer)
     persistent[value] = buffer
-    views[value] = TrainingView(
+    prologues[value] = Prologue(
       stored: buffer, channels: Self.channels(shape), pixels: Self.pixels(shape))
   }
 
@@ -165,16 +165,16 @@ struct TrainingLowering {
     return buffer
   }
 
-  /// `[chunks, 2, C]` doubles.
-  mutating func totalsBuffer(_ chunks: Chunks, _ channels: Int) -> TrainingBuffer {
-    buffer(chunks.count * 2 * channels * 2)
+  /// `[shards, 2, C]` doubles.
+  mutating func totalsBuffer(_ shards: Shards, _ channels: Int) -> TrainingBuffer {
+    buffer(shards.count * 2 * channels * 2)
   }
 
   /// Memory for the statistics of a value.
-  mutating func batchMoments(_ value: Value) -> BatchMoments {
-    let chunks = Chunks(images: rows(value))
-    return BatchMoments(
-      statistics: totalsBuffer(chunks, Self.channels(shape(value))), chunks: chunks,
+  mutating func batchStatistics(_ value: Value) -> BatchStatistics {
+    let shards = Shards(images: rows(value))
+    return BatchStatistics(
+      totalsBuffer(shards, Self.channels(shape(value))), shards: shards,
       pixels: Self.pixels(shape(value)))
   }
 
@@ -187,51 +187,50 @@ struct TrainingLowering {
 
   mutating func define(_ value: Value, as buffer: TrainingBuffer) {
     let shape = shape(value)
-    views[value] = TrainingView(
+    prologues[value] = Prologue(
       stored: buffer, channels: Self.channels(shape), pixels: Self.pixels(shape))
   }
 
   /// What a value is.
   ///
   /// - Throws: ``TrainingEngineError/undefinedValue(node:value:)``.
-  func view(_ value: Value) throws -> TrainingView {
-    guard let view = views[value] else {
+  func prologue(_ value: Value) throws -> Prologue {
+    guard let prologue = prologues[value] else {
       throw TrainingEngineError.undefinedValue(node: label, value: value.id)
     }
-    return view
+    return prologue
   }
 
   /// A value as a tensor; what was not stored is stored now, once for all readers.
   mutating func stored(_ value: Value) throws -> TrainingBuffer {
-    let view = try view(value)
-    if let stored = view.stored { return stored }
+    let prologue = try prologue(value)
+    if let stored = prologue.stored { return stored }
     let target = define(value)
-    append(StoreOp("store", view, target, chunks: Chunks(images: rows(value))))
+    append(StoreOp("store", prologue, target, shards: Shards(images: rows(value))))
     return target
   }
 
   /// A stored value, to be read as it is.
-  mutating func plain(_ value: Value) throws -> TrainingView {
+  mutating func plain(_ value: Value) throws -> Prologue {
     let shape = shape(value)
-    return TrainingView(
+    return Prologue(
       stored: try stored(value), channels: Self.channels(shape), pixels: Self.pixels(shape))
   }
 
   /// What a layer reads: a norm, activation and gate of something stored, or something stored.
-  mutating func source(_ value: Value) throws -> TrainingView {
-    let view = try view(value)
-    return view.isGradient ? try plain(value) : view
+  mutating func source(_ value: Value) throws -> Prologue {
+    let prologue = try prologue(value)
+    return prologue.isGradient ? try plain(value) : prologue
   }
 
   /// How a layer stores its result: with the statistics that a norm needs, where one reads it.
   mutating func outputStore(_ value: Value) -> OutputStore {
-    var statistics: TrainingBuffer?
+    var own: BatchStatistics?
     if (readers[value] ?? []).contains(where: { graph.nodes[$0].operation is BatchNormTraining }) {
-      let sums = batchMoments(value)
-      moments[value] = sums
-      statistics = sums.statistics
+      own = batchStatistics(value)
+      statistics[value] = own
     }
-    return OutputStore(y: define(value), channels: Self.channels(shape(value)), statistics: statistics)
+    return OutputStore(y: define(value), channels: Self.channels(shape(value)), statistics: own?.buffer)
   }
 
   /// The bias of a layer: its third input.

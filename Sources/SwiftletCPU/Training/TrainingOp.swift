@@ -39,8 +39,8 @@ struct OpResources {
 
 /// One op of a step, bound to its buffers.
 ///
-/// Its result does not depend on how many workers share it: what is summed over images is summed by ``Chunks``, whose number does not
-/// depend on workers, and the chunks' sums are added in order.
+/// Its result does not depend on how many workers share it: what is summed over images is summed by ``Shards``, whose number does not
+/// depend on workers, and the shards' sums are added in order.
 protocol TrainingOp: AnyObject {
   var resources: OpResources { get }
   /// What profiles call it.
@@ -69,7 +69,7 @@ protocol TrainingOpLowering {
 public enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
   /// A node reads a value that nothing before it has computed.
   case undefinedValue(node: String, value: Int)
-  /// An op reads or writes memory that has no place in the session.
+  /// An op reads or writes memory that the session did not lay out.
   case unplacedMemory(node: String)
   /// A step needs more memory than can be addressed.
   case tooLarge(floats: Int)
@@ -78,7 +78,7 @@ public enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .undefinedValue(let node, let value):
       "\(node): value %\(value) was not computed before it is read (a fault of the engine)"
-    case .unplacedMemory(let node): "\(node): memory without a place (a fault of the engine)"
+    case .unplacedMemory(let node): "\(node): memory that the session did not lay out (a fault of the engine)"
     case .tooLarge(let floats): "a training step of \(floats) floats does not fit in memory"
     }
   }

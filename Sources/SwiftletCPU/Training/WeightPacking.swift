@@ -7,7 +7,7 @@ extension TrainingLowering {
   /// Weights `[taps, I, O]`, packed for products by an op of its own.
   ///
   /// - Parameters:
-  ///   - taps: those that take part, in the order in which the product meets them.
+  ///   - taps: those that take part, in the order in which the product reads them.
   ///   - isTransposed: from outputs to inputs, for a data gradient.
   mutating func packed(
     _ label: String, _ weight: TrainingBuffer, taps: [Int], inputs: Int, outputs: Int, isTransposed: Bool
@@ -33,7 +33,7 @@ final class PackOp: TrainingOp {
   private let isTransposed: Bool
 
   /// - Parameters:
-  ///   - taps: those that take part, in the order in which the product meets them.
+  ///   - taps: those that take part, in the order in which the product reads them.
   ///   - isTransposed: from outputs to inputs, for a data gradient.
   init(
     _ label: String, _ weight: TrainingBuffer, packed: TrainingBuffer, taps: [Int], inputs: Int, outputs: Int,
@@ -56,7 +56,7 @@ final class PackOp: TrainingOp {
   }
 }
 
-/// Packs the weights `[taps, C]` of a depthwise convolution; turned around for its data gradient.
+/// Packs the weights `[taps, C]` of a depthwise convolution; rotated by 180° for its data gradient.
 final class DepthwisePackOp: TrainingOp {
   let resources: OpResources
   private let weight: TrainingBuffer, packed: TrainingBuffer
@@ -87,18 +87,18 @@ final class DepthwisePackOp: TrainingOp {
   }
 }
 
-/// Adds the chunks' partial weight gradients `[chunks, …]` in order; turns them around where they are `[O, I]`.
+/// Adds the shards' partial weight gradients `[shards, …]` in order; turns them around where they are `[O, I]`.
 final class ReduceOp: TrainingOp {
   let resources: OpResources
   private let partial: TrainingBuffer, gradient: TrainingBuffer
-  private let chunks: Int
+  private let shards: Int
   private let transposedRows: Int?
 
   /// - Parameter transposedRows: O, where the partial gradients are `[O, I]` and the gradient is `[I, O]`.
   init(
-    _ label: String, partial: TrainingBuffer, gradient: TrainingBuffer, chunks: Int, transposedRows: Int?
+    _ label: String, partial: TrainingBuffer, gradient: TrainingBuffer, shards: Int, transposedRows: Int?
   ) {
-    (self.partial, self.gradient, self.chunks) = (partial, gradient, chunks)
+    (self.partial, self.gradient, self.shards) = (partial, gradient, shards)
     self.transposedRows = transposedRows
     resources = OpResources(label, uses: [partial, gradient])
   }
@@ -116,7 +116,7 @@ final class ReduceOp: TrainingOp {
           for o in rows {
             for i in columns {
               var sum: Float = 0
-              for chunk in 0..<chunks { sum += source[chunk * count + o * inputs + i] }
+              for shard in 0..<shards { sum += source[shard * count + o * inputs + i] }
               target[i * outputs + o] = sum
             }
           }
@@ -126,8 +126,8 @@ final class ReduceOp: TrainingOp {
     }
     for piece in mine.pieces(of: 4096) {
       for i in piece { target[i] = source[i] }
-      for chunk in 1..<max(chunks, 1) {
-        let next = source + chunk * count
+      for shard in 1..<max(shards, 1) {
+        let next = source + shard * count
         for i in piece { target[i] += next[i] }
       }
     }

@@ -38,25 +38,36 @@ final class AdaptivePoolOp: TrainingOp {
   ) {
     (self.source, self.target, self.input) = (source, target, input)
     (self.size, self.isGradient) = (size, isGradient)
-    resources = OpResources(label, uses: [source, target])
+    resources = OpResources(label, uses: [source, target], scratch: 2 * input[3])
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (height, width, channels) = (input[1], input[2], input[3])
-    let each = target.count / input[0]
+    let sums = UnsafeMutableRawPointer(context.scratch).assumingMemoryBound(to: Double.self)
     for image in Range.share(input[0], of: worker, workers) {
-      (target.pointer + image * each).update(repeating: 0, count: each)
+      if isGradient {
+        let each = height * width * channels
+        (target.pointer + image * each).update(repeating: 0, count: each)
+      }
       for cell in 0..<size * size {
         let (rows, columns) = (Self.cell(cell / size, height, size), Self.cell(cell % size, width, size))
-        let share = 1 / Float(rows.count * columns.count)
+        let share = 1 / Double(rows.count * columns.count)
         let small = (image * size * size + cell) * channels
+        sums.update(repeating: 0, count: channels)
         for row in rows {
           for column in columns {
             let large = ((image * height + row) * width + column) * channels
-            let to = target.pointer + (isGradient ? large : small)
-            let from = source.pointer + (isGradient ? small : large)
-            for c in 0..<channels { to[c] += from[c] * share }
+            if isGradient {
+              let (to, from) = (target.pointer + large, source.pointer + small)
+              for c in 0..<channels { to[c] += from[c] * Float(share) }
+            } else {
+              let from = source.pointer + large
+              for c in 0..<channels { sums[c] += Double(from[c]) }
+            }
           }
+        }
+        if !isGradient {
+          for c in 0..<channels { target.pointer[small + c] = Float(sums[c] * share) }
         }
       }
     }

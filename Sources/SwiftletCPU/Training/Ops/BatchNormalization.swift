@@ -21,13 +21,13 @@ enum BatchNormalizationLowering: TrainingOpLowering {
     let x = node.inputs[0]
     let parameters = try node.inputs.dropFirst().map { try lowering.stored($0) }
     let y = try lowering.plain(x)
-    let moments: BatchMoments
-    if let sums = lowering.moments[x] {
-      moments = sums
+    let statistics: BatchStatistics
+    if let sums = lowering.statistics[x] {
+      statistics = sums
     } else {
-      moments = lowering.batchMoments(x)
-      lowering.moments[x] = moments
-      lowering.append(MomentsOp(node.label, y, moments))
+      statistics = lowering.batchStatistics(x)
+      lowering.statistics[x] = statistics
+      lowering.append(StatisticsOp(node.label, y, statistics))
     }
     let vectors = NormStatisticsOp.Vectors(
       mean: lowering.define(node.outputs[1]), variance: lowering.define(node.outputs[2]),
@@ -35,9 +35,9 @@ enum BatchNormalizationLowering: TrainingOpLowering {
       newMean: lowering.define(node.outputs[3]), newVariance: lowering.define(node.outputs[4]))
     lowering.append(
       NormStatisticsOp(
-        node.label, moments, parameters: parameters, vectors, epsilon: operation.epsilon,
+        node.label, statistics, parameters: parameters, vectors, epsilon: operation.epsilon,
         momentum: operation.momentum))
-    lowering.views[node.outputs[0]] = y.normed(vectors.scale, vectors.shift)
+    lowering.prologues[node.outputs[0]] = y.normed(vectors.scale, vectors.shift)
   }
 
   private static func frozenNorm(
@@ -49,7 +49,7 @@ enum BatchNormalizationLowering: TrainingOpLowering {
     lowering.append(
       FrozenNormOp(
         node.label, parameters: parameters, scale: scale, shift: shift, epsilon: operation.epsilon))
-    lowering.views[node.outputs[0]] = y.normed(scale, shift)
+    lowering.prologues[node.outputs[0]] = y.normed(scale, shift)
   }
 
   private static func gradient(
@@ -62,60 +62,60 @@ enum BatchNormalizationLowering: TrainingOpLowering {
       try lowering.stored(node.inputs[3])
     )
     // d, as a gradient whose only other tensor is this norm's y.
-    let incoming = try lowering.view(node.inputs[4])
+    let incoming = try lowering.prologue(node.inputs[4])
     let isOwn = incoming.isGradient && incoming.coefficients == nil && (incoming.y == nil || incoming.y === y)
-    var d = isOwn ? incoming : TrainingView(gradient: try lowering.plain(node.inputs[4]))
+    var d = isOwn ? incoming : Prologue(gradient: try lowering.plain(node.inputs[4]))
     d.y = y
     d.center = mean
-    let sums: (totals: TrainingBuffer, chunks: Int)
+    let sums: (totals: TrainingBuffer, shards: Int)
     if let made = lowering.gradientSums[index] {
       sums = made
     } else {
-      let chunks = Chunks(images: lowering.rows(x))
-      sums = (lowering.totalsBuffer(chunks, d.channels), chunks.count)
-      lowering.append(GradientSumsOp(node.label, d, totals: sums.totals, chunks: chunks))
+      let shards = Shards(images: lowering.rows(x))
+      sums = (lowering.totalsBuffer(shards, d.channels), shards.count)
+      lowering.append(GradientSumsOp(node.label, d, totals: sums.totals, shards: shards))
     }
     d.coefficients = lowering.isRead(node.outputs[0]) ? lowering.buffer(3 * d.channels) : nil
     lowering.append(
       NormGradientOp(
-        node.label, totals: sums.totals, chunks: sums.chunks, count: lowering.shape(x).count / d.channels,
+        node.label, totals: sums.totals, shards: sums.shards, count: lowering.shape(x).count / d.channels,
         scale: scale, mean: mean, variance: variance, coefficients: d.coefficients,
         scaleGradient: lowering.define(node.outputs[1]), offsetGradient: lowering.define(node.outputs[2]),
         epsilon: operation.epsilon, usesBatchStatistics: operation.usesBatchStatistics))
-    lowering.views[node.outputs[0]] = d
+    lowering.prologues[node.outputs[0]] = d
   }
 }
 
-/// Adds chunks' sums `[chunks, 2, C]` in order.
-private func total(_ totals: TrainingBuffer, _ chunks: Int, _ index: Int, _ channels: Int) -> Double {
+/// Adds shards' sums `[shards, 2, C]` in order.
+private func total(_ totals: TrainingBuffer, _ shards: Int, _ index: Int, _ channels: Int) -> Double {
   var sum = 0.0
-  for chunk in 0..<chunks { sum += totals.doubles[2 * chunk * channels + index] }
+  for shard in 0..<shards { sum += totals.doubles[2 * shard * channels + index] }
   return sum
 }
 
-/// Mean and Σ (y − mean)² of chunks of a tensor whose producer did not make them.
-final class MomentsOp: TrainingOp {
+/// Mean and Σ (y − mean)² of shards of a tensor whose producer did not make them.
+final class StatisticsOp: TrainingOp {
   let resources: OpResources
-  private let view: TrainingView
-  private let moments: BatchMoments
+  private let prologue: Prologue
+  private let statistics: BatchStatistics
 
-  init(_ label: String, _ view: TrainingView, _ moments: BatchMoments) {
-    (self.view, self.moments) = (view, moments)
+  init(_ label: String, _ prologue: Prologue, _ statistics: BatchStatistics) {
+    (self.prologue, self.statistics) = (prologue, statistics)
     resources = OpResources(
-      label, uses: view.buffers + [moments.statistics],
-      scratch: ChunkMoments.floats(view.channels) + stripPixels(floats: view.channels) * view.channels)
+      label, uses: prologue.buffers + [statistics.buffer],
+      scratch: ShardStatistics.floats(prologue.channels) + stripPixels(floats: prologue.channels) * prologue.channels)
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    let channels = view.channels
-    let strip = context.scratch + ChunkMoments.floats(channels)
+    let channels = prologue.channels
+    let strip = context.scratch + ShardStatistics.floats(channels)
     let step = stripPixels(floats: channels)
-    let chunks = moments.chunks
-    for chunk in chunks.share(of: worker, workers) {
-      var sums = ChunkMoments(
-        moments.statistics, chunk: chunk, channels: channels, scratch: context.scratch)
-      for pixels in chunks.pixels(chunk, each: view.pixels).pieces(of: step) {
-        let x = view.strip(context, pixels.lowerBound, pixels.upperBound, strip)
+    let shards = statistics.shards
+    for shard in shards.partition(of: worker, workers) {
+      var sums = ShardStatistics(
+        statistics.buffer, shard: shard, channels: channels, scratch: context.scratch)
+      for pixels in shards.pixels(shard, each: prologue.pixels).pieces(of: step) {
+        let x = prologue.strip(context, pixels.lowerBound, pixels.upperBound, strip)
         sums.add(context, x, count: pixels.count, to: nil, streams: false)
       }
     }
@@ -131,7 +131,7 @@ final class NormStatisticsOp: TrainingOp {
     let newMean: TrainingBuffer, newVariance: TrainingBuffer
   }
 
-  private let moments: BatchMoments
+  private let statistics: BatchStatistics
   private let parameters: [TrainingBuffer]
   private let vectors: Vectors
   private let epsilon: Double, momentum: Double
@@ -139,23 +139,23 @@ final class NormStatisticsOp: TrainingOp {
   /// - Parameters:
   ///   - parameters: scale, offset, running mean and running variance.
   init(
-    _ label: String, _ moments: BatchMoments, parameters: [TrainingBuffer], _ vectors: Vectors,
+    _ label: String, _ statistics: BatchStatistics, parameters: [TrainingBuffer], _ vectors: Vectors,
     epsilon: Double, momentum: Double
   ) {
-    (self.moments, self.parameters, self.vectors) = (moments, parameters, vectors)
+    (self.statistics, self.parameters, self.vectors) = (statistics, parameters, vectors)
     (self.epsilon, self.momentum) = (epsilon, momentum)
     resources = OpResources(
       label,
-      uses: [moments.statistics] + parameters + [
+      uses: [statistics.buffer] + parameters + [
         vectors.mean, vectors.variance, vectors.scale, vectors.shift, vectors.newMean, vectors.newVariance,
       ])
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let channels = vectors.mean.count
-    let count = Double(moments.count)
+    let count = Double(statistics.count)
     for c in Range.share(channels, of: worker, workers, unit: 16) {
-      let (mean, squares) = moments.of(c, channels)
+      let (mean, squares) = statistics.of(c, channels)
       let variance = max(0, squares / count)
       let scale = Double(parameters[0].pointer[c]) / (variance + epsilon).squareRoot()
       vectors.mean.pointer[c] = Float(mean)
@@ -198,23 +198,23 @@ final class FrozenNormOp: TrainingOp {
 /// Σ d and Σ d · (y − mean) of a gradient whose producer could not make them.
 final class GradientSumsOp: TrainingOp {
   let resources: OpResources
-  private let view: TrainingView
+  private let prologue: Prologue
   private let totals: TrainingBuffer
-  private let chunks: Chunks
+  private let shards: Shards
 
-  init(_ label: String, _ view: TrainingView, totals: TrainingBuffer, chunks: Chunks) {
-    (self.view, self.totals, self.chunks) = (view, totals, chunks)
-    resources = OpResources(label, uses: view.buffers + [totals], scratch: ChunkSums.floats(view.channels))
+  init(_ label: String, _ prologue: Prologue, totals: TrainingBuffer, shards: Shards) {
+    (self.prologue, self.totals, self.shards) = (prologue, totals, shards)
+    resources = OpResources(label, uses: prologue.buffers + [totals], scratch: ShardSums.floats(prologue.channels))
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    let channels = view.channels
-    for chunk in chunks.share(of: worker, workers) {
-      let sums = ChunkSums(totals, chunk: chunk, channels: channels, strip: context.scratch)
-      for image in chunks[chunk] {
-        var operands = view.operands(image: image)
+    let channels = prologue.channels
+    for shard in shards.partition(of: worker, workers) {
+      let sums = ShardSums(totals, shard: shard, channels: channels, strip: context.scratch)
+      for image in shards[shard] {
+        var operands = prologue.operands(image: image)
         sums.add(
-          context, &operands, image * view.pixels, (image + 1) * view.pixels, to: nil, streams: false)
+          context, &operands, image * prologue.pixels, (image + 1) * prologue.pixels, to: nil, streams: false)
       }
     }
   }
@@ -224,19 +224,19 @@ final class GradientSumsOp: TrainingOp {
 final class NormGradientOp: TrainingOp {
   let resources: OpResources
   private let totals: TrainingBuffer
-  private let chunks: Int, count: Double
+  private let shards: Int, count: Double
   private let scale: TrainingBuffer, mean: TrainingBuffer, variance: TrainingBuffer
   private let coefficients: TrainingBuffer?, scaleGradient: TrainingBuffer, offsetGradient: TrainingBuffer
   private let epsilon: Double, usesBatchStatistics: Bool
 
   /// - Parameter scale: γ.
   init(
-    _ label: String, totals: TrainingBuffer, chunks: Int, count: Int, scale: TrainingBuffer,
+    _ label: String, totals: TrainingBuffer, shards: Int, count: Int, scale: TrainingBuffer,
     mean: TrainingBuffer, variance: TrainingBuffer, coefficients: TrainingBuffer?,
     scaleGradient: TrainingBuffer, offsetGradient: TrainingBuffer, epsilon: Double,
     usesBatchStatistics: Bool
   ) {
-    (self.totals, self.chunks, self.count) = (totals, chunks, Double(count))
+    (self.totals, self.shards, self.count) = (totals, shards, Double(count))
     (self.scale, self.mean, self.variance) = (scale, mean, variance)
     (self.coefficients, self.scaleGradient, self.offsetGradient) = (
       coefficients, scaleGradient, offsetGradient
@@ -250,9 +250,9 @@ final class NormGradientOp: TrainingOp {
     let channels = scale.count
     for c in Range.share(channels, of: worker, workers, unit: 16) {
       let inverse = 1 / (Double(variance.pointer[c]) + epsilon).squareRoot()
-      let sum = total(totals, chunks, c, channels)
+      let sum = total(totals, shards, c, channels)
       let mean = Double(mean.pointer[c])
-      let scaleSum = inverse * total(totals, chunks, channels + c, channels)
+      let scaleSum = inverse * total(totals, shards, channels + c, channels)
       scaleGradient.pointer[c] = Float(scaleSum)
       offsetGradient.pointer[c] = Float(sum)
       guard let coefficients else { continue }

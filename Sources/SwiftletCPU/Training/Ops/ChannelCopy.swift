@@ -9,17 +9,17 @@ enum ChannelCopyLowering: TrainingOpLowering {
     let outputs = TrainingLowering.channels(lowering.shape(node.outputs[0]))
     switch node.operation {
     case let operation as PadChannels:
-      let x = try lowering.view(node.inputs[0])
+      let x = try lowering.prologue(node.inputs[0])
       append(node, x, to: operation.before, of: outputs, isAlone: true, in: &lowering)
     case is Concatenate:
-      let parts = try node.inputs.map { try lowering.view($0) }
+      let parts = try node.inputs.map { try lowering.prologue($0) }
       let target = lowering.define(node.outputs[0])
       var offset = 0
       for x in parts {
         lowering.append(
           ChannelInsertOp(
             node.label, x, target, offset: offset, channels: outputs, isAlone: false,
-            chunks: Chunks(images: lowering.rows(node.outputs[0]))))
+            shards: Shards(images: lowering.rows(node.outputs[0]))))
         offset += x.channels
       }
     case let operation as SliceChannels:
@@ -34,40 +34,40 @@ enum ChannelCopyLowering: TrainingOpLowering {
   }
 
   private static func append(
-    _ node: Node, _ x: TrainingView, to offset: Int, of channels: Int, isAlone: Bool,
+    _ node: Node, _ x: Prologue, to offset: Int, of channels: Int, isAlone: Bool,
     in lowering: inout TrainingLowering
   ) {
     lowering.append(
       ChannelInsertOp(
         node.label, x, lowering.define(node.outputs[0]), offset: offset, channels: channels,
-        isAlone: isAlone, chunks: Chunks(images: lowering.rows(node.outputs[0]))))
+        isAlone: isAlone, shards: Shards(images: lowering.rows(node.outputs[0]))))
   }
 }
 
 /// Channels of something that is computed on the way, at an offset among the channels of a tensor.
 final class ChannelInsertOp: TrainingOp {
   let resources: OpResources
-  private let x: TrainingView
+  private let x: Prologue
   private let target: TrainingBuffer
   private let offset: Int, channels: Int
   private let isAlone: Bool
-  private let chunks: Chunks
+  private let shards: Shards
 
   /// - Parameters:
   ///   - channels: of the target.
   ///   - isAlone: whether the target's other channels become zeros.
   init(
-    _ label: String, _ x: TrainingView, _ target: TrainingBuffer, offset: Int, channels: Int, isAlone: Bool,
-    chunks: Chunks
+    _ label: String, _ x: Prologue, _ target: TrainingBuffer, offset: Int, channels: Int, isAlone: Bool,
+    shards: Shards
   ) {
     (self.x, self.target, self.offset, self.channels) = (x, target, offset, channels)
-    (self.isAlone, self.chunks) = (isAlone, chunks)
+    (self.isAlone, self.shards) = (isAlone, shards)
     resources = OpResources(label, uses: x.buffers + [target])
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    for chunk in chunks.share(of: worker, workers) {
-      let pixels = chunks.pixels(chunk, each: x.pixels)
+    for shard in shards.partition(of: worker, workers) {
+      let pixels = shards.pixels(shard, each: x.pixels)
       let first = target.pointer + pixels.lowerBound * channels
       if isAlone { first.update(repeating: 0, count: pixels.count * channels) }
       x.evaluate(

@@ -9,7 +9,7 @@ enum ChannelGateLowering: TrainingOpLowering {
     switch node.operation {
     case is ChannelScale:
       let gate = try lowering.stored(node.inputs[1])
-      lowering.views[node.outputs[0]] = try lowering.ungated(node.inputs[0]).gated(gate)
+      lowering.prologues[node.outputs[0]] = try lowering.ungated(node.inputs[0]).gated(gate)
     case is ChannelScaleGateGradient:
       let (x, dy) = (try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]))
       lowering.append(
@@ -24,10 +24,10 @@ enum ChannelGateLowering: TrainingOpLowering {
 
 extension TrainingLowering {
   /// A value that a gate can be put on. A gate of a gradient is of what comes in, before any derivative.
-  mutating func ungated(_ value: Value) throws -> TrainingView {
-    let view = try view(value)
+  mutating func ungated(_ value: Value) throws -> Prologue {
+    let prologue = try prologue(value)
     let isFree =
-      view.gate == nil && (!view.isGradient || (view.incoming != nil && view.offset == nil))
-    return isFree ? view : try plain(value)
+      prologue.gate == nil && (!prologue.isGradient || (prologue.incoming != nil && prologue.offset == nil))
+    return isFree ? prologue : try plain(value)
   }
 }

@@ -19,7 +19,7 @@ enum DenseConvolutionLowering: TrainingOpLowering {
       lowering.append(
         DenseForwardOp(
           node.label, geometry, x, packed: packed, zeros: lowering.zeros, bias: bias,
-          lowering.outputStore(node.outputs[0]), chunks: Chunks(images: output[0])))
+          lowering.outputStore(node.outputs[0]), shards: Shards(images: output[0])))
       return true
     }
     guard let layer = LayerGradients(node, at: index, in: lowering), !layer.isDepthwise, layer.groups == 1
@@ -39,7 +39,7 @@ enum DenseConvolutionLowering: TrainingOpLowering {
     if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
       lowering.append(
         ReduceOp(
-          label, partial: partial, gradient: gradient, chunks: operands.chunks.count, transposedRows: nil))
+          label, partial: partial, gradient: gradient, shards: operands.shards.count, transposedRows: nil))
     }
     return true
   }
@@ -54,53 +54,53 @@ final class TapTables {
   deinit { for table in tables { table.offsets.deallocate() } }
 }
 
-/// Some rows of some images of a view, densely: where they are stored, or computed.
+/// Some rows of some images of a prologue, densely: where they are stored, or computed.
 @inline(__always)
 private func rowStrip(
-  _ view: TrainingView, _ context: WorkerContext, images: Range<Int>, rows: Range<Int>, width: Int,
+  _ prologue: Prologue, _ context: WorkerContext, images: Range<Int>, rows: Range<Int>, width: Int,
   _ scratch: UnsafeMutablePointer<Float>
 ) -> UnsafePointer<Float> {
   // Several images come whole: they are contiguous.
-  let begin = images.lowerBound * view.pixels + rows.lowerBound * width
-  return view.strip(context, begin, begin + images.count * rows.count * width, scratch)
+  let begin = images.lowerBound * prologue.pixels + rows.lowerBound * width
+  return prologue.strip(context, begin, begin + images.count * rows.count * width, scratch)
 }
 
-/// y = convolution(view(x)), and Σ y, Σ y² where a norm follows.
+/// y = convolution(prologue(x)), and Σ y, Σ y² where a norm follows.
 final class DenseForwardOp: TrainingOp {
   let resources: OpResources
   private let geometry: DenseGeometry
-  private let x: TrainingView
+  private let x: Prologue
   private let packed: TrainingBuffer, zeros: TrainingBuffer, bias: TrainingBuffer?
   private let y: OutputStore
-  private let chunks: Chunks
+  private let shards: Shards
   private let tables: TapTables
   /// Of a strip's input.
   private let inputFloats: Int
 
   init(
-    _ label: String, _ geometry: DenseGeometry, _ x: TrainingView, packed: TrainingBuffer,
-    zeros: TrainingBuffer, bias: TrainingBuffer?, _ y: OutputStore, chunks: Chunks
+    _ label: String, _ geometry: DenseGeometry, _ x: Prologue, packed: TrainingBuffer,
+    zeros: TrainingBuffer, bias: TrainingBuffer?, _ y: OutputStore, shards: Shards
   ) {
     (self.geometry, self.x, self.packed) = (geometry, x, packed)
-    (self.zeros, self.bias, self.y, self.chunks) = (zeros, bias, y, chunks)
+    (self.zeros, self.bias, self.y, self.shards) = (zeros, bias, y, shards)
     tables = TapTables((0..<geometry.strips).map(geometry.forwardTable))
     let scratch = geometry.scratch
     inputFloats = scratch.input
     resources = OpResources(
       label, uses: x.buffers + [packed, zeros, bias] + y.buffers,
-      scratch: ChunkMoments.floats(geometry.outputs) + scratch.input + scratch.output + 64)
+      scratch: ShardStatistics.floats(geometry.outputs) + scratch.input + scratch.output + 64)
   }
 
   var multiplyAdds: Int { geometry.multiplyAdds }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
-    let strip = context.scratch + ChunkMoments.floats(g.outputs)
-    let result = strip + (inputFloats + 15) / 16 * 16
+    let strip = context.scratch + ShardStatistics.floats(g.outputs)
+    let result = strip + wholeLines(inputFloats)
     let (panels, packedStride) = (context.panels(g.blockOutputs), packed.count / g.blocks)
-    for chunk in chunks.share(of: worker, workers) {
-      var moments = ChunkMoments(y.statistics, chunk: chunk, channels: g.outputs, scratch: context.scratch)
-      for images in chunks[chunk].pieces(of: g.group) {
+    for shard in shards.partition(of: worker, workers) {
+      var statistics = ShardStatistics(y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
+      for images in shards[shard].pieces(of: g.group) {
         for index in 0..<g.strips {
           let rows = g.outputRows(index)
           let input = rowStrip(
@@ -122,14 +122,14 @@ final class DenseForwardOp: TrainingOp {
             call.epilogue.bias = bias.map { UnsafePointer($0.pointer + block * g.blockOutputs) }
             context.kernels.conv(&call, 0, pixels, 0, panels)
           }
-          y.store(context, result, pixel, count: pixels, &moments)
+          y.store(context, result, pixel, count: pixels, &statistics)
         }
       }
     }
   }
 }
 
-/// From view(dy): dw for each chunk, tap by tap, and dx: for each phase of input pixels an indirect product over dy.
+/// From prologue(dy): dw for each shard, tap by tap, and dx: for each phase of input pixels an indirect product over dy.
 final class DenseBackwardOp: TrainingOp {
   let resources: OpResources
   private let geometry: DenseGeometry
@@ -140,8 +140,8 @@ final class DenseBackwardOp: TrainingOp {
   private let sizes: (input: Int, gradient: Int, output: Int, owned: Int)
 
   /// - Parameters:
-  ///   - operands: with partial gradients `[chunks, blocks, taps, I, O]` of blocks.
-  ///   - packed: for each phase its taps' weights, transposed, block by block; empty where nobody needs dx.
+  ///   - operands: with partial gradients `[shards, blocks, taps, I, O]` of blocks.
+  ///   - packed: for each phase its taps' weights, transposed, block by block; empty where no data gradient is needed.
   init(
     _ label: String, _ geometry: DenseGeometry, _ operands: LayerGradientOperands, zeros: TrainingBuffer,
     packed: [TrainingBuffer]
@@ -156,7 +156,7 @@ final class DenseBackwardOp: TrainingOp {
     let results = (geometry.stride > 1 ? 2 : 1) * sizes.owned
     resources = OpResources(
       label, uses: operands.buffers + [zeros] + packed,
-      scratch: ChunkSums.floats(geometry.inputs) + sizes.input + sizes.gradient + results + 128)
+      scratch: ShardSums.floats(geometry.inputs) + sizes.input + sizes.gradient + results + 128)
   }
 
   var multiplyAdds: Int { operands.count * geometry.multiplyAdds }
@@ -164,16 +164,16 @@ final class DenseBackwardOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
     let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
-    let chunks = operands.chunks
-    let gradientStrip = context.scratch + ChunkSums.floats(g.inputs)
-    let inputStrip = gradientStrip + (sizes.gradient + 15) / 16 * 16
-    let result = inputStrip + (sizes.input + 15) / 16 * 16
-    for chunk in chunks.share(of: worker, workers) {
-      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: g.inputs, strip: context.scratch)
-      let weights = partial.map { $0.pointer + chunk * g.weights }
-      // A tap that never meets a pixel leaves zeros.
+    let shards = operands.shards
+    let gradientStrip = context.scratch + ShardSums.floats(g.inputs)
+    let inputStrip = gradientStrip + wholeLines(sizes.gradient)
+    let result = inputStrip + wholeLines(sizes.input)
+    for shard in shards.partition(of: worker, workers) {
+      let sums = ShardSums(dx?.totals, shard: shard, channels: g.inputs, strip: context.scratch)
+      let weights = partial.map { $0.pointer + shard * g.weights }
+      // A tap that never reads a pixel leaves zeros.
       weights?.update(repeating: 0, count: g.weights)
-      for images in chunks[chunk].pieces(of: g.group) {
+      for images in shards[shard].pieces(of: g.group) {
         for strip in 0..<g.strips {
           let rows = g.gradientRows(strip)
           let gradient = rowStrip(
@@ -206,31 +206,31 @@ final class DenseBackwardOp: TrainingOp {
       let x0 = max(0, left > 0 ? (left + g.stride - 1) / g.stride : 0)
       let x1 = min(g.outputWidth, g.width + left <= 0 ? 0 : (g.width - 1 + left) / g.stride + 1)
       if y0 >= y1 || x0 >= x1 { continue }
-      var outer = sk_outer()
+      var product = sk_weight_gradient()
       let a = input + ((y0 * g.stride - top - inRows.lowerBound) * g.width + x0 * g.stride - left) * g.inputs
       let v = gradient + ((y0 - gradientRows.lowerBound) * g.outputWidth + x0) * g.outputs
-      outer.a_pixel = g.stride * g.inputs
-      outer.a_run = g.stride * g.width * g.inputs
-      outer.a_image = inRows.count * g.width * g.inputs
-      outer.v_pixel = g.outputs
-      outer.v_run = g.outputWidth * g.outputs
-      outer.v_image = gradientRows.count * g.outputWidth * g.outputs
-      (outer.images, outer.runs, outer.length) = (images, y1 - y0, x1 - x0)
-      (outer.rows, outer.columns) = (g.blockInputs, g.blockOutputs)
-      outer.w_stride = g.blockOutputs
-      outer.adds = 1
+      product.a_pixel = g.stride * g.inputs
+      product.a_run = g.stride * g.width * g.inputs
+      product.a_image = inRows.count * g.width * g.inputs
+      product.v_pixel = g.outputs
+      product.v_run = g.outputWidth * g.outputs
+      product.v_image = gradientRows.count * g.outputWidth * g.outputs
+      (product.images, product.runs, product.length) = (images, y1 - y0, x1 - x0)
+      (product.rows, product.columns) = (g.blockInputs, g.blockOutputs)
+      product.w_stride = g.blockOutputs
+      product.adds = 1
       for block in 0..<g.blocks {
-        outer.a = a + block * g.blockInputs
-        outer.v = v + block * g.blockOutputs
-        outer.w = weights + (block * g.taps + tap) * g.blockInputs * g.blockOutputs
-        context.training.outer(&outer, 0, g.blockOutputs)
+        product.a = a + block * g.blockInputs
+        product.v = v + block * g.blockOutputs
+        product.w = weights + (block * g.taps + tap) * g.blockInputs * g.blockOutputs
+        context.training.weight_gradient(&product, 0, g.blockOutputs)
       }
     }
   }
 
   private func dataGradient(
     _ context: WorkerContext, _ strip: Int, images: Range<Int>, _ gradient: UnsafePointer<Float>,
-    _ dx: GradientEpilogue, _ result: UnsafeMutablePointer<Float>, _ sums: ChunkSums
+    _ dx: GradientEpilogue, _ result: UnsafeMutablePointer<Float>, _ sums: ShardSums
   ) {
     let g = geometry
     let own = g.ownedRows(strip)
@@ -265,7 +265,7 @@ final class DenseBackwardOp: TrainingOp {
         }
       }
       if g.stride == 1 { continue }
-      // The phase's pixels go to their places between those of the others.
+      // The phase's pixels go between those of the others.
       var source = UnsafePointer(plane)
       for image in 0..<images.count {
         for row in own where row % g.stride == phase.row {

@@ -18,7 +18,7 @@ enum DepthwiseLayerLowering: TrainingOpLowering {
       lowering.append(
         DepthwiseForwardOp(
           node.label, DepthwiseGeometry(operation.window, input: input, output: output), x, packed: packed,
-          bias: bias, lowering.outputStore(node.outputs[0]), chunks: Chunks(images: output[0])))
+          bias: bias, lowering.outputStore(node.outputs[0]), shards: Shards(images: output[0])))
       return true
     }
     guard let layer = LayerGradients(node, at: index, in: lowering), layer.isDepthwise,
@@ -36,7 +36,7 @@ enum DepthwiseLayerLowering: TrainingOpLowering {
     if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
       lowering.append(
         ReduceOp(
-          label, partial: partial, gradient: gradient, chunks: operands.chunks.count, transposedRows: nil))
+          label, partial: partial, gradient: gradient, shards: operands.shards.count, transposedRows: nil))
     }
     return true
   }
@@ -78,15 +78,15 @@ private struct RowWindow {
 
   /// Fills a slot with a row of an image (counted in steps of `rowStride` through the window's rows), or with zeros.
   func fill(
-    _ context: WorkerContext, slot: Int, row: Int, of view: TrainingView, image: Int, height: Int, width: Int
+    _ context: WorkerContext, slot: Int, row: Int, of prologue: Prologue, image: Int, height: Int, width: Int
   ) {
     let target = memory + slot * rowFloats
     guard row >= 0, row % rowStride == 0, row / rowStride < height else {
       target.update(repeating: 0, count: rowFloats)
       return
     }
-    let begin = image * view.pixels + row / rowStride * width
-    view.evaluate(
+    let begin = image * prologue.pixels + row / rowStride * width
+    prologue.evaluate(
       context, begin, begin + width, into: target + left * channels, stride: pixelStride * channels)
   }
 }
@@ -120,29 +120,29 @@ struct DepthwiseGeometry {
   var multiplyAdds: Int { images * outputHeight * outputWidth * channels * kernel * kernel }
 }
 
-/// y = depthwise(view(x)), and Σ y, Σ y² where a norm follows.
+/// y = depthwise(prologue(x)), and Σ y, Σ y² where a norm follows.
 final class DepthwiseForwardOp: TrainingOp {
   let resources: OpResources
   private let geometry: DepthwiseGeometry
-  private let x: TrainingView
+  private let x: Prologue
   private let packed: TrainingBuffer, bias: TrainingBuffer?
   private let y: OutputStore
-  private let chunks: Chunks
+  private let shards: Shards
   private let rows: Int
 
   init(
-    _ label: String, _ geometry: DepthwiseGeometry, _ x: TrainingView, packed: TrainingBuffer,
-    bias: TrainingBuffer?, _ y: OutputStore, chunks: Chunks
+    _ label: String, _ geometry: DepthwiseGeometry, _ x: Prologue, packed: TrainingBuffer,
+    bias: TrainingBuffer?, _ y: OutputStore, shards: Shards
   ) {
     (self.geometry, self.x, self.packed) = (geometry, x, packed)
-    (self.bias, self.y, self.chunks) = (bias, y, chunks)
+    (self.bias, self.y, self.shards) = (bias, y, shards)
     let (c, k, s) = (geometry.channels, geometry.kernel, geometry.stride)
     let each = (geometry.inputWidth * s + geometry.outputWidth) * c
     let fixed = geometry.inputWidth * max(k - s, 0) * c
     rows = max(1, min(geometry.outputHeight, (stripFloats - fixed) / max(each, 1)))
     resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkMoments.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
+      scratch: ShardStatistics.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
         + rows * geometry.outputWidth * c + 32)
   }
 
@@ -154,13 +154,13 @@ final class DepthwiseForwardOp: TrainingOp {
     let window = RowWindow(
       rows: (rows - 1) * g.stride + g.kernel, width: g.inputWidth, channels: channels,
       left: g.window.padding.left, pixelStride: 1, rowStride: 1,
-      memory: context.scratch + ChunkMoments.floats(channels))
-    let result = window.memory + (window.rows * window.rowFloats + 15) / 16 * 16
+      memory: context.scratch + ShardStatistics.floats(channels))
+    let result = window.memory + wholeLines(window.rows * window.rowFloats)
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
-    for chunk in chunks.share(of: worker, workers) {
-      var moments = ChunkMoments(y.statistics, chunk: chunk, channels: channels, scratch: context.scratch)
+    for shard in shards.partition(of: worker, workers) {
+      var statistics = ShardStatistics(y.statistics, shard: shard, channels: channels, scratch: context.scratch)
       window.clear()
-      for image in chunks[chunk] {
+      for image in shards[shard] {
         var filled = 0
         for strip in (0..<g.outputHeight).pieces(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
@@ -185,15 +185,15 @@ final class DepthwiseForwardOp: TrainingOp {
           (call.output_height, call.output_width) = (last - first, g.outputWidth)
           call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
           context.kernels.depthwise(&call, 0, last - first, 0, blocks)
-          y.store(context, result, pixel, count: (last - first) * g.outputWidth, &moments)
+          y.store(context, result, pixel, count: (last - first) * g.outputWidth, &statistics)
         }
       }
     }
   }
 }
 
-/// From view(dy): dw for each chunk, and dx: the convolution of dy, with zeros between its pixels where the stride is 2, with
-/// the kernel turned around.
+/// From prologue(dy): dw for each shard, and dx: the convolution of dy, with zeros between its pixels where the stride is 2, with
+/// the kernel rotated by 180°.
 final class DepthwiseBackwardOp: TrainingOp {
   let resources: OpResources
   private let geometry: DepthwiseGeometry
@@ -202,8 +202,8 @@ final class DepthwiseBackwardOp: TrainingOp {
   private let rows: Int
 
   /// - Parameters:
-  ///   - operands: with partial gradients `[chunks, taps, C]`.
-  ///   - packed: the kernel turned around; `nil` where nobody needs dx.
+  ///   - operands: with partial gradients `[shards, taps, C]`.
+  ///   - packed: the kernel rotated by 180°; `nil` where no data gradient is needed.
   init(
     _ label: String, _ geometry: DepthwiseGeometry, _ operands: LayerGradientOperands,
     packed: TrainingBuffer?
@@ -217,7 +217,7 @@ final class DepthwiseBackwardOp: TrainingOp {
     let most = rows * s + 2 * k
     resources = OpResources(
       label, uses: operands.buffers + [packed],
-      scratch: ChunkSums.floats(c) + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width)
+      scratch: ShardSums.floats(c) + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width)
         * c + 64)
   }
 
@@ -226,29 +226,29 @@ final class DepthwiseBackwardOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
     let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
-    let chunks = operands.chunks
+    let shards = operands.shards
     let (channels, kernel, stride) = (g.channels, g.kernel, g.stride)
     let most = rows * stride + 2 * kernel
     let input = RowWindow(
       rows: most, width: g.inputWidth, channels: channels, left: g.window.padding.left, pixelStride: 1,
-      rowStride: 1, memory: context.scratch + ChunkSums.floats(channels))
+      rowStride: 1, memory: context.scratch + ShardSums.floats(channels))
     let gradient = RowWindow(
       rows: most, width: g.gradientWidth, channels: channels, left: g.gradientLeft, pixelStride: stride,
-      rowStride: stride, memory: input.memory + (most * input.rowFloats + 15) / 16 * 16)
-    let result = gradient.memory + (most * gradient.rowFloats + 15) / 16 * 16
+      rowStride: stride, memory: input.memory + wholeLines(most * input.rowFloats))
+    let result = gradient.memory + wholeLines(most * gradient.rowFloats)
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
-    for chunk in chunks.share(of: worker, workers) {
-      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: channels, strip: context.scratch)
-      let weights = partial.map { $0.pointer + chunk * kernel * kernel * channels }
+    for shard in shards.partition(of: worker, workers) {
+      let sums = ShardSums(dx?.totals, shard: shard, channels: channels, strip: context.scratch)
+      let weights = partial.map { $0.pointer + shard * kernel * kernel * channels }
       weights?.update(repeating: 0, count: kernel * kernel * channels)
       input.clear()
       gradient.clear()
-      for image in chunks[chunk] {
+      for image in shards[shard] {
         var (filledInput, filledGradient) = (0, 0)
         for strip in (0..<g.outputHeight).pieces(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
           let (begin, end) = (first * stride, last == g.outputHeight ? g.height : last * stride)
-          // Rows of dy, counted with the zeros between them, that the input rows [begin, end) meet; the strip's own at least.
+          // Rows of dy, counted with the zeros between them, that contribute to the input rows [begin, end); the strip's own at least.
           let top = begin - g.gradientTop
           let needed = max(end - begin + kernel - 1, (last - 1) * stride + 1 - top)
           let kept = first == 0 ? 0 : kernel - 1
@@ -270,7 +270,7 @@ final class DepthwiseBackwardOp: TrainingOp {
                 height: g.height, width: g.width)
             }
             filledInput = neededInput
-            var call = sk_depthwise_outer()
+            var call = sk_depthwise_weight_gradient()
             call.x_row = input.rowFloats
             call.g_pixel = stride * channels
             (call.pixels, call.channels) = (g.outputWidth, channels)
@@ -280,7 +280,7 @@ final class DepthwiseBackwardOp: TrainingOp {
               call.x = UnsafePointer(input.memory + (row - first) * stride * input.rowFloats)
               call.g = UnsafePointer(
                 gradient.memory + (row * stride - top) * gradient.rowFloats + g.gradientLeft * channels)
-              context.training.depthwise_outer(&call)
+              context.training.depthwise_weight_gradient(&call)
             }
           }
           if let dx, let packed {

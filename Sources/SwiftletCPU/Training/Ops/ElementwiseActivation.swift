@@ -8,19 +8,19 @@ enum ElementwiseActivationLowering: TrainingOpLowering {
   static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
     switch node.operation {
     case let operation as Activation:
-      var view = try lowering.view(node.inputs[0])
-      if !view.isAffine { view = try lowering.plain(node.inputs[0]) }
-      view.activation = operation.function
-      lowering.views[node.outputs[0]] = view
+      var prologue = try lowering.prologue(node.inputs[0])
+      if !prologue.isAffine { prologue = try lowering.plain(node.inputs[0]) }
+      prologue.activation = operation.function
+      lowering.prologues[node.outputs[0]] = prologue
     case let operation as ActivationGradient:
-      let x = try lowering.view(node.inputs[0])
+      let x = try lowering.prologue(node.inputs[0])
       let mask = x.isAffine ? x : try lowering.plain(node.inputs[0])
       var result =
-        try lowering.view(node.inputs[1]).incoming
-        ?? TrainingView(gradient: try lowering.plain(node.inputs[1]))
+        try lowering.prologue(node.inputs[1]).incoming
+        ?? Prologue(gradient: try lowering.plain(node.inputs[1]))
       (result.y, result.scale, result.shift) = (mask.y, mask.scale, mask.shift)
       result.activation = operation.function
-      lowering.views[node.outputs[0]] = result
+      lowering.prologues[node.outputs[0]] = result
     default: return false
     }
     return true

@@ -18,7 +18,7 @@ enum GlobalPoolingLowering: TrainingOpLowering {
       let pixels = operation.input[1] * operation.input[2]
       let offset = lowering.buffer(dy.count)
       lowering.append(ScaleOp(node.label, dy, offset, factor: 1 / Double(pixels)))
-      lowering.views[node.outputs[0]] = TrainingView(
+      lowering.prologues[node.outputs[0]] = Prologue(
         sharedGradient: offset, channels: operation.input[3], pixels: pixels)
     default: return false
     }
@@ -26,38 +26,38 @@ enum GlobalPoolingLowering: TrainingOpLowering {
   }
 }
 
-/// factor · Σ over an image's pixels of a view, or of its product with a gradient: `[N, C]`.
+/// factor · Σ over an image's pixels of a prologue, or of its product with a gradient: `[N, C]`.
 final class PooledOp: TrainingOp {
   let resources: OpResources
-  private let view: TrainingView
+  private let prologue: Prologue
   private let gradient: TrainingBuffer?
   private let target: TrainingBuffer
   private let factor: Double
   private let images: Int
 
   init(
-    _ label: String, _ view: TrainingView, gradient: TrainingBuffer?, _ target: TrainingBuffer,
+    _ label: String, _ prologue: Prologue, gradient: TrainingBuffer?, _ target: TrainingBuffer,
     factor: Double, images: Int
   ) {
-    (self.view, self.gradient, self.target) = (view, gradient, target)
+    (self.prologue, self.gradient, self.target) = (prologue, gradient, target)
     (self.factor, self.images) = (factor, images)
-    resources = OpResources(label, uses: view.buffers + [gradient, target], scratch: 3 * view.channels + 32)
+    resources = OpResources(label, uses: prologue.buffers + [gradient, target], scratch: 3 * prologue.channels + 32)
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    let channels = view.channels
+    let channels = prologue.channels
     // A few pixels at a time in single precision: one sum over a large map loses digits with every pixel.
     let sums = context.scratch
-    let totals = UnsafeMutableRawPointer(context.scratch + (channels + 15) / 16 * 16)
+    let totals = UnsafeMutableRawPointer(context.scratch + wholeLines(channels))
       .assumingMemoryBound(to: Double.self)
     sums.update(repeating: 0, count: channels)
     for image in Range.share(images, of: worker, workers) {
       totals.update(repeating: 0, count: channels)
-      var operands = view.operands(image: image)
+      var operands = prologue.operands(image: image)
       operands.g = gradient.map { UnsafePointer($0.pointer) }
-      for pixels in (image * view.pixels..<(image + 1) * view.pixels).pieces(of: 32) {
+      for pixels in (image * prologue.pixels..<(image + 1) * prologue.pixels).pieces(of: 32) {
         context.training.pooled(&operands, pixels.lowerBound, pixels.upperBound, sums)
-        context.training.flush(sums, totals, channels)
+        context.training.accumulate(sums, totals, channels)
       }
       let result = target.pointer + image * channels
       for c in 0..<channels { result[c] = Float(totals[c] * factor) }

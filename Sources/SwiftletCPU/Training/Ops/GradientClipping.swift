@@ -17,7 +17,7 @@ enum GradientClippingLowering: TrainingOpLowering {
   }
 }
 
-/// The sum of squares of each gradient: one number for each of a fixed number of pieces, so that it does not depend on threads.
+/// The sum of squares of each gradient: one number for each gradient, so that it does not depend on threads.
 final class SquaresOp: TrainingOp {
   let resources: OpResources
   private let gradients: [TrainingBuffer]

@@ -23,7 +23,7 @@ enum GroupedConvolutionLowering: TrainingOpLowering {
       lowering.append(
         DenseForwardOp(
           node.label, geometry, x, packed: packed, zeros: lowering.zeros, bias: bias,
-          lowering.outputStore(node.outputs[0]), chunks: Chunks(images: output[0])))
+          lowering.outputStore(node.outputs[0]), shards: Shards(images: output[0])))
       return true
     }
     guard let layer = LayerGradients(node, at: index, in: lowering), !layer.isDepthwise, layer.groups > 1
@@ -45,7 +45,7 @@ enum GroupedConvolutionLowering: TrainingOpLowering {
       lowering.append(
         BlockReduceOp(
           label, blocks, taps: geometry.taps, partial: partial, gradient: gradient,
-          chunks: operands.chunks.count))
+          shards: operands.shards.count))
     }
     return true
   }
@@ -98,7 +98,7 @@ struct ChannelBlocks {
   var outputs: Int { groups * groupOutputs }
 }
 
-/// The weights `[taps, I / groups, O]` as `[blocks, taps, I, O]` of blocks, with zeros where a block's groups do not meet.
+/// The weights `[taps, I / groups, O]` as `[blocks, taps, I, O]` of blocks, with zeros between different groups of a block.
 final class BlockExpandOp: TrainingOp {
   let resources: OpResources
   private let blocks: ChannelBlocks
@@ -140,7 +140,7 @@ final class BlockPackOp: TrainingOp {
   private let isTransposed: Bool
 
   /// - Parameters:
-  ///   - taps: those that take part, in the order in which the product meets them.
+  ///   - taps: those that take part, in the order in which the product reads them.
   ///   - isTransposed: from outputs to inputs, for a data gradient.
   init(
     _ label: String, _ diagonal: TrainingBuffer, packed: TrainingBuffer, _ geometry: DenseGeometry,
@@ -167,18 +167,18 @@ final class BlockPackOp: TrainingOp {
   }
 }
 
-/// Adds the chunks' partial gradients `[chunks, blocks, taps, I, O]` of blocks in order, and takes the groups from the diagonals.
+/// Adds the shards' partial gradients `[shards, blocks, taps, I, O]` of blocks in order, and takes the groups from the diagonals.
 final class BlockReduceOp: TrainingOp {
   let resources: OpResources
   private let blocks: ChannelBlocks
-  private let taps: Int, chunks: Int
+  private let taps: Int, shards: Int
   private let partial: TrainingBuffer, gradient: TrainingBuffer
 
   init(
     _ label: String, _ blocks: ChannelBlocks, taps: Int, partial: TrainingBuffer, gradient: TrainingBuffer,
-    chunks: Int
+    shards: Int
   ) {
-    (self.blocks, self.taps, self.chunks) = (blocks, taps, chunks)
+    (self.blocks, self.taps, self.shards) = (blocks, taps, shards)
     (self.partial, self.gradient) = (partial, gradient)
     resources = OpResources(label, uses: [partial, gradient])
   }
@@ -195,8 +195,8 @@ final class BlockReduceOp: TrainingOp {
           let first =
             partial.pointer + block * size + (tap * blocks.inputs + row) * blocks.outputs + group * outputs
           target.update(from: first, count: outputs)
-          for chunk in 1..<max(chunks, 1) {
-            let next = first + chunk * blocks.count * size
+          for shard in 1..<max(shards, 1) {
+            let next = first + shard * blocks.count * size
             for o in 0..<outputs { target[o] += next[o] }
           }
         }

@@ -89,14 +89,14 @@ final class LinearWeightGradientOp: TrainingOp {
   var multiplyAdds: Int { rows * inputs * outputs }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    var outer = sk_outer()
-    (outer.a, outer.v) = (UnsafePointer(x.pointer), UnsafePointer(dy.pointer))
-    (outer.a_pixel, outer.v_pixel) = (inputs, outputs)
-    (outer.images, outer.runs, outer.length) = (1, 1, rows)
-    (outer.rows, outer.columns) = (inputs, outputs)
-    outer.w = dw.pointer
-    outer.w_stride = outputs
+    var product = sk_weight_gradient()
+    (product.a, product.v) = (UnsafePointer(x.pointer), UnsafePointer(dy.pointer))
+    (product.a_pixel, product.v_pixel) = (inputs, outputs)
+    (product.images, product.runs, product.length) = (1, 1, rows)
+    (product.rows, product.columns) = (inputs, outputs)
+    product.w = dw.pointer
+    product.w_stride = outputs
     let mine = Range.share(outputs, of: worker, workers, unit: 48)
-    if !mine.isEmpty { context.training.outer(&outer, mine.lowerBound, mine.upperBound) }
+    if !mine.isEmpty { context.training.weight_gradient(&product, mine.lowerBound, mine.upperBound) }
   }
 }

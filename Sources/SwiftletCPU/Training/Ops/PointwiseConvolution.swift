@@ -17,7 +17,7 @@ enum PointwiseConvolutionLowering: TrainingOpLowering {
       lowering.append(
         PointwiseForwardOp(
           node.label, x, packed: packed, bias: bias, lowering.outputStore(node.outputs[0]),
-          chunks: Chunks(images: lowering.shape(node.outputs[0])[0])))
+          shards: Shards(images: lowering.shape(node.outputs[0])[0])))
       return true
     }
     guard let layer = LayerGradients(node, at: index, in: lowering), !layer.isDepthwise,
@@ -35,7 +35,7 @@ enum PointwiseConvolutionLowering: TrainingOpLowering {
     if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
       lowering.append(
         ReduceOp(
-          label, partial: partial, gradient: gradient, chunks: operands.chunks.count,
+          label, partial: partial, gradient: gradient, shards: operands.shards.count,
           transposedRows: isTransposed ? outputs : nil))
     }
     return true
@@ -46,7 +46,7 @@ enum PointwiseConvolutionLowering: TrainingOpLowering {
   }
 }
 
-/// Pixels [begin, end) of a tensor as memory to ask for; none where there is no tensor.
+/// Pixels [begin, end) of a tensor as memory to prefetch; none where there is no tensor.
 private func memory(
   _ tensor: TrainingBuffer?, _ begin: Int, _ end: Int, _ channels: Int
 ) -> (UnsafePointer<CChar>?, UnsafePointer<CChar>?) {
@@ -55,37 +55,37 @@ private func memory(
   return (start + 4 * begin * channels, start + 4 * end * channels)
 }
 
-/// y = view(x) · w, and Σ y, Σ y² where a norm follows.
+/// y = prologue(x) · w, and Σ y, Σ y² where a norm follows.
 final class PointwiseForwardOp: TrainingOp {
   let resources: OpResources
-  private let x: TrainingView
+  private let x: Prologue
   private let packed: TrainingBuffer, bias: TrainingBuffer?
   private let y: OutputStore
-  private let chunks: Chunks
+  private let shards: Shards
   private let step: Int
 
   init(
-    _ label: String, _ x: TrainingView, packed: TrainingBuffer, bias: TrainingBuffer?, _ y: OutputStore,
-    chunks: Chunks
+    _ label: String, _ x: Prologue, packed: TrainingBuffer, bias: TrainingBuffer?, _ y: OutputStore,
+    shards: Shards
   ) {
-    (self.x, self.packed, self.bias, self.y, self.chunks) = (x, packed, bias, y, chunks)
+    (self.x, self.packed, self.bias, self.y, self.shards) = (x, packed, bias, y, shards)
     // What is read, what is made of it, and the result.
     step = stripPixels(floats: 2 * x.channels + y.channels)
     resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkMoments.floats(y.channels) + step * (x.channels + y.channels))
+      scratch: ShardStatistics.floats(y.channels) + step * (x.channels + y.channels))
   }
 
-  var multiplyAdds: Int { chunks.images * x.pixels * x.channels * y.channels }
+  var multiplyAdds: Int { shards.images * x.pixels * x.channels * y.channels }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let outputs = y.channels
-    let strip = context.scratch + ChunkMoments.floats(outputs)
+    let strip = context.scratch + ShardStatistics.floats(outputs)
     let result = strip + step * x.channels
     let panels = context.panels(outputs)
-    for chunk in chunks.share(of: worker, workers) {
-      var moments = ChunkMoments(y.statistics, chunk: chunk, channels: outputs, scratch: context.scratch)
-      let all = chunks.pixels(chunk, each: x.pixels)
+    for shard in shards.partition(of: worker, workers) {
+      var statistics = ShardStatistics(y.statistics, shard: shard, channels: outputs, scratch: context.scratch)
+      let all = shards.pixels(shard, each: x.pixels)
       for pixels in all.pieces(of: step) {
         let (pixel, last) = (pixels.lowerBound, pixels.upperBound)
         var call = sk_gemm()
@@ -98,13 +98,13 @@ final class PointwiseForwardOp: TrainingOp {
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
         (call.ahead, call.ahead_end) = memory(x.y, last, min(last + step, all.upperBound), x.channels)
         context.kernels.gemm(&call, 0, pixels.count, 0, panels)
-        y.store(context, result, pixel, count: pixels.count, &moments)
+        y.store(context, result, pixel, count: pixels.count, &statistics)
       }
     }
   }
 }
 
-/// From view(dy): dw = view(x)ᵀ · dy for each chunk, and dx = dy · wᵀ.
+/// From prologue(dy): dw = prologue(x)ᵀ · dy for each shard, and dx = dy · wᵀ.
 final class PointwiseBackwardOp: TrainingOp {
   let resources: OpResources
   private let operands: LayerGradientOperands
@@ -114,8 +114,8 @@ final class PointwiseBackwardOp: TrainingOp {
   private let step: Int
 
   /// - Parameters:
-  ///   - operands: with partial gradients `[chunks, I, O]`, or `[chunks, O, I]` where `isTransposed`.
-  ///   - packed: wᵀ; `nil` where nobody needs dx.
+  ///   - operands: with partial gradients `[shards, I, O]`, or `[shards, O, I]` where `isTransposed`.
+  ///   - packed: wᵀ; `nil` where no data gradient is needed.
   init(
     _ label: String, _ operands: LayerGradientOperands, inputs: Int, isTransposed: Bool,
     packed: TrainingBuffer?
@@ -126,44 +126,44 @@ final class PointwiseBackwardOp: TrainingOp {
     step = stripPixels(floats: 3 * inputs + 3 * outputs)
     resources = OpResources(
       label, uses: operands.buffers + [packed],
-      scratch: ChunkSums.floats(inputs) + step * (2 * inputs + outputs) + 32)
+      scratch: ShardSums.floats(inputs) + step * (2 * inputs + outputs) + 32)
   }
 
   var multiplyAdds: Int {
-    operands.count * operands.chunks.images * operands.dy.pixels * inputs * operands.dy.channels
+    operands.count * operands.shards.images * operands.dy.pixels * inputs * operands.dy.channels
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
-    let chunks = operands.chunks
+    let shards = operands.shards
     let outputs = dy.channels
-    let gradientStrip = context.scratch + ChunkSums.floats(inputs)
-    let inputStrip = gradientStrip + (step * outputs + 15) / 16 * 16
-    let result = inputStrip + (step * inputs + 15) / 16 * 16
-    for chunk in chunks.share(of: worker, workers) {
-      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: inputs, strip: context.scratch)
-      let all = chunks.pixels(chunk, each: dy.pixels)
+    let gradientStrip = context.scratch + ShardSums.floats(inputs)
+    let inputStrip = gradientStrip + wholeLines(step * outputs)
+    let result = inputStrip + wholeLines(step * inputs)
+    for shard in shards.partition(of: worker, workers) {
+      let sums = ShardSums(dx?.totals, shard: shard, channels: inputs, strip: context.scratch)
+      let all = shards.pixels(shard, each: dy.pixels)
       for pixels in all.pieces(of: step) {
         let (pixel, last) = (pixels.lowerBound, pixels.upperBound)
         let g = dy.strip(context, pixel, last, gradientStrip)
         if let x, let partial {
           let a = x.strip(context, pixel, last, inputStrip)
-          var outer = sk_outer()
-          (outer.a, outer.v) = isTransposed ? (g, a) : (a, g)
-          (outer.rows, outer.columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
-          (outer.a_pixel, outer.v_pixel) = (outer.rows, outer.columns)
-          (outer.images, outer.runs, outer.length) = (1, 1, pixels.count)
-          outer.w = partial.pointer + chunk * inputs * outputs
-          outer.w_stride = outer.columns
-          outer.adds = pixel == all.lowerBound ? 0 : 1
-          var ahead = sk_ahead()
+          var product = sk_weight_gradient()
+          (product.a, product.v) = isTransposed ? (g, a) : (a, g)
+          (product.rows, product.columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
+          (product.a_pixel, product.v_pixel) = (product.rows, product.columns)
+          (product.images, product.runs, product.length) = (1, 1, pixels.count)
+          product.w = partial.pointer + shard * inputs * outputs
+          product.w_stride = product.columns
+          product.adds = pixel == all.lowerBound ? 0 : 1
+          var prefetch = sk_prefetch()
           let next = min(last + step, all.upperBound)
-          (ahead.at.0, ahead.end.0) = memory(dy.g, last, next, outputs)
-          (ahead.at.1, ahead.end.1) = memory(dy.y, last, next, outputs)
-          (ahead.at.2, ahead.end.2) = memory(x.y, last, next, inputs)
-          withUnsafeMutablePointer(to: &ahead) {
-            outer.ahead = $0
-            context.training.outer(&outer, 0, outer.columns)
+          (prefetch.at.0, prefetch.end.0) = memory(dy.g, last, next, outputs)
+          (prefetch.at.1, prefetch.end.1) = memory(dy.y, last, next, outputs)
+          (prefetch.at.2, prefetch.end.2) = memory(x.y, last, next, inputs)
+          withUnsafeMutablePointer(to: &prefetch) {
+            product.prefetch = $0
+            context.training.weight_gradient(&product, 0, product.columns)
           }
         }
         if let dx, let packed {

@@ -8,9 +8,9 @@ enum SummationLowering: TrainingOpLowering {
   static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
     guard node.operation is Add else { return false }
     let output = node.outputs[0]
-    let (a, b) = (try lowering.view(node.inputs[0]), try lowering.view(node.inputs[1]))
+    let (a, b) = (try lowering.prologue(node.inputs[0]), try lowering.prologue(node.inputs[1]))
     if let merged = merged(a, b) ?? merged(b, a) {
-      lowering.views[output] = merged
+      lowering.prologues[output] = merged
       return true
     }
     let reading = (lowering.readers[output] ?? []).filter {
@@ -25,13 +25,13 @@ enum SummationLowering: TrainingOpLowering {
       lowering.done.insert(reading[0])
     }
     let target = lowering.define(output)
-    lowering.append(SumOp(node.label, a, b, function, target, chunks: Chunks(images: lowering.rows(output))))
+    lowering.append(SumOp(node.label, a, b, function, target, shards: Shards(images: lowering.rows(output))))
     if function != nil { lowering.define(lowering.graph.nodes[reading[0]].outputs[0], as: target) }
     return true
   }
 
   /// The sum of a gated gradient and one that all pixels of an image share, with nothing stored.
-  private static func merged(_ shared: TrainingView, _ other: TrainingView) -> TrainingView? {
+  private static func merged(_ shared: Prologue, _ other: Prologue) -> Prologue? {
     guard let shared = shared.incoming, var merged = other.incoming, shared.g == nil,
       let offset = shared.offset, merged.offset == nil
     else { return nil }
@@ -43,17 +43,17 @@ enum SummationLowering: TrainingOpLowering {
 /// activation(a + b), stored.
 final class SumOp: TrainingOp {
   let resources: OpResources
-  private let a: TrainingView, b: TrainingView
+  private let a: Prologue, b: Prologue
   private let activation: ActivationFunction?
   private let target: TrainingBuffer
-  private let chunks: Chunks
+  private let shards: Shards
 
   init(
-    _ label: String, _ a: TrainingView, _ b: TrainingView, _ activation: ActivationFunction?,
-    _ target: TrainingBuffer, chunks: Chunks
+    _ label: String, _ a: Prologue, _ b: Prologue, _ activation: ActivationFunction?,
+    _ target: TrainingBuffer, shards: Shards
   ) {
     (self.a, self.b, self.activation) = (a, b, activation)
-    (self.target, self.chunks) = (target, chunks)
+    (self.target, self.shards) = (target, shards)
     resources = OpResources(
       label, uses: a.buffers + b.buffers + [target],
       scratch: 2 * stripPixels(floats: 3 * a.channels) * a.channels)
@@ -62,8 +62,8 @@ final class SumOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let channels = a.channels
     let step = stripPixels(floats: 3 * channels)
-    for chunk in chunks.share(of: worker, workers) {
-      for pixels in chunks.pixels(chunk, each: a.pixels).pieces(of: step) {
+    for shard in shards.partition(of: worker, workers) {
+      for pixels in shards.pixels(shard, each: a.pixels).pieces(of: step) {
         let (first, last) = (pixels.lowerBound, pixels.upperBound)
         let left = a.strip(context, first, last, context.scratch)
         let right = b.strip(context, first, last, context.scratch + step * channels)

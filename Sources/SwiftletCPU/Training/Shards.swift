@@ -1,7 +1,7 @@
-// Chunks.swift: how a batch is cut: into chunks, whose sums are added in order, and these into strips that fit in a cache.
+// Shards.swift: how a batch is cut: into shards, whose sums are added in order, and these into strips that fit in a cache.
 
-/// A batch in a few ranges of images: the unit of sums, and of the sharing of work.
-struct Chunks {
+/// A batch in a few ranges of images, the shards: the unit of sums, and of what a worker takes.
+struct Shards {
   /// Images of the batch.
   let images: Int
   /// How many ranges.
@@ -22,7 +22,7 @@ struct Chunks {
   }
 
   /// The ranges that one worker takes.
-  func share(of worker: Int, _ workers: Int) -> Range<Int> { Range.share(count, of: worker, workers) }
+  func partition(of worker: Int, _ workers: Int) -> Range<Int> { Range.share(count, of: worker, workers) }
 }
 
 /// Floats of memory that strips should stay within: a good half of a second-level cache.

@@ -1,4 +1,4 @@
-// TrainingView.swift: values that are never stored: norm, activation and gate of a convolution's raw output, and their gradients.
+// Prologue.swift: values that are never stored: norm, activation and gate of a convolution's raw output, and their gradients.
 
 import CKernels
 import SwiftletGraph
@@ -6,8 +6,8 @@ import SwiftletGraph
 /// A feature map `[N, pixels, C]` as something that strips are computed of.
 ///
 /// Forwards: activation(scale · y + shift) · gate. Backwards: a · d + b · y + c with d = (gate · g + offset) ·
-/// activation′(scale · y + shift). A stored tensor is a view forwards with nothing but y.
-struct TrainingView {
+/// activation′(scale · y + shift). A stored tensor is a prologue forwards with nothing but y.
+struct Prologue {
   /// Channels, and pixels of an image; 1 for a vector `[N, C]`.
   let channels: Int, pixels: Int
   var isGradient = false
@@ -28,7 +28,7 @@ struct TrainingView {
   }
 
   /// A stored tensor as the gradient of something.
-  init(gradient stored: TrainingView) {
+  init(gradient stored: Prologue) {
     self.init(stored: nil, channels: stored.channels, pixels: stored.pixels)
     isGradient = true
     g = stored.y
@@ -44,17 +44,17 @@ struct TrainingView {
   }
 
   /// The same after a norm: scale · y + shift.
-  func normed(_ scale: TrainingBuffer, _ shift: TrainingBuffer) -> TrainingView {
-    var view = self
-    (view.scale, view.shift) = (scale, shift)
-    return view
+  func normed(_ scale: TrainingBuffer, _ shift: TrainingBuffer) -> Prologue {
+    var prologue = self
+    (prologue.scale, prologue.shift) = (scale, shift)
+    return prologue
   }
 
   /// The same times a gate `[N, C]`.
-  func gated(_ gate: TrainingBuffer) -> TrainingView {
-    var view = self
-    view.gate = gate
-    return view
+  func gated(_ gate: TrainingBuffer) -> Prologue {
+    var prologue = self
+    prologue.gate = gate
+    return prologue
   }
 
   /// The tensor, where that is all there is.
@@ -66,18 +66,18 @@ struct TrainingView {
   var isAffine: Bool { !isGradient && activation == nil && gate == nil }
 
   /// As the incoming gradient of something: g, gate and offset at most. `nil` if it is more.
-  var incoming: TrainingView? {
+  var incoming: Prologue? {
     if isGradient { return activation == nil && coefficients == nil ? self : nil }
-    return stored == nil ? nil : TrainingView(gradient: self)
+    return stored == nil ? nil : Prologue(gradient: self)
   }
 
   /// All that it reads.
   var buffers: [TrainingBuffer?] { [y, g, scale, shift, gate, offset, coefficients, center] }
 
   /// For the kernels, at one image.
-  func operands(image: Int) -> sk_view {
+  func operands(image: Int) -> sk_prologue {
     let at = image * channels
-    return sk_view(
+    return sk_prologue(
       y: y.map { UnsafePointer($0.pointer) }, g: g.map { UnsafePointer($0.pointer) }, y_stride: channels,
       g_stride: channels, channels: channels,
       scale: scale.map { UnsafePointer($0.pointer) }, shift: shift.map { UnsafePointer($0.pointer) },
@@ -90,9 +90,9 @@ struct TrainingView {
       center: center.map { UnsafePointer($0.pointer) })
   }
 
-  /// Calls `body` with the operands for each piece of pixels [begin, end), counted through the batch, that has one gate.
+  /// Calls `body` with the operands for each range of pixels in [begin, end), counted through the batch, that has one gate.
   @inline(__always)
-  func forEachImage(_ begin: Int, _ end: Int, _ body: (inout sk_view, Int, Int) -> Void) {
+  func forEachImage(_ begin: Int, _ end: Int, _ body: (inout sk_prologue, Int, Int) -> Void) {
     if gate == nil && offset == nil {
       var operands = operands(image: 0)
       body(&operands, begin, end)
@@ -117,7 +117,7 @@ struct TrainingView {
       if isGradient {
         context.training.gradient(&operands, first, last, target, stride)
       } else {
-        context.training.view(&operands, first, last, target, stride)
+        context.training.prologue(&operands, first, last, target, stride)
       }
     }
   }
