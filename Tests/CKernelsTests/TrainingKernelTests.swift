@@ -23,7 +23,8 @@ struct TrainingKernelTests {
       vectors = all
     }
 
-    func view(_ channels: Int, _ activation: Activation, gated: Bool, hasGradient: Bool = true) -> sk_prologue {
+    func view(_ channels: Int, _ activation: Activation, gated: Bool, hasGradient: Bool = true) -> sk_prologue
+    {
       sk_prologue(
         y: y.pointer, g: hasGradient ? UnsafePointer(g.pointer) : nil, y_stride: channels, g_stride: channels,
         channels: channels, scale: vectors[0].pointer,

@@ -103,7 +103,8 @@ final class StatisticsOp: TrainingOp {
     (self.prologue, self.statistics) = (prologue, statistics)
     resources = OpResources(
       label, uses: prologue.buffers + [statistics.buffer],
-      scratch: ShardStatistics.floats(prologue.channels) + stripPixels(floats: prologue.channels) * prologue.channels)
+      scratch: ShardStatistics.floats(prologue.channels) + stripPixels(floats: prologue.channels)
+        * prologue.channels)
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
@@ -204,7 +205,8 @@ final class GradientSumsOp: TrainingOp {
 
   init(_ label: String, _ prologue: Prologue, totals: TrainingBuffer, shards: Shards) {
     (self.prologue, self.totals, self.shards) = (prologue, totals, shards)
-    resources = OpResources(label, uses: prologue.buffers + [totals], scratch: ShardSums.floats(prologue.channels))
+    resources = OpResources(
+      label, uses: prologue.buffers + [totals], scratch: ShardSums.floats(prologue.channels))
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {

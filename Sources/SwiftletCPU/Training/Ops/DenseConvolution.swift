@@ -99,7 +99,8 @@ final class DenseForwardOp: TrainingOp {
     let result = strip + wholeLines(inputFloats)
     let (panels, packedStride) = (context.panels(g.blockOutputs), packed.count / g.blocks)
     for shard in shards.partition(of: worker, workers) {
-      var statistics = ShardStatistics(y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
+      var statistics = ShardStatistics(
+        y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
       for images in shards[shard].pieces(of: g.group) {
         for index in 0..<g.strips {
           let rows = g.outputRows(index)

@@ -158,7 +158,8 @@ final class DepthwiseForwardOp: TrainingOp {
     let result = window.memory + wholeLines(window.rows * window.rowFloats)
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
     for shard in shards.partition(of: worker, workers) {
-      var statistics = ShardStatistics(y.statistics, shard: shard, channels: channels, scratch: context.scratch)
+      var statistics = ShardStatistics(
+        y.statistics, shard: shard, channels: channels, scratch: context.scratch)
       window.clear()
       for image in shards[shard] {
         var filled = 0

@@ -41,7 +41,8 @@ final class PooledOp: TrainingOp {
   ) {
     (self.prologue, self.gradient, self.target) = (prologue, gradient, target)
     (self.factor, self.images) = (factor, images)
-    resources = OpResources(label, uses: prologue.buffers + [gradient, target], scratch: 3 * prologue.channels + 32)
+    resources = OpResources(
+      label, uses: prologue.buffers + [gradient, target], scratch: 3 * prologue.channels + 32)
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {

@@ -84,7 +84,8 @@ final class PointwiseForwardOp: TrainingOp {
     let result = strip + step * x.channels
     let panels = context.panels(outputs)
     for shard in shards.partition(of: worker, workers) {
-      var statistics = ShardStatistics(y.statistics, shard: shard, channels: outputs, scratch: context.scratch)
+      var statistics = ShardStatistics(
+        y.statistics, shard: shard, channels: outputs, scratch: context.scratch)
       let all = shards.pixels(shard, each: x.pixels)
       for pixels in all.pieces(of: step) {
         let (pixel, last) = (pixels.lowerBound, pixels.upperBound)

@@ -191,7 +191,8 @@ final class WinogradForwardOp: TrainingOp {
     let transformed = result + wholeLines(g.group * g.outputPixels * g.outputs)
     let products = transformed + 36 * g.group * g.tiles * g.inputs
     for shard in shards.partition(of: worker, workers) {
-      var statistics = ShardStatistics(y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
+      var statistics = ShardStatistics(
+        y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
       for images in shards[shard].pieces(of: g.group) {
         let (first, last, count) = (images.lowerBound, images.upperBound, images.count)
         let tiles = count * g.tiles
