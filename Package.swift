@@ -75,7 +75,7 @@ let package = Package(
     .testTarget(
       name: "SwiftletTrainingTests",
       dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport", "AllocationCounter"]),
-    .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport"]),
+    .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport", "AllocationCounter"]),
     .testTarget(name: "SwiftletCommandTests", dependencies: ["Swiftlet", "SwiftletCommand", "TestSupport"]),
     // What several test targets need: tolerance helper, goldens, shared data, running the binary.
     .target(name: "TestSupport", dependencies: ["SwiftletCore"], path: "Tests/TestSupport"),

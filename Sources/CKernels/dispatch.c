@@ -1,5 +1,13 @@
-// dispatch.c: which instruction sets this processor has, and the table of each.
+// dispatch.c: which processor this is, which instruction sets it has, and the table of each.
+#include <string.h>
+
 #include "tables.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 const sk_kernels *sk_kernels_for(sk_isa isa) {
   if (isa == SK_ISA_PORTABLE) return &sk_kernels_portable;
@@ -25,4 +33,34 @@ sk_isa sk_best_isa(void) {
   if (sk_isa_available(SK_ISA_AVX2)) return SK_ISA_AVX2;
   if (sk_isa_available(SK_ISA_NEON)) return SK_ISA_NEON;
   return SK_ISA_PORTABLE;
+}
+
+sk_processor sk_this_processor(void) {
+  sk_processor found;
+  memset(&found, 0, sizeof found);
+#if defined(__x86_64__)
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx)) return found;
+  memcpy(found.vendor, &ebx, 4);
+  memcpy(found.vendor + 4, &edx, 4);
+  memcpy(found.vendor + 8, &ecx, 4);
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) {
+    int family = eax >> 8 & 15, model = eax >> 4 & 15;
+    if (family == 6 || family == 15) model += (int)(eax >> 16 & 15) << 4;
+    if (family == 15) family += eax >> 20 & 255;
+    found.family = family;
+    found.model = model;
+  }
+  // The instruction sets' own check looks at what the system saves on a task switch; the bits below need the same registers.
+  if (sk_isa_available(SK_ISA_AVX512)) {
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx >> 11 & 1)) found.features |= SK_HAS_AVX512_VNNI;
+    if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 5 & 1)) found.features |= SK_HAS_AVX512_BF16;
+  }
+  if (sk_isa_available(SK_ISA_AVX2) && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1))
+    found.features |= SK_HAS_AVX_VNNI;
+#elif defined(__aarch64__) && defined(__linux__)
+  if (getauxval(AT_HWCAP) >> 20 & 1) found.features |= SK_HAS_DOT_PRODUCT;
+  if (getauxval(AT_HWCAP2) >> 14 & 1) found.features |= SK_HAS_ARM_BF16;
+#endif
+  return found;
 }

@@ -32,24 +32,15 @@ public struct Benchmark {
     public let steps: [StepTime]?
   }
 
-  private let graph: Graph
   private let plan: CPUPlan
+  private var graph: Graph { plan.graph }
 
   /// Prepares a network.
   ///
-  /// - Throws: ``ArchitectureError``, ``GraphError``, ``EnvironmentError``.
-  public init(
-    _ architecture: Architecture, threads: Int, batch: Int,
-    weightPrecision: CPUBackend.WeightPrecision = .single
-  ) throws {
-    let graph = try architecture.graph(batch: batch)
-    let (folded, parameters) = try graph.applying(
-      [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
-    self.graph = folded
-    var backend = CPUBackend(threads: threads, instructionSet: try InstructionSet.chosen())
-    backend.weightPrecision = weightPrecision
-    backend.selection = try Tuning.selection()
-    plan = try backend.plan(folded, parameters: parameters)
+  /// - Throws: ``ArchitectureError``, ``GraphError``, ``PlanError``.
+  public init(_ network: NetworkDefinition, batch: Int, engine: CPUBackend) throws {
+    let graph = try network.graph(batch: batch)
+    plan = try engine.inferencePlan(graph, parameters: Parameters(initialising: graph, seed: 1))
   }
 
   /// Runs the network for about `seconds`, at least five times, after a warm-up.

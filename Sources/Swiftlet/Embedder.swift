@@ -6,22 +6,16 @@ public struct Embedder: Sendable {
   public let model: Model
   /// Numbers in a vector.
   public let count: Int
-  private let sessions: SessionPool
+  private let runner: ImageRunner
 
   /// Compiles a model.
   ///
   /// - Parameters:
   ///   - model: the network with its weights.
-  ///   - threads: of each photograph; those of the processor if `nil`.
-  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``ClassifierError`` where it is too large,
-  ///   ``EnvironmentError``, ``Tuning/DamagedFile``.
-  public init(_ model: Model, threads: Int? = nil) throws {
-    let unfolded = try model.architecture.graph()
-    let needed = unfolded.peakActivationBytes
-    guard needed <= Classifier.mostActivationBytes else {
-      throw ClassifierError.tooLarge(network: model.architecture.name, bytes: needed)
-    }
-    let (graph, parameters) = try unfolded.applying([FoldBatchNorm()], to: model.parameters)
+  ///   - engine: threads, kernels and precision; all processors and the fastest kernels if not given.
+  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
+  public init(_ model: Model, engine: CPUBackend = .automatic) throws {
+    let graph = try model.architecture.graph()
     // The classifier is the last layer of every network.
     guard let logits = graph.outputs.first?.value,
       let layer = graph.nodes.first(where: { $0.outputs.contains(logits) })
@@ -29,10 +23,8 @@ public struct Embedder: Sendable {
     var builder = GraphBuilder(extending: graph)
     builder.output("features", layer.inputs[0])
     count = graph.type(of: layer.inputs[0]).shape.count
-    var backend = CPUBackend(
-      threads: threads ?? Processor.count, instructionSet: try InstructionSet.chosen())
-    backend.selection = try Tuning.selection()
-    sessions = SessionPool(try backend.plan(try builder.finish(), parameters: parameters))
+    runner = try ImageRunner(
+      try builder.finish(), parameters: model.parameters, preprocessing: model.preprocessing, engine: engine)
     self.model = model
   }
 
@@ -40,11 +32,17 @@ public struct Embedder: Sendable {
   ///
   /// - Throws: ``VisionError`` where the photograph cannot be prepared, ``ClassifierError`` where the weights give something that is
   ///   not a number.
-  public func callAsFunction(_ image: Image) throws -> [Float] {
-    let features = try sessions.run([try model.preprocessing.input(image)])[1].floats()
-    guard features.allSatisfy({ $0.isFinite }) else {
-      throw ClassifierError.notANumber(network: model.architecture.name)
-    }
-    return features
+  public func callAsFunction(_ image: Image) throws -> [Float] { try runner.run(image).last ?? [] }
+
+  /// The vectors of images, several at a time; each is the one that its image gets alone.
+  ///
+  /// - Throws: as for one image, for the first that fails.
+  public func embed(_ images: [Image]) throws -> [[Float]] { try runner.run(images).map { $0.last ?? [] } }
+
+  /// The vector of an image, without blocking the caller's executor.
+  ///
+  /// - Throws: as ``callAsFunction(_:)``, `CancellationError`.
+  public func embedding(of image: Image) async throws -> [Float] {
+    try await BlockingWork.run { try self(image) }
   }
 }

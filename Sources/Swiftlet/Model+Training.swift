@@ -86,12 +86,12 @@ extension Trainer {
   ///   - data: what it is trained on.
   ///   - freeze: what of it stays as it is.
   ///   - folder: the run's folder; `nil` writes nothing.
-  ///   - threads: of each step; those of the processor if `nil`.
+  ///   - engine: threads and kernels; all processors and the fastest kernels if not given.
   ///   - options: the rest.
   /// - Throws: ``TrainingError`` where recipe, freeze and network do not fit together.
   public convenience init(
     _ model: Model, _ recipe: Recipe, on data: DatasetSplit, freeze: Freeze = .none, folder: String? = nil,
-    threads: Int? = nil, options: Options = Options()
+    engine: CPUBackend = .automatic, options: Options = Options()
   ) throws {
     let start = try model.withHead(classes: data.training.classes, seed: recipe.seed)
     var options = options
@@ -102,7 +102,7 @@ extension Trainer {
         ).save(to: path)
       }
     try self.init(
-      .architecture(start.architecture), parameters: start.parameters, backend: Engine(threads: threads),
+      .architecture(start.architecture), parameters: start.parameters, backend: engine,
       recipe: recipe,
       data: data, preprocessing: start.preprocessing, freeze: freeze, folder: folder, options: options)
   }
@@ -126,14 +126,14 @@ extension Model {
   ///
   /// - Parameters:
   ///   - dataset: the photographs.
-  ///   - threads: of each run; those of the processor if `nil`.
+  ///   - engine: threads and kernels; all processors and the fastest kernels if not given.
   ///   - batch: photographs at a time.
   /// - Throws: ``EvaluationError`` where a class is unknown to the model, ``DatasetError`` where nothing can be read.
   public func evaluate(
-    on dataset: any Dataset, threads: Int? = nil, batch: Int = 64
+    on dataset: any Dataset, engine: CPUBackend = .automatic, batch: Int = 64
   ) throws -> Evaluation {
     let evaluator = try Evaluator(
-      .architecture(architecture), parameters: parameters, backend: Engine(threads: threads),
+      .architecture(architecture), parameters: parameters, backend: engine,
       batch: max(1, min(batch, dataset.count)))
     let known = try RelabelledDataset(dataset, labels: labels, classes: architecture.classes)
     return try evaluator.run(on: known, preprocessing: preprocessing, threads: 2).evaluation

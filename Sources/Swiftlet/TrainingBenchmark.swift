@@ -39,14 +39,13 @@ public struct TrainingBenchmark {
 
   /// Prepares a network.
   ///
-  /// - Throws: ``ArchitectureError``, ``GraphError``, ``EnvironmentError``.
-  public init(_ architecture: Architecture, threads: Int, batch: Int) throws {
-    let network = try architecture.graph(batch: batch, mode: .training)
+  /// - Throws: ``ArchitectureError``, ``GraphError``.
+  public init(_ definition: NetworkDefinition, batch: Int, engine: CPUBackend) throws {
+    let network = try definition.graph(batch: batch, mode: .training)
     step = try TrainingStep(
       network, StepOptions(optimizer: .sgd(momentum: 0.9), weightDecay: 4e-5))
-    instructionSet = try InstructionSet.chosen()
-    let backend = CPUBackend(threads: threads, instructionSet: instructionSet)
-    session = try backend.makeTrainingSession(
+    instructionSet = engine.instructionSet
+    session = try engine.makeTrainingSession(
       step.graph, parameters: try step.initialState(Parameters(initialising: network, seed: 1)))
     multiplyAdds = 3 * network.multiplyAdds
     for (index, port) in step.graph.inputs.enumerated() {
@@ -56,7 +55,7 @@ public struct TrainingBenchmark {
         case "rates": _ = floats.update(fromContentsOf: StepRates(learningRate: 0.01).values)
         case "gradient.loss": floats[0] = 1
         case "targets":
-          for row in 0..<batch { floats[row * architecture.classes + row % architecture.classes] = 1 }
+          for row in 0..<batch { floats[row * definition.classes + row % definition.classes] = 1 }
         default: for index in floats.indices { floats[index] = Float(generator.uniform(-1, 1)) }
         }
       }

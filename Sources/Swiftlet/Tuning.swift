@@ -27,17 +27,17 @@ public enum Tuning {
   /// - Throws: ``PullError/noCacheFolder``.
   public static func path() throws -> String { try WeightCache.folder() + "/" + name }
 
-  /// What ships, with what was measured here.
+  /// What ships for this processor, with what was measured here. The tool reads it; the library's engines take it as an argument.
   ///
   /// - Throws: ``DamagedFile``.
   public static func selection() throws -> Selection {
     guard let path = try? path(), let data = FileManager.default.contents(atPath: path) else {
-      return .shipped
+      return .shipped()
     }
     guard let measured = try? JSONDecoder().decode(Selection.self, from: data) else {
       throw DamagedFile(path: path)
     }
-    return .shipped.merging(measured)
+    return .shipped().merging(measured)
   }
 
   /// Adds choices to the file, for every later run here.
@@ -58,13 +58,28 @@ public enum Tuning {
     return path
   }
 
-  /// Measures the shapes of a network with seeded random weights, on one thread.
+  /// Measures the shapes of some networks, on one thread.
   ///
-  /// - Throws: ``ArchitectureError``, ``GraphError``, ``EnvironmentError``.
-  public static func findings(_ architecture: Architecture) throws -> [Tuner.Finding] {
-    let graph = try architecture.graph()
-    let (folded, parameters) = try graph.applying(
-      [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
-    return try Tuner(folded, parameters, instructionSet: InstructionSet.chosen()).findings()
+  /// - Parameters:
+  ///   - networks: whose shapes.
+  ///   - seconds: for all shapes together.
+  ///   - instructionSet: whose kernels.
+  /// - Throws: ``ArchitectureError``, ``GraphError``, ``PlanError``.
+  public static func findings(
+    _ networks: [NetworkDefinition], seconds: Double, instructionSet: InstructionSet = .best
+  ) throws -> [Tuner.Finding] {
+    let tuner = Tuner(instructionSet: instructionSet)
+    var shapes: Set<StepShape> = []
+    for network in networks {
+      let graph = try network.graph()
+      var parameters = Parameters()
+      for spec in graph.parameters {
+        parameters[spec.name] = try Tensor(shape: spec.shape, writingFloats: { _ in })
+      }
+      let (folded, weights) = try graph.applying([FoldBatchNorm()], to: parameters)
+      shapes.formUnion(try tuner.shapes(folded, weights))
+    }
+    let each = seconds / Double(max(shapes.count, 1))
+    return try shapes.map { try tuner.measure($0, seconds: each) }.sorted { $0.key < $1.key }
   }
 }

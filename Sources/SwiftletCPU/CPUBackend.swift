@@ -3,12 +3,16 @@
 import SwiftletCore
 import SwiftletGraph
 
-/// The fast backend: packs weights, fuses bias, activation and sums into the kernels' stores, plans memory once.
+/// The fast backend: packs weights, fuses bias, activation and sum into the kernels' stores, plans memory once.
 ///
-/// Operations without a fast path run by their own definition, on one thread.
+/// Operations without a fast path run by their own definition, on one thread. All settings are its properties; neither the
+/// environment nor any file changes them.
 public struct CPUBackend: Backend {
   /// Threads of a run, the caller's included.
   public var threads: Int
+  /// Whether those threads are shared with all other engines that share theirs; a run that finds them busy uses its caller's thread
+  /// alone, and gives the same bits.
+  public var sharesThreads = false
   /// Whose kernels to use.
   public var instructionSet: InstructionSet
 
@@ -18,8 +22,14 @@ public struct CPUBackend: Backend {
   /// about 1e-5 of the largest result instead of 1e-6.
   public var winograd = Use.whereItPays
 
-  /// What was measured, for what is done where it pays.
-  public var selection = Selection.shipped
+  /// What was measured, for what is done where it pays; rules decide the rest.
+  public var selection = Selection.shipped()
+
+  /// What a session's activations may take, in bytes: a file could ask for any amount.
+  public var mostActivationBytes = 2 << 30
+
+  /// The caches that rules go by.
+  public var caches = CacheSizes.current
 
   /// How the weights of pointwise convolutions and linear layers are kept.
   public var weightPrecision = WeightPrecision.single
@@ -53,16 +63,13 @@ public struct CPUBackend: Backend {
     self.instructionSet = instructionSet ?? .best
   }
 
-  public func compile(_ graph: Graph, parameters: Parameters) throws -> any Plan {
-    try plan(graph, parameters: parameters)
-  }
-
-  /// Compiles a graph whose norms have been folded already.
+  /// Compiles a graph as it is; ``inferencePlan(_:parameters:)`` folds its norms first.
   ///
-  /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its.
+  /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its, ``PlanError`` where a step
+  ///   needs too much memory.
   public func plan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
     try graph.verify()
     try parameters.check(against: graph)
-    return CPUPlan(graph, parameters, self)
+    return try CPUPlan(graph, parameters, self)
   }
 }

@@ -1,15 +1,15 @@
-// Range+Shares.swift: how rows, tiles, pixels and images are shared out among threads and cut into strips.
+// Range+Shares.swift: how rows, tiles, pixels and images are partitioned among workers and cut into tiles.
 
 extension Range where Bound == Int {
-  /// The share of one part, in multiples of `unit`.
+  /// The partition of one worker, in multiples of `unit`.
   @inline(__always)
   static func share(_ count: Int, of part: Int, _ parts: Int, unit: Int = 1) -> Range<Int> {
-    let units = (count + unit - 1) / unit
+    let units = count.tiles(of: unit)
     let (begin, end) = (units * part / parts * unit, units * (part + 1) / parts * unit)
     return Swift.min(begin, count)..<Swift.min(end, count)
   }
 
-  /// What of a range that is counted through a batch lies in one image of `count`, counted from its first; empty where nothing does.
+  /// The part of a batch-wide range that falls in one image of `count`, relative to the image; empty where nothing does.
   @inline(__always)
   func inImage(_ image: Int, each count: Int) -> Range<Int> {
     (lowerBound - image * count..<upperBound - image * count).clamped(to: 0..<count)
@@ -17,19 +17,23 @@ extension Range where Bound == Int {
 
   /// Ranges of `size` that follow each other, the last one of what is left.
   @inline(__always)
-  func pieces(of size: Int) -> Pieces { Pieces(begin: lowerBound, end: upperBound, size: size) }
+  func pieces(of size: Int) -> Tiles { Tiles(self, size) }
 }
 
-/// The ranges of ``Swift/Range/pieces(of:)``. A lazy map would allocate its closure where it is not specialized.
-struct Pieces: Sequence, IteratorProtocol {
-  fileprivate var begin: Int
-  fileprivate let end: Int, size: Int
+/// A range cut into tiles. (A type of its own, since a lazy map keeps its closure on the heap wherever it is not inlined.)
+struct Tiles: Sequence, IteratorProtocol {
+  private var start: Int
+  private let end: Int, size: Int
+
+  @inline(__always)
+  init(_ range: Range<Int>, _ size: Int) {
+    (start, end, self.size) = (range.lowerBound, range.upperBound, size)
+  }
 
   @inline(__always)
   mutating func next() -> Range<Int>? {
-    guard begin < end else { return nil }
-    let last = Swift.min(begin + Swift.max(size, 1), end)
-    defer { begin = last }
-    return begin..<last
+    guard start < end else { return nil }
+    defer { start += size }
+    return start..<Swift.min(start + size, end)
   }
 }

@@ -71,7 +71,7 @@ enum SwiftletTool {
   static var help: String {
     let width = (commands.map { $0.spec.name.count }.max() ?? 0) + 3
     let lines = commands.map { "  " + $0.spec.name.padded(to: width) + $0.spec.summary }
-    let variables = Environment.allCases.map { "  " + $0.rawValue.padded(to: 17) + $0.help }
+    let variables = EnvironmentVariable.allCases.map { "  " + $0.rawValue.padded(to: 17) + $0.help }
     return """
       swiftlet \(swiftletVersion): light convolutional networks on plain CPUs (MobileNetV1, V2, V3, SENet)
 

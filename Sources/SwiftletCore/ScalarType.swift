@@ -37,7 +37,7 @@ public enum ScalarType: String, Sendable, Hashable, Codable, CaseIterable {
   }
 
   /// Reads the element at `index` of little-endian `bytes` as a Double. No alignment is assumed.
-  func load(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Double {
+  package func load(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Double {
     let offset = index &* byteCount
     func integer<T: FixedWidthInteger>(_: T.Type) -> T {
       T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))

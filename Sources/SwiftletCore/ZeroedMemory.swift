@@ -71,6 +71,12 @@ package struct ZeroedMemory: Sendable {
     UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(bitPattern: address), count: byteCount)
   }
 
+  /// The first byte of the memory.
+  package var start: UnsafeMutableRawPointer {
+    guard let start = bytes.baseAddress else { preconditionFailure("memory without an address") }
+    return start
+  }
+
   /// Gives the memory back. Nothing may use it any more.
   package func deallocate() {
     switch source {

@@ -13,11 +13,14 @@ extern void *__libc_memalign(size_t, size_t);
 
 static atomic_int counting;
 static atomic_long count;
-static _Thread_local long own;
+
+// Not reached by malloc itself: these are in the program's own thread-local block.
+static __thread int counting_here;
+static __thread long count_here;
 
 static void note(void) {
-  own++;
   if (atomic_load_explicit(&counting, memory_order_relaxed)) atomic_fetch_add(&count, 1);
+  if (counting_here) ++count_here;
 }
 
 void *malloc(size_t size) {
@@ -59,10 +62,20 @@ long allocation_counter_stop(void) {
   atomic_store(&counting, 0);
   return atomic_load(&count);
 }
-long allocation_counter_own(void) { return own; }
+
+void allocation_counter_start_here(void) {
+  count_here = 0;
+  counting_here = 1;
+}
+
+long allocation_counter_stop_here(void) {
+  counting_here = 0;
+  return count_here;
+}
 #else
-long allocation_counter_own(void) { return -1; }
 int allocation_counter_works(void) { return 0; }
+void allocation_counter_start_here(void) {}
+long allocation_counter_stop_here(void) { return -1; }
 void allocation_counter_start(void) {}
 long allocation_counter_stop(void) { return -1; }
 #endif

@@ -47,4 +47,60 @@ import Testing
     // Three images for two threads: one of them would wait for the other.
     #expect(try !plan(batch: 3).description.contains("images one at a time:"))
   }
+
+  /// Two heads, the first of which ends before the second one's last feature map, with its activation after that: nodes of the
+  /// part that takes images one at a time and of the other part are interleaved.
+  private static func twoHeads(_ seed: UInt64, batch: Int) throws -> (Graph, Parameters) {
+    var generator = SeededGenerator(seed: seed, stream: "heads")
+    var builder = GraphBuilder(name: "two heads \(seed)")
+    func linear(_ x: Value, _ name: String, _ outputs: Int) throws -> Value {
+      let weight = try builder.parameter("\(name).weight", .linear, [builder.type(of: x).shape[1], outputs])
+      return try builder.apply(Linear(), x, weight, label: name)
+    }
+    func convolution(_ x: Value, _ name: String, _ channels: Int) throws -> Value {
+      let inputs = builder.type(of: x).shape[3]
+      let weight = try builder.parameter("\(name).weight", .convolution, [3, 3, inputs, channels])
+      let window = Window(kernel: 3, stride: Int.random(in: 1...2, using: &generator), padding: Padding(1))
+      return try builder.apply(Convolution(window: window), x, weight, label: name)
+    }
+    let x = builder.input("image", TensorType([batch, 9, 7, 3]))
+    let trunk = try convolution(x, "trunk", 5)
+    let first = try builder.apply(GlobalAveragePool(), trunk, label: "first.pool")
+    let a = try linear(first, "first.linear", 6)
+    // Before or after the second branch, fused into the first or left alone.
+    let isEarly = Bool.random(using: &generator)
+    var early = a
+    if isEarly { early = try builder.apply(Activation(.relu), a, label: "first.activation") }
+    let branch = try convolution(trunk, "branch", 4)
+    let joined = try builder.emit(Concatenate(), [branch, branch], label: "joined")[0]
+    let second = try builder.apply(GlobalAveragePool(), joined, label: "second.pool")
+    if !isEarly { early = try builder.apply(Activation(.relu), a, label: "first.activation") }
+    let b = try linear(second, "second.linear", 6)
+    let sum = try builder.apply(Add(), b, early, label: "sum")
+    builder.output("first", early)
+    builder.output("second", Bool.random(using: &generator) ? sum : b)
+    if Bool.random(using: &generator) { builder.output("map", joined) }
+    let graph = try builder.finish()
+    return (graph, try Parameters(initialising: graph, seed: seed))
+  }
+
+  @Test(arguments: UInt64(0)..<12)
+  func everyHeadOfABatchIsItsDefinition(seed: UInt64) throws {
+    for batch in [1, 2, 4, 5, 8] {
+      let (graph, parameters) = try Self.twoHeads(seed, batch: batch)
+      var generator = SeededGenerator(seed: seed, stream: "image")
+      let image = try HostTensor([batch, 9, 7, 3], uniform: -1...1, using: &generator).tensor()
+      let expected = try ReferencePlan(graph, parameters: parameters).run([HostTensor(image)])
+      for threads in [1, 2, 3] {
+        let plan = try CPUBackend(threads: threads).plan(graph, parameters: parameters)
+        try plan.verify()
+        var session = plan.makeCPUSession()
+        for (result, reference) in zip(try session.run([image]), expected) {
+          let worst = disagreement(result.doubles(), reference.values, relativeToScale: 1e-5)
+          #expect(
+            worst == nil, "seed \(seed), batch \(batch), \(threads) threads: \(worst.map { "\($0)" } ?? "")")
+        }
+      }
+    }
+  }
 }

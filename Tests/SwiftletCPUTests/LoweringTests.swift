@@ -46,6 +46,7 @@ let availableSets = InstructionSet.allCases.filter(\.isAvailable)
       let (graph, parameters, inputs) = try Self.graph(name, sample)
       let expected = try ReferencePlan(graph, parameters: parameters).run(inputs)
       let plan = try backend.plan(graph, parameters: parameters)
+      try plan.verify()
       var session = plan.makeCPUSession()
       let tensors = try inputs.map { try $0.tensor() }
       for _ in 0..<2 {
@@ -57,6 +58,22 @@ let availableSets = InstructionSet.allCases.filter(\.isAvailable)
         }
       }
     }
+  }
+
+  /// Operations that run by their definition in inference: those of training, whose fast paths are the training engine's.
+  @Test func operationsWithoutAFastPathAreThese() throws {
+    var slow: Set<String> = []
+    for (name, sample) in Self.samples {
+      let (graph, parameters, _) = try Self.graph(name, sample)
+      let kinds = try CPUBackend().plan(graph, parameters: parameters).stepNames.map(\.kind)
+      if kinds.contains(where: { $0.hasPrefix("reference") }) { slow.insert(type(of: sample.operation).name) }
+    }
+    let training = Set((Catalogue.backward + Catalogue.updates).map { $0.name })
+    #expect(
+      slow.subtracting(training) == [
+        "batchNorm", "batchNormTraining", "distillation", "dropout", "softmaxCrossEntropy", "stochasticDepth",
+      ])
+    #expect(slow.isSuperset(of: training))
   }
 
   static let networks = [
@@ -91,7 +108,7 @@ let availableSets = InstructionSet.allCases.filter(\.isAvailable)
     return (folded, weights, HostTensor(image.shape, image.values.map { Double(Float($0)) }))
   }
 
-  /// Whole networks at odd sizes, batches 1 to 3: the definition's logits; the same bits for any number of threads.
+  /// Whole networks at odd sizes, batches of 1 and 3: the definition's logits; the same bits for any number of threads.
   @Test(arguments: networks)
   func wholeNetworksAreTheirDefinition(name: String) throws {
     for batch in [1, 3] {
@@ -101,6 +118,8 @@ let availableSets = InstructionSet.allCases.filter(\.isAvailable)
         var first: [Float]?
         for threads in [1, 2, 3] {
           let plan = try CPUBackend(threads: threads, instructionSet: set).plan(graph, parameters: parameters)
+          try plan.verify()
+          #expect(plan.stepNames.allSatisfy { !$0.kind.hasPrefix("reference") }, "\(name)")
           var session = plan.makeCPUSession()
           let logits = try session.run([image.tensor()])[0]
           let worst = disagreement(logits.doubles(), expected.values, relativeToScale: 2e-5)

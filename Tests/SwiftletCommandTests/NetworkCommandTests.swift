@@ -190,7 +190,8 @@ func object(_ line: String) throws -> [String: Any] {
       let run = try Tool.run(["inspect", "mobilenet_v2", "--stage", stage])
       #expect(run.status == 0 && run.output.contains(mark), "\(stage)")
     }
-    let json = try object(try Tool.run(["inspect", "mobilenet_v2", "--stage", "plan", "--json"]).output)
+    let plan = ["inspect", "mobilenet_v2", "--stage", "plan", "--threads", "1", "--json"]
+    let json = try object(try Tool.run(plan).output)
     #expect(try #require(json["activationBytes"] as? Int) < 3_000_000)
   }
 

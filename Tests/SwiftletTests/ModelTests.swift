@@ -25,7 +25,7 @@ import Testing
       for (name, tensor) in model.parameters.all {
         #expect(read.parameters[name]?.floats() == tensor.floats(), "\(name)")
       }
-      let image = try Image(Files.root.appending(path: "Examples/photos/apples.jpg").path)
+      let image = try Image(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
       #expect(try Classifier(read)(image).logits == Classifier(model)(image).logits)
       // The same weights for an architecture of one's own choice; and not for another.
       #expect(try Model(model.architecture, weights: path).labels == model.labels)
@@ -59,7 +59,7 @@ import Testing
     let wide = Architecture(
       "wide", stem: .conv(20_000, kernel: 1), stages: [], head: .pooled, classes: 2, resolution: 4096)
     let model = try Model(wide, parameters: Parameters(initialising: wide.graph(), seed: 1))
-    #expect(throws: ClassifierError.self) { try Classifier(model) }
+    #expect(throws: PlanError.self) { try Classifier(model) }
   }
 
   /// Damaged JSON of an architecture is refused or describes another sound network; it never crashes.

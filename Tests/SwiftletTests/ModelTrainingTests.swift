@@ -56,14 +56,14 @@ import Testing
     var recipe = Recipe.fineTune
     (recipe.epochs, recipe.batch, recipe.augmentation) = (3, 8, [.horizontalFlip])
     let data = DatasetSplit(training: Colours(count: 32), validation: Colours(count: 10))
-    let trainer = try Trainer(try model(), recipe, on: data, threads: 1)
+    let trainer = try Trainer(try model(), recipe, on: data, engine: CPUBackend())
     #expect(try trainer.model() == nil)
     var epochs: [EpochRecord] = []
     for try await epoch in trainer.fit() { epochs.append(epoch) }
     #expect(epochs.count == 3)
     let trained = try #require(try trainer.model())
     #expect(trained.labels == ["dark", "light"])
-    let evaluation = try trained.evaluate(on: Colours(count: 10), threads: 1, batch: 4)
+    let evaluation = try trained.evaluate(on: Colours(count: 10), engine: CPUBackend(), batch: 4)
     #expect(evaluation.top1 == trainer.outcome?.evaluation?.top1)
     #expect(evaluation.count == 10)
     #expect(throws: EvaluationError.self) { try model().evaluate(on: Colours(count: 10)) }
@@ -74,7 +74,7 @@ import Testing
     var recipe = Recipe.quick
     (recipe.epochs, recipe.batch) = (100_000, 8)
     let data = DatasetSplit(training: Colours(count: 16), validation: nil)
-    let trainer = try Trainer(try model(), recipe, on: data, threads: 1)
+    let trainer = try Trainer(try model(), recipe, on: data, engine: CPUBackend())
     // Slow enough that the run cannot end by itself before this task has its turn.
     for try await epoch in trainer.fit(onStep: { _ in usleep(1000) }) where epoch.epoch == 2 { break }
     #expect(trainer.outcome == nil)

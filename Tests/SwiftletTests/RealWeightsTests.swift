@@ -35,12 +35,14 @@ struct RealWeightsTests {
   /// What half precision costs, as its documentation says.
   @Test func weightsInHalfPrecisionMoveLogitsByLittle() throws {
     let exact = try Self.classifier()
-    let halved = try Classifier(exact.model, weightPrecision: .half)
+    var half = CPUBackend.automatic
+    half.weightPrecision = .half
+    let halved = try Classifier(exact.model, engine: half)
     let folder = try #require(Files.shared("data/images/imagenet100_orig"))
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     var (worst, changed) = (0.0, 0)
     for file in files {
-      let image = try Image(folder.appending(path: file).path)
+      let image = try Image(contentsOf: folder.appending(path: file).path)
       let (a, b) = (try exact(image), try halved(image))
       let scale = a.logits.map(abs).max() ?? 1
       worst = max(worst, Double(zip(a.logits, b.logits).map { abs($0 - $1) }.max() ?? 0) / Double(scale))
@@ -69,7 +71,7 @@ struct RealWeightsTests {
     let answers = try await withThrowingTaskGroup(of: (Int, [Prediction]).self) { group in
       for (index, photograph) in golden.photographs.enumerated() {
         group.addTask {
-          (index, try classifier(Image(folder.appending(path: photograph.file).path)).top(5))
+          (index, try classifier(Image(contentsOf: folder.appending(path: photograph.file).path)).top(5))
         }
       }
       return try await group.reduce(into: [Int: [Prediction]]()) { $0[$1.0] = $1.1 }

@@ -39,9 +39,9 @@ import Testing
     // Whatever is made on first use, such as metadata of types, is there after one run.
     alone.run()
     for run in 0..<6 {
-      let before = allocation_counter_own()
+      allocation_counter_start_here()
       alone.run()
-      #expect(allocation_counter_own() == before, "run \(run)")
+      #expect(allocation_counter_stop_here() == 0, "run \(run)")
     }
     // With a pool all threads are counted, and those of other tests among them: one run of several is undisturbed.
     let shared = try Self.session(name, width: width, resolution: resolution, threads: 2)
@@ -52,8 +52,8 @@ import Testing
       least = min(least, Int(allocation_counter_stop()))
     }
     #expect(least == 0)
-    let before = allocation_counter_own()
+    allocation_counter_start_here()
     let array = [Int](repeating: 1, count: Int.random(in: 1000...2000))
-    #expect(allocation_counter_own() > before, "the counter does not count \(array.count)")
+    #expect(allocation_counter_stop_here() > 0, "the counter does not count \(array.count)")
   }
 }

@@ -12,9 +12,9 @@ public enum WeightCache {
   ///
   /// - Throws: ``PullError/noCacheFolder`` where none of the variables that could name it is set.
   public static func folder() throws -> String {
-    if let path = Environment.cache.value { return path }
-    if let base = Environment.variable("XDG_CACHE_HOME") { return base + "/swiftlet" }
-    if let home = Environment.variable("HOME") { return home + "/.cache/swiftlet" }
+    if let path = EnvironmentVariable.cache.value { return path }
+    if let base = EnvironmentVariable.variable("XDG_CACHE_HOME") { return base + "/swiftlet" }
+    if let home = EnvironmentVariable.variable("HOME") { return home + "/.cache/swiftlet" }
     throw PullError.noCacheFolder
   }
 

@@ -40,7 +40,8 @@ extension WeightSource {
     defer { close(lock) }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else { throw PullError.busy(path: partial) }
 
-    let address = Environment.mirror.value.map { $0 + ($0.hasSuffix("/") ? "" : "/") + fileName } ?? url
+    let address =
+      EnvironmentVariable.mirror.value.map { $0 + ($0.hasSuffix("/") ? "" : "/") + fileName } ?? url
     var digest = hasBytes(partial) ? try Digest.sha256(ofFile: partial) : nil
     if digest.map(matches) != true {
       do { try fetch(address, to: partial, showsProgress: showsProgress) } catch {
@@ -110,7 +111,7 @@ public enum PullError: Error, Equatable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .noCacheFolder: "no folder for weights: set \(Environment.cache.rawValue) or HOME"
+    case .noCacheFolder: "no folder for weights: set \(EnvironmentVariable.cache.rawValue) or HOME"
     case .unwritableFolder(let path): "\(path): cannot be written"
     case .busy(let path): "\(path): another pull is writing it"
     case .noCurl(let url): "'curl' is not installed; it is needed to fetch \(url)"

@@ -1,78 +1,111 @@
-// Lowering.swift: from a graph to steps: which kernel does which nodes' work, with activations and sums in its store.
+// Lowering.swift: from a graph to steps: which kernel computes which nodes, with activations and sums in its store.
 
 import CKernels
 import SwiftletGraph
 
-/// Turns a graph into steps and packs its weights.
+/// Turns a graph into steps and collects its weights. Fast paths are written with what it offers.
 struct Lowering {
   let graph: Graph
   let parameters: Parameters
   let kernels: sk_kernels
   let backend: CPUBackend
-  /// The matrices that are in half precision.
-  private(set) var halves: Set<BlobOffset> = []
-  /// Images of a batch that are taken one at a time by the first `apart` nodes; 1 where none are.
-  let images: Int
-  private let apart: Int
-  /// Values that those nodes read and write.
-  private let apartValues: Set<Value>
-  /// How many of the steps do their work.
-  private(set) var apartSteps = 0
-  var steps: [Step] = []
+  /// Which nodes take images one at a time; `nil` where none do.
+  let split: BatchSplit?
+  /// How many of the steps compute those nodes.
+  private(set) var perImageSteps = 0
+  private(set) var steps: [any PlanStep] = []
   var blob = WeightBlob()
   /// Values that are another value's memory under another shape.
   private(set) var aliases: [Value: Value] = [:]
+  /// Zeros in the blob, which taps outside an image read.
+  private(set) var zeros: BlobOffset = 0
 
   private let specs: [Value: ParameterSpec]
   private let readers: [Value: [Int]]
-  private let kept: Set<Value>
+  private let pinned: Set<Value>
+  /// Values of nodes that take images one at a time.
+  private var perImageValues: Set<Value> = []
   /// Nodes whose work is in an earlier step.
   private var fused: Set<Int> = []
   /// Values that exist when the node that is being lowered runs.
   private var defined: Set<Value>
-  /// Zeros that taps outside an image read.
-  private(set) var zeros: BlobOffset = 0
 
   init(_ graph: Graph, _ parameters: Parameters, _ kernels: sk_kernels, _ backend: CPUBackend, threads: Int) {
     self.graph = graph
-    let batch = Batch.apart(graph, threads: threads)
-    images = batch?.images ?? 1
-    apart = batch?.nodes ?? 0
-    apartValues = Set(
-      batch == nil ? [] : graph.inputs.map(\.value) + graph.nodes[..<apart].flatMap(\.outputs))
     self.parameters = parameters
     self.kernels = kernels
     self.backend = backend
+    split = BatchSplit(graph, threads: threads)
     specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
     var readers: [Value: [Int]] = [:]
     for (index, node) in graph.nodes.enumerated() {
       for value in node.inputs { readers[value, default: []].append(index) }
     }
     self.readers = readers
-    kept = Set((graph.outputs + graph.updates).map(\.value))
+    pinned = Set((graph.outputs + graph.updates).map(\.value))
     defined = Set(graph.inputs.map(\.value))
+    if split != nil { perImageValues = defined }
   }
 
   /// Lowers every node.
-  mutating func run() {
-    let deepest = graph.parameters.reduce(1) { max($0, $1.role == .convolution ? $1.shape[2] : 1) }
-    zeros = blob.reserve(deepest) { _ in }
-    for (index, node) in graph.nodes.enumerated() where !fused.contains(index) {
-      if index == apart { apartSteps = steps.count }
-      let step = lower(node)
-      if let step { steps.append(step) }
-      defined.formUnion(step?.outputs ?? node.outputs)
+  ///
+  /// - Throws: ``PlanError``.
+  mutating func run() throws {
+    let deepest = graph.nodes.reduce(1) { deepest, node in
+      node.operation is Convolution ? max(deepest, graph.type(of: node.inputs[1]).shape[2]) : deepest
     }
-    if apart >= graph.nodes.count { apartSteps = steps.count }
+    zeros = blob.reserve(byteCount: 4 * deepest)
+    let perImage = split?.nodes ?? 0
+    for (index, node) in graph.nodes.enumerated() {
+      if index < perImage { perImageValues.formUnion(node.outputs) }
+      if !fused.contains(index) {
+        switch try lower(node) {
+        case .step(let step):
+          if index < perImage { perImageValues.formUnion(step.writes) }
+          steps.append(step)
+          defined.formUnion(step.writes)
+        case .alias(let value):
+          aliases[node.outputs[0]] = value
+          defined.formUnion(node.outputs)
+        }
+      }
+      // A step of these nodes may have taken later nodes as well; it is one of these steps all the same.
+      if index < perImage { perImageSteps = steps.count }
+    }
   }
 
-  /// Whether an operation has a fast path that does not care how many images there are.
-  static func isPerImage(_ operation: any SwiftletGraph.Operation) -> Bool {
-    operation is Convolution || operation is DepthwiseConvolution || operation is Linear
-      || operation is Activation || operation is Add || operation is ChannelScale || operation is MaxPool
-      || operation is AveragePool || operation is GlobalAveragePool || operation is Reshape
+  private mutating func lower(_ node: Node) throws -> Lowered {
+    if (node.inputs + node.outputs).allSatisfy({ graph.type(of: $0).scalarType == .float32 }) {
+      for path in FastPaths.all where path.takes(node.operation) {
+        if let lowered = try path.lower(node, &self) { return lowered }
+      }
+    }
+    return .step(ReferenceStep(node, self))
   }
 
+  /// Steps with neighboring ones fused.
+  ///
+  /// - Parameter keeping: values that must exist as a whole.
+  func fused(_ steps: ArraySlice<any PlanStep>, keeping: [Value]) -> [any PlanStep] {
+    let kept = Set(keeping)
+    var readers: [Value: Int] = [:]
+    for value in steps.flatMap(\.reads) { readers[value, default: 0] += 1 }
+    var result: [any PlanStep] = []
+    var rest = steps
+    while let next = rest.first {
+      let fusion = FastPaths.fusions.lazy.compactMap {
+        $0.fuse(rest, isPrivate: { readers[$0] == 1 && !kept.contains($0) }, self)
+      }.first
+      result.append(fusion?.step ?? next)
+      rest = rest.dropFirst(fusion?.count ?? 1)
+    }
+    return result
+  }
+}
+
+// MARK: What fast paths are written with
+
+extension Lowering {
   /// The value whose memory a value is.
   func root(_ value: Value) -> Value {
     var value = value
@@ -83,164 +116,52 @@ struct Lowering {
   /// A value's shape as the steps see it: of one image, where images are taken one at a time.
   func shape(_ value: Value) -> Shape {
     let shape = graph.type(of: value).shape
-    guard apartValues.contains(value) else { return shape }
-    return Shape([shape[0] / images] + (1..<shape.rank).map { shape[$0] })
+    guard let split, perImageValues.contains(value) else { return shape }
+    return Shape([shape[0] / split.images] + shape.dimensions.dropFirst())
   }
 
-  private mutating func lower(_ node: Node) -> Step? {
-    switch node.operation {
-    case let operation as Convolution: return convolution(node, operation)
-    case let operation as DepthwiseConvolution: return depthwise(node, operation)
-    case is Linear: return linear(node)
-    case let operation as Activation where isComputed(node.inputs[0]):
-      return Step(
-        labels: [node.label], kind: .activate(operation.function), inputs: node.inputs, outputs: node.outputs)
-    case is Add where node.inputs.allSatisfy(isComputed):
-      var labels = [node.label]
-      var output = node.outputs[0]
-      let activation = fuseActivation(&output, &labels)
-      return Step(labels: labels, kind: .add(activation), inputs: node.inputs, outputs: [output])
-    case is ChannelScale where node.inputs.allSatisfy(isComputed):
-      return Step(labels: [node.label], kind: .channelScale, inputs: node.inputs, outputs: node.outputs)
-    case let operation as MaxPool where isComputed(node.inputs[0]):
-      return Step(
-        labels: [node.label], kind: .pool(window: operation.window, isMax: true), inputs: node.inputs,
-        outputs: node.outputs)
-    case let operation as AveragePool where isComputed(node.inputs[0]):
-      return Step(
-        labels: [node.label], kind: .pool(window: operation.window, isMax: false), inputs: node.inputs,
-        outputs: node.outputs)
-    case is GlobalAveragePool where isComputed(node.inputs[0]):
-      return Step(labels: [node.label], kind: .globalPool, inputs: node.inputs, outputs: node.outputs)
-    case is Reshape where isComputed(node.inputs[0]):
-      aliases[node.outputs[0]] = node.inputs[0]
+  /// Whether a value is an input or a node's result, not a parameter.
+  func isComputed(_ value: Value) -> Bool { specs[value] == nil }
+
+  /// A parameter's tensor; `nil` where the value is not one.
+  func weights(_ value: Value) -> Tensor? { specs[value].flatMap { parameters[$0.name] } }
+
+  /// The weight of a layer, where its input is computed and its weight and bias are parameters.
+  func layerWeight(_ node: Node) -> Tensor? {
+    guard isComputed(node.inputs[0]), node.inputs.count < 3 || specs[node.inputs[2]] != nil else {
       return nil
-    default:
-      return Step(
-        labels: [node.label], kind: .reference(node.operation), inputs: node.inputs, outputs: node.outputs)
     }
+    return weights(node.inputs[1])
   }
 
-  private mutating func convolution(_ node: Node, _ operation: Convolution) -> Step? {
-    let (input, kernel) = (shape(node.inputs[0]), shape(node.inputs[1]))
-    // The kernels' offsets into an image are 32 bits.
-    guard let weight = weights(node.inputs[1]), isComputed(node.inputs[0]), hasPlainBias(node),
-      input[1] * input[2] * input[3] <= Int(Int32.max)
-    else { return reference(node) }
-    let window = operation.window
-    var labels = [node.label]
-    var output = node.outputs[0]
-    let epilogue = self.epilogue(node, &output, &labels)
-    if window.kernel == 1 && window.stride == 1 && operation.groups == 1 {
-      let packed = packGemm(weight, depth: kernel[2], columns: kernel[3])
-      return Step(
-        labels: labels,
-        kind: .gemm(
-          rows: input[0] * input[1] * input[2], depth: kernel[2], columns: kernel[3], weights: packed,
-          epilogue),
-        inputs: [node.inputs[0]], outputs: [output])
-    }
-    if WinogradStep.applies(window, groups: operation.groups, input: input, output: shape(output), backend) {
-      let (channels, columns) = (kernel[2], kernel[3])
-      let stride = (kernels.gemm_packed_count(channels, columns) + 15) / 16 * 16
-      let pack = kernels.winograd_pack
-      let packed = blob.reserve(36 * stride) { destination in
-        weight.withFloats { pack?($0.baseAddress, channels, columns, destination, stride) }
-      }
-      return Step(
-        labels: labels,
-        kind: .winograd(
-          WinogradStep(
-            channels: channels, columns: columns, padding: window.padding, weights: packed,
-            weightStride: stride, output: shape(output), epilogue: epilogue)),
-        inputs: [node.inputs[0]], outputs: [output])
-    }
-    let (groups, taps) = (operation.groups, window.kernel * window.kernel)
-    let (groupInputs, groupOutputs) = (kernel[2], kernel[3] / groups)
-    let count = kernels.gemm_packed_count(taps * groupInputs, groupOutputs)
-    let stride = (count + 15) / 16 * 16
-    let pack = kernels.gemm_pack
-    let packed = blob.reserve(stride * groups) { destination in
-      weight.withFloats { source in
-        guard let base = source.baseAddress else { return }
-        for group in 0..<groups {
-          pack?(
-            base + group * groupOutputs, kernel[3], taps * groupInputs, groupOutputs,
-            destination + group * stride)
-        }
-      }
-    }
-    return Step(
-      labels: labels,
-      kind: .convolution(
-        ConvolutionStep(
-          groups: groups, taps: taps, groupInputs: groupInputs, groupOutputs: groupOutputs, weights: packed,
-          weightStride: stride, offsets: Self.offsets(window, input, shape(output)),
-          regular: Self.regular(window, input, shape(output), isDense: groups == 1), epilogue: epilogue)),
-      inputs: [node.inputs[0]], outputs: [output])
-  }
-
-  private mutating func depthwise(_ node: Node, _ operation: DepthwiseConvolution) -> Step? {
-    guard let weight = weights(node.inputs[1]), isComputed(node.inputs[0]), hasPlainBias(node) else {
-      return reference(node)
-    }
-    let (kernel, channels) = (operation.window.kernel, shape(node.inputs[1])[2])
-    let pack = kernels.depthwise_pack
-    let packed = blob.reserve(kernels.depthwise_packed_count(kernel, channels)) { destination in
-      weight.withFloats { pack?($0.baseAddress, kernel, channels, destination) }
-    }
-    var labels = [node.label]
-    var output = node.outputs[0]
-    let epilogue = self.epilogue(node, &output, &labels)
-    return Step(
-      labels: labels, kind: .depthwise(window: operation.window, weights: packed, epilogue),
-      inputs: [node.inputs[0]], outputs: [output])
-  }
-
-  private mutating func linear(_ node: Node) -> Step? {
-    guard let weight = weights(node.inputs[1]), isComputed(node.inputs[0]), hasPlainBias(node) else {
-      return reference(node)
-    }
-    let (rows, size) = (shape(node.outputs[0])[0], shape(node.inputs[1]))
-    let packed = packGemm(weight, depth: size[0], columns: size[1])
-    var labels = [node.label]
-    var output = node.outputs[0]
-    let epilogue = self.epilogue(node, &output, &labels)
-    return Step(
-      labels: labels, kind: .gemm(rows: rows, depth: size[0], columns: size[1], weights: packed, epilogue),
-      inputs: [node.inputs[0]], outputs: [output])
-  }
-
-  private func reference(_ node: Node) -> Step {
-    Step(
-      labels: [node.label], kind: .reference(node.operation), inputs: node.inputs, outputs: node.outputs)
-  }
-
-  /// The bias of a layer, and the sum and the activation that alone read its result; `output` becomes theirs.
-  private mutating func epilogue(_ node: Node, _ output: inout Value, _ labels: inout [String]) -> Epilogue {
+  /// A layer's bias, and the sum and the activation that alone read its result.
+  ///
+  /// - Returns: the epilogue, the value that is stored in the end, and the labels of all nodes that the step computes.
+  mutating func epilogue(of node: Node) -> (epilogue: Epilogue, output: Value, labels: [String]) {
     var epilogue = Epilogue()
+    var (output, labels) = (node.outputs[0], [node.label])
     if node.inputs.count == 3, let bias = weights(node.inputs[2]) {
-      epilogue.bias = blob.reserve(bias.count) { destination in
-        bias.withFloats {
-          destination.update(from: $0.baseAddress ?? UnsafePointer(destination), count: $0.count)
+      epilogue.bias = blob.reserve(bias.count, of: Float.self) { destination in
+        bias.withFloats { source in
+          if let start = source.baseAddress { destination.update(from: start, count: source.count) }
         }
       }
     }
-    epilogue.activation = fuseActivation(&output, &labels)
+    epilogue.activation = takeActivation(&output, &labels)
     if epilogue.activation == nil, let index = soleReader(output), graph.nodes[index].operation is Add {
       let add = graph.nodes[index]
       let other = add.inputs[0] == output ? add.inputs[1] : add.inputs[0]
-      if other != output, defined.contains(other) || aliases[other] != nil {
+      if other != output, defined.contains(other) {
         epilogue.residual = other
         take(index, &output, &labels)
-        epilogue.activation = fuseActivation(&output, &labels)
+        epilogue.activation = takeActivation(&output, &labels)
       }
     }
-    return epilogue
+    return (epilogue, output, labels)
   }
 
-  private mutating func fuseActivation(_ output: inout Value, _ labels: inout [String]) -> ActivationFunction?
-  {
+  /// Takes the activation that alone reads `output`, which becomes its result.
+  mutating func takeActivation(_ output: inout Value, _ labels: inout [String]) -> ActivationFunction? {
     guard let index = soleReader(output), let activation = graph.nodes[index].operation as? Activation else {
       return nil
     }
@@ -250,68 +171,33 @@ struct Lowering {
 
   private mutating func take(_ index: Int, _ output: inout Value, _ labels: inout [String]) {
     fused.insert(index)
+    if perImageValues.contains(output) { perImageValues.insert(graph.nodes[index].outputs[0]) }
     output = graph.nodes[index].outputs[0]
     labels.append(graph.nodes[index].label)
   }
 
   /// The one node that reads a value, if nothing else needs it.
   private func soleReader(_ value: Value) -> Int? {
-    guard let all = readers[value], all.count == 1, !kept.contains(value) else { return nil }
+    guard let all = readers[value], all.count == 1, !pinned.contains(value) else { return nil }
     return all[0]
   }
 
-  private func isComputed(_ value: Value) -> Bool { specs[value] == nil }
-
-  private func hasPlainBias(_ node: Node) -> Bool { node.inputs.count < 3 || specs[node.inputs[2]] != nil }
-
-  /// A parameter's tensor; `nil` where the value is not one.
-  private func weights(_ value: Value) -> Tensor? { specs[value].flatMap { parameters[$0.name] } }
-
-  private mutating func packGemm(_ weight: Tensor, depth: Int, columns: Int) -> BlobOffset {
+  /// Packs `[depth][columns]` for the product kernel, in the precision that the backend asks for.
+  mutating func packProduct(_ weight: Tensor, depth: Int, columns: Int) -> PackedMatrix {
     let (pack, count) = (kernels.gemm_pack, kernels.gemm_packed_count(depth, columns))
-    guard backend.weightPrecision == .half, depth <= kernels.half_depth else {
-      return blob.reserve(count) { destination in
+    guard backend.weightPrecision == .half, depth <= kernels.f16_depth else {
+      let offset = blob.reserve(count, of: Float.self) { destination in
         weight.withFloats { pack?($0.baseAddress, columns, depth, columns, destination) }
       }
+      return PackedMatrix(offset: offset, format: .float32)
     }
-    let round = kernels.half_pack
-    let offset = blob.reserve((count + 1) / 2) { destination in
+    let round = kernels.f16_pack
+    let offset = blob.reserve(count, of: UInt16.self) { destination in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { packed in
         weight.withFloats { pack?($0.baseAddress, columns, depth, columns, packed.baseAddress) }
-        round?(
-          packed.baseAddress, count, UnsafeMutableRawPointer(destination).assumingMemoryBound(to: UInt16.self)
-        )
+        round?(packed.baseAddress, count, destination)
       }
     }
-    halves.insert(offset)
-    return offset
-  }
-
-  /// For one image: where each output pixel's taps are, in floats from the image's start; −1 outside.
-  private static func offsets(_ window: Window, _ input: Shape, _ output: Shape) -> [Int32] {
-    let taps = window.kernel * window.kernel
-    var offsets = [Int32](repeating: -1, count: output[1] * output[2] * taps)
-    window.forEachTap(
-      input: [1, input[1], input[2], input[3]], output: [1, output[1], output[2], output[3]]
-    ) { inputPixel, tap, outputPixel in
-      offsets[outputPixel * taps + tap] = Int32(truncatingIfNeeded: inputPixel * input[3])
-    }
-    return offsets
-  }
-
-  /// The output pixels whose taps are all inside the image; none where a pixel's channels are not all of the group's.
-  private static func regular(_ window: Window, _ input: Shape, _ output: Shape, isDense: Bool) -> sk_regular
-  {
-    guard isDense else { return sk_regular() }
-    func inside(_ size: Int, _ padding: Int, _ count: Int) -> (first: Int, end: Int) {
-      let first = (padding + window.stride - 1) / window.stride
-      let last = (size + padding - window.kernel) / window.stride
-      return (min(first, count), max(min(last + 1, count), 0))
-    }
-    let rows = inside(input[1], window.padding.top, output[1])
-    let columns = inside(input[2], window.padding.left, output[2])
-    return sk_regular(
-      width: output[2], top: rows.first, bottom: rows.end, left: columns.first, right: columns.end,
-      pixel_stride: window.stride * input[3], tap_rows: window.kernel, tap_row_stride: input[2] * input[3])
+    return PackedMatrix(offset: offset, format: .float16)
   }
 }

@@ -16,12 +16,14 @@ struct OutputStore {
   }
 
   /// Stores what the layer wrote.
+  ///
+  /// - Parameter shard: the statistics of the shard, to which the pixels are added.
   func store(
     _ context: WorkerContext, _ scratch: UnsafeMutablePointer<Float>, _ pixel: Int, count: Int,
-    _ statistics: inout ShardStatistics
+    _ shard: inout ShardStatistics
   ) {
     guard statistics != nil else { return }
-    statistics.add(
+    shard.add(
       context, scratch, count: count, to: y.pointer + pixel * channels,
       streams: streams(y, channels, context))
   }

@@ -34,4 +34,4 @@ func stripPixels(floats: Int) -> Int {
 }
 
 /// A count in whole cache lines of floats.
-func wholeLines(_ count: Int) -> Int { (count + 15) / 16 * 16 }
+func wholeLines(_ count: Int) -> Int { count.rounded(upTo: 16) }

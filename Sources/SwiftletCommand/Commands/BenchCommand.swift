@@ -63,7 +63,7 @@ struct BenchCommand: Command {
     let json = arguments.flag("json")
     if arguments.flag("training") {
       return try TrainingBench.run(
-        architectures, threads: threads, batches: batches, seconds: seconds,
+        architectures, arguments, threads: threads, batches: batches, seconds: seconds,
         layers: arguments.flag("layers"), json: json)
     }
     var table = TextTable([
@@ -74,8 +74,8 @@ struct BenchCommand: Command {
       for count in threads {
         for batch in batches {
           let measured = try Benchmark(
-            architecture, threads: count, batch: batch,
-            weightPrecision: arguments.flag("half-weights") ? .half : .single
+            .architecture(architecture), batch: batch,
+            engine: arguments.engine(threads: count, halfWeights: arguments.flag("half-weights"))
           )
           .measure(seconds: seconds, steps: arguments.flag("layers"))
           let result = Result(

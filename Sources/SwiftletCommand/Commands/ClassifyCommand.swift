@@ -39,10 +39,8 @@ struct ClassifyCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     let top = try arguments.integer("top", in: 1...Int.max) ?? 5
-    let threads = try arguments.threads()
-    let classifier = try Classifier(
-      ModelChoice(arguments).model(fallsBack: true), threads: threads,
-      weightPrecision: arguments.flag("half-weights") ? .half : .single)
+    let engine = try arguments.engine(halfWeights: arguments.flag("half-weights"))
+    let classifier = try Classifier(ModelChoice(arguments).model(fallsBack: true), engine: engine)
     let (files, isFolder) = try PhotoList.expand(arguments.positionals)
     let json = arguments.flag("json")
     var failures = 0
@@ -50,7 +48,7 @@ struct ClassifyCommand: Command {
     for file in files {
       var answer = Answer(file: file)
       do {
-        answer.predictions = try classifier(Image(file)).top(top)
+        answer.predictions = try classifier(Image(contentsOf: file)).top(top)
       } catch {
         answer.error = SwiftletTool.oneLine(error)
         failures += 1

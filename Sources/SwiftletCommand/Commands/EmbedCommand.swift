@@ -29,15 +29,15 @@ struct EmbedCommand: Command {
     examples: ["swiftlet embed holiday/ --output holiday.npy", "swiftlet embed owl.jpg"])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
-    let threads = try arguments.threads()
-    let embedder = try Embedder(ModelChoice(arguments).model(), threads: threads)
+    let engine = try arguments.engine()
+    let embedder = try Embedder(ModelChoice(arguments).model(), engine: engine)
     let (files, _) = try PhotoList.expand(arguments.positionals)
     var progress = ProgressBar(total: files.count)
     defer { progress.clear() }
     if let output = arguments.string("output") {
       var floats: [Float] = []
       for file in files {
-        floats += try embedder(Image(file))
+        floats += try embedder(Image(contentsOf: file))
         progress.advance()
       }
       let tensor = try Tensor(shape: [files.count, embedder.count], floats: floats)
@@ -49,7 +49,7 @@ struct EmbedCommand: Command {
     var failures = 0
     for file in files {
       var answer = Answer(file: file)
-      do { answer.features = try embedder(Image(file)) } catch {
+      do { answer.features = try embedder(Image(contentsOf: file)) } catch {
         answer.error = SwiftletTool.oneLine(error)
         failures += 1
       }

@@ -51,13 +51,13 @@ struct EvaluateCommand: Command {
   static func run(_ arguments: Arguments) throws -> Int32 {
     guard let path = arguments.string("data") else { throw UsageError("'evaluate' needs --data PATH") }
     let batch = try arguments.integer("batch", in: 1...4096) ?? 64
-    let threads = try arguments.threads()
+    let engine = try arguments.engine()
     let seed = try arguments.integer("seed", in: 0...Int.max) ?? 1
     let model = try ModelChoice(arguments).model()
     let data = try DatasetSplit.open(
       path: path, holdOut: try arguments.number("hold-out") ?? 0, seed: UInt64(seed))
     let evaluation = try model.evaluate(
-      on: data.validation ?? data.training, threads: threads, batch: batch)
+      on: data.validation ?? data.training, engine: engine, batch: batch)
     let classes = perClass(evaluation)
     if arguments.flag("json") {
       try Console.printJSON(

@@ -30,6 +30,7 @@ struct InspectCommand: Command {
     options: [
       .value("stage", "STAGE", "graph (default), training, folded or plan."),
       .value("batch", "N", "Images at a time (default 1)."),
+      .value("threads", "N", "Threads of the plan (default: those of the processor)."),
     ] + NetworkOptions.specs + [
       .flag(
         "json", "Print one JSON object: name, stage, text, and the plan's activationBytes and weightBytes.")
@@ -49,7 +50,7 @@ struct InspectCommand: Command {
       let (folded, weights) = try graph.applying(
         [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
       if stage == .plan {
-        plan = try CPUBackend(instructionSet: InstructionSet.chosen()).plan(folded, parameters: weights)
+        plan = try arguments.engine().plan(folded, parameters: weights)
       }
       text = plan?.description ?? folded.description
     }

@@ -63,7 +63,7 @@ struct TrainCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     guard let path = arguments.string("data") else { throw UsageError("'train' needs --data PATH") }
-    let threads = try arguments.threads()
+    let engine = try arguments.engine()
     let recipe = try recipe(arguments)
     try recipe.check()
     let freeze = try Freeze(arguments.string("freeze") ?? "none")
@@ -79,7 +79,7 @@ struct TrainCommand: Command {
     options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
     let trainer = try Trainer(
-      model, recipe, on: data, freeze: freeze, folder: folder, threads: threads, options: options)
+      model, recipe, on: data, freeze: freeze, folder: folder, engine: engine, options: options)
 
     Interruption.watch()
     let json = arguments.flag("json")

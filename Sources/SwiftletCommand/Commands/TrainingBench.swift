@@ -17,7 +17,8 @@ enum TrainingBench {
   }
 
   static func run(
-    _ architectures: [Architecture], threads: [Int], batches: [Int], seconds: Double, layers: Bool, json: Bool
+    _ architectures: [Architecture], _ arguments: Arguments, threads: [Int], batches: [Int],
+    seconds: Double, layers: Bool, json: Bool
   ) throws -> Int32 {
     var table = TextTable([
       "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s",
@@ -26,8 +27,9 @@ enum TrainingBench {
     for architecture in architectures {
       for count in threads {
         for batch in batches {
-          let measured = try TrainingBenchmark(architecture, threads: count, batch: batch).measure(
-            seconds: seconds, works: layers)
+          let measured = try TrainingBenchmark(
+            .architecture(architecture), batch: batch, engine: arguments.engine(threads: count)
+          ).measure(seconds: seconds, works: layers)
           if json {
             try Console.printJSON(
               Result(

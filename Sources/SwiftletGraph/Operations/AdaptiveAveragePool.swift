@@ -41,15 +41,17 @@ public struct AdaptiveAveragePool: Operation {
     return cases.map { Sample(Self(size: $0), [HostTensor($1, uniform: -1...1, using: &generator)]) }
   }
 
+  /// The rows or columns of a cell, of `length` in all.
+  package static func cell(_ index: Int, of size: Int, _ length: Int) -> Range<Int> {
+    (index * length / size)..<(((index + 1) * length + size - 1) / size)
+  }
+
   /// Calls `body` for each pixel of each output's cell, with the pixel's share of the mean.
   static func forEachPair(input: Shape, size: Int, _ body: (Int, Int, Double) -> Void) {
-    func cell(_ index: Int, _ length: Int) -> Range<Int> {
-      (index * length / size)..<(((index + 1) * length + size - 1) / size)
-    }
     for n in 0..<input[0] {
       for oy in 0..<size {
         for ox in 0..<size {
-          let (rows, columns) = (cell(oy, input[1]), cell(ox, input[2]))
+          let (rows, columns) = (cell(oy, of: size, input[1]), cell(ox, of: size, input[2]))
           let share = 1 / Double(rows.count * columns.count)
           for y in rows {
             for x in columns {

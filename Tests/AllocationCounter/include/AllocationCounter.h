@@ -7,5 +7,7 @@ int allocation_counter_works(void);
 void allocation_counter_start(void);
 /// Stops counting, and gives the number of allocations since the start.
 long allocation_counter_stop(void);
-/// Allocations of the calling thread since it began, whether or not the counter was started: other threads do not disturb it.
-long allocation_counter_own(void);
+/// Starts counting from zero on the calling thread alone, whatever other threads do.
+void allocation_counter_start_here(void);
+/// Stops that, and gives the number of allocations of the calling thread since then.
+long allocation_counter_stop_here(void);

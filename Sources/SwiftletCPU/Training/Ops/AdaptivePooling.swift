@@ -50,7 +50,8 @@ final class AdaptivePoolOp: TrainingOp {
         (target.pointer + image * each).update(repeating: 0, count: each)
       }
       for cell in 0..<size * size {
-        let (rows, columns) = (Self.cell(cell / size, height, size), Self.cell(cell % size, width, size))
+        let rows = AdaptiveAveragePool.cell(cell / size, of: size, height)
+        let columns = AdaptiveAveragePool.cell(cell % size, of: size, width)
         let share = 1 / Double(rows.count * columns.count)
         let small = (image * size * size + cell) * channels
         sums.update(repeating: 0, count: channels)
@@ -71,10 +72,5 @@ final class AdaptivePoolOp: TrainingOp {
         }
       }
     }
-  }
-
-  /// The pixels of a cell along one side.
-  private static func cell(_ index: Int, _ length: Int, _ size: Int) -> Range<Int> {
-    (index * length / size)..<(((index + 1) * length + size - 1) / size)
   }
 }

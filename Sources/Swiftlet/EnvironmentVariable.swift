@@ -1,0 +1,61 @@
+// EnvironmentVariable.swift: every environment variable that the tool and downloads read.
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// An environment variable that changes what the tool does. Engines do not read any: their settings are arguments.
+public enum EnvironmentVariable: String, CaseIterable, Sendable {
+  /// The folder of downloaded weights.
+  case cache = "SWIFTLET_CACHE"
+  /// The instruction set whose kernels to use.
+  case instructionSet = "SWIFTLET_ISA"
+  /// Where to fetch weights from instead of their publishers.
+  case mirror = "SWIFTLET_MIRROR"
+
+  /// One line of help.
+  public var help: String {
+    switch self {
+    case .cache: "the folder of downloaded weights (default: ~/.cache/swiftlet)"
+    case .instructionSet:
+      "the kernels to use: portable, avx2, avx512 or neon (default: the fastest there are)"
+    case .mirror: "a URL that 'pull' fetches the weights' files from instead of their publishers"
+    }
+  }
+
+  /// Its value, or `nil` where it is not set or empty.
+  public var value: String? { Self.variable(rawValue) }
+
+  /// The value of any variable, or `nil` where it is not set or empty.
+  static func variable(_ name: String) -> String? {
+    guard let text = getenv(name) else { return nil }
+    let value = String(cString: text)
+    return value.isEmpty ? nil : value
+  }
+}
+
+extension InstructionSet {
+  /// The one that the environment asks for, else the fastest.
+  ///
+  /// - Throws: ``EnvironmentError`` where it asks for one that this machine does not have.
+  public static func chosen() throws -> InstructionSet {
+    guard let name = EnvironmentVariable.instructionSet.value else { return .best }
+    guard let set = InstructionSet(rawValue: name), set.isAvailable else {
+      let available = allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")
+      throw EnvironmentError(
+        description:
+          "\(EnvironmentVariable.instructionSet.rawValue): '\(name)' is not available here; there are \(available)"
+      )
+    }
+    return set
+  }
+}
+
+/// An environment variable with a value that makes no sense.
+public struct EnvironmentError: Error, Equatable, CustomStringConvertible {
+  public let description: String
+}
