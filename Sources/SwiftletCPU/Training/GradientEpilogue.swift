@@ -4,29 +4,46 @@ import CKernels
 
 /// What becomes of a data gradient when it is stored: a sum with another one, an activation's derivative, a norm's two sums.
 struct GradientEpilogue {
+  /// The sums that a norm's gradient needs: Σ d and Σ d · (y − mean).
+  struct Sums {
+    let y: TrainingBuffer, mean: TrainingBuffer
+    /// `[shards, 2, C]` doubles.
+    let totals: TrainingBuffer
+  }
+
   /// Where it goes: `[N, pixels, C]`.
   let destination: TrainingBuffer
   /// What is added: like the destination.
-  var residual: TrainingBuffer?
-  /// y, scale, shift and activation: the gradient is multiplied by activation′(scale · y + shift), and Σ d and Σ d · (y − mean) are made.
-  var mask: Prologue?
-  /// `[shards, 2, C]` doubles: the sums.
-  var totals: TrainingBuffer?
+  let residual: TrainingBuffer?
+  /// What the gradient is multiplied by.
+  let mask: BackwardPrologue.Mask?
+  /// The mask's y is that of the sums where there are both.
+  let sums: Sums?
 
-  /// Whether the gradient can be written where it belongs at once.
-  var isDirect: Bool { mask == nil }
+  /// Whether the gradient can be written to the destination at once.
+  var isDirect: Bool { mask == nil && sums == nil }
 
-  var buffers: [TrainingBuffer?] { [destination, residual, totals] + (mask?.buffers ?? []) }
+  var buffers: [TrainingBuffer?] {
+    [
+      destination, residual, mask?.input.y, mask?.input.norm?.scale, mask?.input.norm?.shift, sums?.y,
+      sums?.mean, sums?.totals,
+    ]
+  }
 
   /// Stores pixels [begin, end) of a strip.
   func store(
     _ context: WorkerContext, _ strip: UnsafeMutablePointer<Float>, _ begin: Int, _ end: Int, channels: Int,
-    _ sums: ShardSums
+    _ shard: ShardSums
   ) {
-    guard let mask else { return }
-    var operands = mask.operands(image: 0)
+    if isDirect { return }
+    var operands = sk_prologue(channels: channels)
+    if let mask { operands.setInput(mask.input, mask.activation) }
+    if let sums {
+      operands.y = UnsafePointer(sums.y.pointer)
+      operands.center = UnsafePointer(sums.mean.pointer)
+    }
     operands.g = UnsafePointer(strip - begin * channels)
-    sums.add(
+    shard.add(
       context, &operands, begin, end, to: destination.pointer + begin * channels,
       streams: streams(destination, channels, context))
   }

@@ -109,7 +109,6 @@ extension TrainingLowering {
   /// How a data gradient is stored: with what is added to it, after the derivative of the activation before the layer, and with
   /// the sums for that one's norm; those nodes are done then.
   private mutating func epilogue(_ gradient: Value, _ shards: Shards) throws -> GradientEpilogue {
-    let channels = Self.channels(shape(gradient)), pixels = Self.pixels(shape(gradient))
     var value = gradient
     var residual: TrainingBuffer?
     if let reader = soleReader(value), graph.nodes[reader].operation is Add, !done.contains(reader) {
@@ -121,38 +120,28 @@ extension TrainingLowering {
         value = add.outputs[0]
       }
     }
-    var mask: Prologue?
+    var mask: BackwardPrologue.Mask?
     if let reader = soleReader(value), !done.contains(reader),
       let activation = graph.nodes[reader].operation as? ActivationGradient,
-      graph.nodes[reader].inputs[1] == value, graph.nodes[reader].inputs[0] != value
+      graph.nodes[reader].inputs[1] == value, graph.nodes[reader].inputs[0] != value,
+      let input = prologues[graph.nodes[reader].inputs[0]]?.affine
     {
-      let x = graph.nodes[reader].inputs[0]
-      if var prologue = prologues[x], prologue.isAffine {
-        prologue.activation = activation.function
-        prologue.isGradient = true
-        mask = prologue
-        done.insert(reader)
-        value = graph.nodes[reader].outputs[0]
-      }
+      mask = BackwardPrologue.Mask(input: input, activation: activation.function)
+      done.insert(reader)
+      value = graph.nodes[reader].outputs[0]
     }
     // The norm whose gradient begins with this one: of the same y, or of any where nothing was masked.
-    var totals: TrainingBuffer?
+    var sums: GradientEpilogue.Sums?
     let norms = (readers[value] ?? []).filter {
       graph.nodes[$0].operation is BatchNormGradient && graph.nodes[$0].inputs[4] == value
     }
     if let norm = norms.first, norms.count == 1, let y = prologues[graph.nodes[norm].inputs[0]]?.stored,
-      mask == nil || mask?.y === y, let mean = prologues[graph.nodes[norm].inputs[2]]?.stored
+      mask == nil || mask?.input.y === y, let mean = prologues[graph.nodes[norm].inputs[2]]?.stored
     {
-      let sums = totalsBuffer(shards, channels)
-      totals = sums
-      gradientSums[norm] = (sums, shards.count)
-      if mask == nil {
-        var prologue = Prologue(stored: y, channels: channels, pixels: pixels)
-        prologue.isGradient = true
-        mask = prologue
-      }
-      mask?.center = mean
+      let totals = totalsBuffer(shards, Self.channels(shape(gradient)))
+      gradientSums[norm] = (totals, shards.count)
+      sums = GradientEpilogue.Sums(y: y, mean: mean, totals: totals)
     }
-    return GradientEpilogue(destination: define(value), residual: residual, mask: mask, totals: totals)
+    return GradientEpilogue(destination: define(value), residual: residual, mask: mask, sums: sums)
   }
 }

@@ -210,11 +210,19 @@ struct TrainingLowering {
     return target
   }
 
-  /// A stored value, to be read as it is.
-  mutating func plain(_ value: Value) throws -> Prologue {
+  /// A prologue with a value's channels and pixels.
+  func prologue(_ source: Prologue.Source, like value: Value) -> Prologue {
     let shape = shape(value)
-    return Prologue(
-      stored: try stored(value), channels: Self.channels(shape), pixels: Self.pixels(shape))
+    return Prologue(source, channels: Self.channels(shape), pixels: Self.pixels(shape))
+  }
+
+  /// A stored value, to be read as it is, or with an activation or a gate.
+  mutating func plain(
+    _ value: Value, activation: ActivationFunction? = nil, gate: TrainingBuffer? = nil
+  ) throws -> Prologue {
+    let input = NormedTensor(y: try stored(value))
+    return prologue(
+      .forward(ForwardPrologue(input: input, activation: activation, gate: gate)), like: value)
   }
 
   /// What a layer reads: a norm, activation and gate of something stored, or something stored.

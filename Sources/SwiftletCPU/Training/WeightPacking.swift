@@ -1,4 +1,4 @@
-// PackOp.swift: weights in the order in which products read them; they change with every step.
+// WeightPacking.swift: weights in the order in which products read them; they change with every step.
 
 import CKernels
 import SwiftletGraph

@@ -37,7 +37,7 @@ enum BatchNormalizationLowering: TrainingOpLowering {
       NormStatisticsOp(
         node.label, statistics, parameters: parameters, vectors, epsilon: operation.epsilon,
         momentum: operation.momentum))
-    lowering.prologues[node.outputs[0]] = y.normed(vectors.scale, vectors.shift)
+    lowering.prologues[node.outputs[0]] = try lowering.normed(x, vectors.scale, vectors.shift)
   }
 
   private static func frozenNorm(
@@ -49,7 +49,7 @@ enum BatchNormalizationLowering: TrainingOpLowering {
     lowering.append(
       FrozenNormOp(
         node.label, parameters: parameters, scale: scale, shift: shift, epsilon: operation.epsilon))
-    lowering.prologues[node.outputs[0]] = y.normed(scale, shift)
+    lowering.prologues[node.outputs[0]] = try lowering.normed(node.inputs[0], scale, shift)
   }
 
   private static func gradient(
@@ -62,27 +62,51 @@ enum BatchNormalizationLowering: TrainingOpLowering {
       try lowering.stored(node.inputs[3])
     )
     // d, as a gradient whose only other tensor is this norm's y.
-    let incoming = try lowering.prologue(node.inputs[4])
-    let isOwn = incoming.isGradient && incoming.coefficients == nil && (incoming.y == nil || incoming.y === y)
-    var d = isOwn ? incoming : Prologue(gradient: try lowering.plain(node.inputs[4]))
-    d.y = y
-    d.center = mean
+    var d = BackwardPrologue(incoming: try lowering.incoming(node.inputs[4], of: y))
+    if case .backward(let own) = try lowering.prologue(node.inputs[4]).source { d.mask = own.mask }
+    let channels = TrainingLowering.channels(lowering.shape(x))
     let sums: (totals: TrainingBuffer, shards: Int)
     if let made = lowering.gradientSums[index] {
       sums = made
     } else {
       let shards = Shards(images: lowering.rows(x))
-      sums = (lowering.totalsBuffer(shards, d.channels), shards.count)
-      lowering.append(GradientSumsOp(node.label, d, totals: sums.totals, shards: shards))
+      sums = (lowering.totalsBuffer(shards, channels), shards.count)
+      lowering.append(
+        GradientSumsOp(
+          node.label, lowering.prologue(.backward(d), like: x), y: y, mean: mean, totals: sums.totals,
+          shards: shards))
     }
-    d.coefficients = lowering.isRead(node.outputs[0]) ? lowering.buffer(3 * d.channels) : nil
+    let coefficients = lowering.isRead(node.outputs[0]) ? lowering.buffer(3 * channels) : nil
+    d.norm = coefficients.map { (y, $0) }
     lowering.append(
       NormGradientOp(
-        node.label, totals: sums.totals, shards: sums.shards, count: lowering.shape(x).count / d.channels,
-        scale: scale, mean: mean, variance: variance, coefficients: d.coefficients,
+        node.label, totals: sums.totals, shards: sums.shards, count: lowering.shape(x).count / channels,
+        scale: scale, mean: mean, variance: variance, coefficients: coefficients,
         scaleGradient: lowering.define(node.outputs[1]), offsetGradient: lowering.define(node.outputs[2]),
         epsilon: operation.epsilon, usesBatchStatistics: operation.usesBatchStatistics))
-    lowering.prologues[node.outputs[0]] = d
+    lowering.prologues[node.outputs[0]] = lowering.prologue(.backward(d), like: x)
+  }
+}
+
+extension TrainingLowering {
+  /// A value after a norm.
+  fileprivate mutating func normed(
+    _ value: Value, _ scale: TrainingBuffer, _ shift: TrainingBuffer
+  ) throws -> Prologue {
+    let input = NormedTensor(y: try stored(value), norm: (scale, shift))
+    return prologue(.forward(ForwardPrologue(input: input)), like: value)
+  }
+
+  /// A gradient as what comes in at a norm of `y`: stored, unless all that it reads besides is y.
+  fileprivate mutating func incoming(
+    _ gradient: Value, of y: TrainingBuffer
+  ) throws -> BackwardPrologue.Incoming {
+    if case .backward(let own) = try prologue(gradient).source, own.norm == nil,
+      own.mask == nil || own.mask?.input.y === y
+    {
+      return own.incoming
+    }
+    return .tensor(try stored(gradient), gate: nil, offset: nil)
   }
 }
 
@@ -200,13 +224,18 @@ final class FrozenNormOp: TrainingOp {
 final class GradientSumsOp: TrainingOp {
   let resources: OpResources
   private let prologue: Prologue
-  private let totals: TrainingBuffer
+  private let y: TrainingBuffer, mean: TrainingBuffer, totals: TrainingBuffer
   private let shards: Shards
 
-  init(_ label: String, _ prologue: Prologue, totals: TrainingBuffer, shards: Shards) {
-    (self.prologue, self.totals, self.shards) = (prologue, totals, shards)
+  /// - Parameter y: that of the gradient's mask, where it has one.
+  init(
+    _ label: String, _ prologue: Prologue, y: TrainingBuffer, mean: TrainingBuffer, totals: TrainingBuffer,
+    shards: Shards
+  ) {
+    (self.prologue, self.y, self.mean) = (prologue, y, mean)
+    (self.totals, self.shards) = (totals, shards)
     resources = OpResources(
-      label, uses: prologue.buffers + [totals], scratch: ShardSums.floats(prologue.channels))
+      label, uses: prologue.buffers + [y, mean, totals], scratch: ShardSums.floats(prologue.channels))
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
@@ -215,8 +244,11 @@ final class GradientSumsOp: TrainingOp {
       let sums = ShardSums(totals, shard: shard, channels: channels, strip: context.scratch)
       for image in shards[shard] {
         var operands = prologue.operands(image: image)
+        operands.y = UnsafePointer(y.pointer)
+        operands.center = UnsafePointer(mean.pointer)
         sums.add(
-          context, &operands, image * prologue.pixels, (image + 1) * prologue.pixels, to: nil, streams: false)
+          context, &operands, image * prologue.pixels, (image + 1) * prologue.pixels, to: nil,
+          streams: false)
       }
     }
   }

@@ -9,7 +9,7 @@ enum ChannelGateLowering: TrainingOpLowering {
     switch node.operation {
     case is ChannelScale:
       let gate = try lowering.stored(node.inputs[1])
-      lowering.prologues[node.outputs[0]] = try lowering.ungated(node.inputs[0]).gated(gate)
+      lowering.prologues[node.outputs[0]] = try lowering.gated(node.inputs[0], by: gate)
     case is ChannelScaleGateGradient:
       let (x, dy) = (try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]))
       lowering.append(
@@ -23,11 +23,8 @@ enum ChannelGateLowering: TrainingOpLowering {
 }
 
 extension TrainingLowering {
-  /// A value that a gate can be put on. A gate of a gradient is of what comes in, before any derivative.
-  mutating func ungated(_ value: Value) throws -> Prologue {
-    let prologue = try prologue(value)
-    let isFree =
-      prologue.gate == nil && (!prologue.isGradient || (prologue.incoming != nil && prologue.offset == nil))
-    return isFree ? prologue : try plain(value)
+  /// A value times a gate `[N, C]`.
+  mutating func gated(_ value: Value, by gate: TrainingBuffer) throws -> Prologue {
+    try prologue(value).gated(gate) ?? plain(value, gate: gate)
   }
 }

@@ -1,4 +1,4 @@
-// DenseOp.swift: dense convolutions in training: strips of images or rows, as indirect products.
+// DenseConvolution.swift: dense convolutions in training: strips of images or rows, as indirect products.
 
 import CKernels
 import SwiftletGraph
@@ -170,7 +170,7 @@ final class DenseBackwardOp: TrainingOp {
     let inputStrip = gradientStrip + wholeLines(sizes.gradient)
     let result = inputStrip + wholeLines(sizes.input)
     for shard in shards.partition(of: worker, workers) {
-      let sums = ShardSums(dx?.totals, shard: shard, channels: g.inputs, strip: context.scratch)
+      let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: g.inputs, strip: context.scratch)
       let weights = partial.map { $0.pointer + shard * g.weights }
       // A tap that never reads a pixel leaves zeros.
       weights?.update(repeating: 0, count: g.weights)

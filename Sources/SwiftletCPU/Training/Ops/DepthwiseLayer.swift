@@ -1,4 +1,4 @@
-// DepthwiseOp.swift: depthwise convolutions in training: a few rows at a time, in a window that slides down each image.
+// DepthwiseLayer.swift: depthwise convolutions in training: a few rows at a time, in a window that slides down each image.
 
 import CKernels
 import SwiftletGraph
@@ -239,7 +239,7 @@ final class DepthwiseBackwardOp: TrainingOp {
     let result = gradient.memory + wholeLines(most * gradient.rowFloats)
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
     for shard in shards.partition(of: worker, workers) {
-      let sums = ShardSums(dx?.totals, shard: shard, channels: channels, strip: context.scratch)
+      let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: channels, strip: context.scratch)
       let weights = partial.map { $0.pointer + shard * kernel * kernel * channels }
       weights?.update(repeating: 0, count: kernel * kernel * channels)
       input.clear()

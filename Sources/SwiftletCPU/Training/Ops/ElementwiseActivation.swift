@@ -8,19 +8,18 @@ enum ElementwiseActivationLowering: TrainingOpLowering {
   static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
     switch node.operation {
     case let operation as Activation:
-      var prologue = try lowering.prologue(node.inputs[0])
-      if !prologue.isAffine { prologue = try lowering.plain(node.inputs[0]) }
-      prologue.activation = operation.function
-      lowering.prologues[node.outputs[0]] = prologue
+      let x = node.inputs[0]
+      lowering.prologues[node.outputs[0]] =
+        try lowering.prologue(x).activated(operation.function)
+        ?? lowering.plain(x, activation: operation.function)
     case let operation as ActivationGradient:
-      let x = try lowering.prologue(node.inputs[0])
-      let mask = x.isAffine ? x : try lowering.plain(node.inputs[0])
-      var result =
-        try lowering.prologue(node.inputs[1]).incoming
-        ?? Prologue(gradient: try lowering.plain(node.inputs[1]))
-      (result.y, result.scale, result.shift) = (mask.y, mask.scale, mask.shift)
-      result.activation = operation.function
-      lowering.prologues[node.outputs[0]] = result
+      let (x, dy) = (node.inputs[0], node.inputs[1])
+      let input = try lowering.prologue(x).affine ?? NormedTensor(y: lowering.stored(x))
+      let incoming =
+        try lowering.prologue(dy).incoming ?? .tensor(lowering.stored(dy), gate: nil, offset: nil)
+      let mask = BackwardPrologue.Mask(input: input, activation: operation.function)
+      lowering.prologues[node.outputs[0]] = lowering.prologue(
+        .backward(BackwardPrologue(incoming: incoming, mask: mask)), like: x)
     default: return false
     }
     return true

@@ -19,7 +19,7 @@ enum GlobalPoolingLowering: TrainingOpLowering {
       let offset = lowering.buffer(dy.count)
       lowering.append(ScaleOp(node.label, dy, offset, factor: 1 / Double(pixels)))
       lowering.prologues[node.outputs[0]] = Prologue(
-        sharedGradient: offset, channels: operation.input[3], pixels: pixels)
+        .backward(BackwardPrologue(incoming: .shared(offset))), channels: operation.input[3], pixels: pixels)
     default: return false
     }
     return true

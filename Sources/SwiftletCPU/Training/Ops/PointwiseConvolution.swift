@@ -1,4 +1,4 @@
-// PointwiseOp.swift: 1 × 1 convolutions in training: strips of pixels, normed on the way in, summed on the way out.
+// PointwiseConvolution.swift: 1 × 1 convolutions in training: strips of pixels, normed on the way in, summed on the way out.
 
 import CKernels
 import SwiftletGraph
@@ -142,7 +142,7 @@ final class PointwiseBackwardOp: TrainingOp {
     let inputStrip = gradientStrip + wholeLines(step * outputs)
     let result = inputStrip + wholeLines(step * inputs)
     for shard in shards.partition(of: worker, workers) {
-      let sums = ShardSums(dx?.totals, shard: shard, channels: inputs, strip: context.scratch)
+      let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: inputs, strip: context.scratch)
       let all = shards.pixels(shard, each: dy.pixels)
       for pixels in all.pieces(of: step) {
         let (pixel, last) = (pixels.lowerBound, pixels.upperBound)

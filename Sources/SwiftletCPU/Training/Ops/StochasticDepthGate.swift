@@ -12,7 +12,7 @@ enum StochasticDepthGateLowering: TrainingOpLowering {
     let gate = lowering.buffer(images * TrainingLowering.channels(lowering.shape(x)))
     let step = try lowering.stored(node.inputs[1])
     lowering.append(StochasticDepthOp(node.label, operation, step: step, gate: gate, images: images))
-    lowering.prologues[node.outputs[0]] = try lowering.ungated(x).gated(gate)
+    lowering.prologues[node.outputs[0]] = try lowering.gated(x, by: gate)
     return true
   }
 }

@@ -32,11 +32,11 @@ enum SummationLowering: TrainingOpLowering {
 
   /// The sum of a gated gradient and one that all pixels of an image share, with nothing stored.
   private static func merged(_ shared: Prologue, _ other: Prologue) -> Prologue? {
-    guard let shared = shared.incoming, var merged = other.incoming, shared.g == nil,
-      let offset = shared.offset, merged.offset == nil
+    guard case .shared(let offset) = shared.incoming, case .tensor(let g, let gate, nil) = other.incoming
     else { return nil }
-    merged.offset = offset
-    return merged
+    return Prologue(
+      .backward(BackwardPrologue(incoming: .tensor(g, gate: gate, offset: offset))),
+      channels: other.channels, pixels: other.pixels)
   }
 }
 

@@ -1,4 +1,4 @@
-// WinogradOp.swift: dense 3 × 3 convolutions with stride 1 in training, all three products by Winograd's F(4 × 4, 3 × 3): a quarter of
+// WinogradConvolution.swift: dense 3 × 3 convolutions with stride 1 in training, all three products by Winograd's F(4 × 4, 3 × 3): a quarter of
 // the multiplications. Lavin and Gray 2015, section 4.3; the weight gradient is that section's F transposed: with V = Bᵀ d B and
 // M′ = A dy Aᵀ, dU = Σ over tiles of V ⊙ M′, and dw = Gᵀ dU G.
 
@@ -249,7 +249,7 @@ final class WinogradBackwardOp: TrainingOp {
     let first = inputStrip + wholeLines(g.group * g.inputPixels * g.inputs)
     let most = g.group * max(g.tiles, g.inputTiles)
     for shard in shards.partition(of: worker, workers) {
-      let sums = ShardSums(dx?.totals, shard: shard, channels: g.inputs, strip: context.scratch)
+      let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: g.inputs, strip: context.scratch)
       for images in shards[shard].pieces(of: g.group) {
         let (image, last, count) = (images.lowerBound, images.upperBound, images.count)
         let gradient = dy.strip(context, image * g.outputPixels, last * g.outputPixels, gradientStrip)
