@@ -205,12 +205,20 @@ struct Prologue {
     _ context: WorkerContext, _ begin: Int, _ end: Int, into out: UnsafeMutablePointer<Float>, stride: Int
   ) {
     forEachImage(begin, end) { operands, first, last in
-      let target = out + (first - begin) * stride
-      if isGradient {
-        context.training.gradient(&operands, first, last, target, stride)
-      } else {
-        context.training.prologue(&operands, first, last, target, stride)
-      }
+      evaluate(context, &operands, first, last, into: out + (first - begin) * stride, stride: stride)
+    }
+  }
+
+  /// Computes pixels [begin, end) of one image, whose operands are at hand.
+  @inline(__always)
+  func evaluate(
+    _ context: WorkerContext, _ operands: inout sk_prologue, _ begin: Int, _ end: Int,
+    into out: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    if isGradient {
+      context.training.gradient(&operands, begin, end, out, stride)
+    } else {
+      context.training.prologue(&operands, begin, end, out, stride)
     }
   }
 

@@ -78,7 +78,8 @@ private struct RowWindow {
 
   /// Fills a slot with a row of an image (counted in steps of `rowStride` through the window's rows), or with zeros.
   func fill(
-    _ context: WorkerContext, slot: Int, row: Int, of prologue: Prologue, image: Int, height: Int, width: Int
+    _ context: WorkerContext, slot: Int, row: Int, of prologue: Prologue, _ operands: inout sk_prologue,
+    image: Int, height: Int, width: Int
   ) {
     let target = memory + slot * rowFloats
     guard row >= 0, row % rowStride == 0, row / rowStride < height else {
@@ -87,7 +88,8 @@ private struct RowWindow {
     }
     let begin = image * prologue.pixels + row / rowStride * width
     prologue.evaluate(
-      context, begin, begin + width, into: target + left * channels, stride: pixelStride * channels)
+      context, &operands, begin, begin + width, into: target + left * channels, stride: pixelStride * channels
+    )
   }
 }
 
@@ -162,6 +164,7 @@ final class DepthwiseForwardOp: TrainingOp {
         y.statistics, shard: shard, channels: channels, scratch: context.scratch)
       window.clear()
       for image in shards[shard] {
+        var xOperands = x.operands(image: image)
         var filled = 0
         for strip in (0..<g.outputHeight).pieces(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
@@ -171,7 +174,8 @@ final class DepthwiseForwardOp: TrainingOp {
           window.slide(keeping: kept, of: filled)
           for slot in kept..<needed {
             window.fill(
-              context, slot: slot, row: top + slot, of: x, image: image, height: g.height, width: g.width)
+              context, slot: slot, row: top + slot, of: x, &xOperands, image: image, height: g.height,
+              width: g.width)
           }
           filled = needed
           var call = sk_depthwise()
@@ -245,6 +249,8 @@ final class DepthwiseBackwardOp: TrainingOp {
       input.clear()
       gradient.clear()
       for image in shards[shard] {
+        var dyOperands = dy.operands(image: image)
+        var xOperands = x?.operands(image: image) ?? sk_prologue()
         var (filledInput, filledGradient) = (0, 0)
         for strip in (0..<g.outputHeight).pieces(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
@@ -256,7 +262,7 @@ final class DepthwiseBackwardOp: TrainingOp {
           gradient.slide(keeping: kept, of: filledGradient)
           for slot in kept..<needed {
             gradient.fill(
-              context, slot: slot, row: top + slot, of: dy, image: image, height: g.outputHeight,
+              context, slot: slot, row: top + slot, of: dy, &dyOperands, image: image, height: g.outputHeight,
               width: g.outputWidth)
           }
           // The next strip's window begins where this one's input rows end.
@@ -267,7 +273,8 @@ final class DepthwiseBackwardOp: TrainingOp {
             input.slide(keeping: keptInput, of: filledInput)
             for slot in keptInput..<neededInput {
               input.fill(
-                context, slot: slot, row: begin - g.window.padding.top + slot, of: x, image: image,
+                context, slot: slot, row: begin - g.window.padding.top + slot, of: x, &xOperands,
+                image: image,
                 height: g.height, width: g.width)
             }
             filledInput = neededInput
