@@ -21,7 +21,7 @@ public struct Prediction: Sendable, Hashable, Codable {
   public let index: Int
   /// Its name.
   public let label: String
-  /// In 0…1; all classes together have 1.
+  /// In 0…1; all classes together have 1, unless the model finds any number of classes on an image.
   public let probability: Double
 }
 
@@ -31,14 +31,11 @@ public struct Classification: Sendable {
   public let logits: [Float]
   /// The classes' names; may be empty.
   let labels: [String]
+  /// What the logits mean.
+  var rule = ClassRule.one
 
-  /// The softmax of the logits, computed in Double.
-  public var probabilities: [Double] {
-    let largest = Double(logits.max() ?? 0)
-    let powers = logits.map { exp(Double($0) - largest) }
-    let sum = powers.reduce(0, +)
-    return powers.map { $0 / sum }
-  }
+  /// The softmax of the logits, of a model for any number of classes their sigmoids, computed in Double.
+  public var probabilities: [Double] { rule.probabilities(of: logits) }
 
   /// The classes with the highest probabilities, best first; of equal ones the lower index first.
   public func top(_ count: Int) -> [Prediction] {
@@ -71,7 +68,7 @@ public struct Classifier: Sendable {
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
     self.model = model
     let graph = try model.architecture.graph()
-    logits = graph.outputs.firstIndex { $0.name == "logits" } ?? 0
+    logits = graph.outputs.firstIndex { $0.name == PortName.logits } ?? 0
     runner = try ImageRunner(
       graph, parameters: model.parameters, preprocessing: model.preprocessing, engine: engine)
   }
@@ -116,7 +113,8 @@ public struct Classifier: Sendable {
   }
 
   private func classification(_ outputs: [[Float]]) -> Classification {
-    Classification(logits: outputs[logits], labels: model.labels)
+    Classification(
+      logits: outputs[logits], labels: model.labels, rule: model.task.rule)
   }
 }
 

@@ -45,6 +45,7 @@ extension Model {
   ) throws -> Model {
     if let json = file.metadata[MetadataKey.architecture] {
       return try ours(path, json, file.tensors, file.metadata, network, options)
+        .with(task: task(file.metadata, file: path))
     }
     return try Recognition(path, file.tensors).model(network, options)
   }
@@ -70,7 +71,8 @@ extension Model {
     do {
       return try Model(
         architecture, parameters: stored.parameters, preprocessing: stored.preprocessing,
-        labels: stored.labels)
+        labels: stored.labels
+      ).with(task: stored.task)
     } catch let error as ParametersError { throw ModelError.wrongWeights(file: path, error) }
   }
 
@@ -85,7 +87,7 @@ extension Model {
         "format": "swiftlet", MetadataKey.architecture: try StableJSON.text(architecture),
         MetadataKey.preprocessing: try StableJSON.text(preprocessing),
         MetadataKey.labels: try StableJSON.text(labels),
-      ], to: path)
+      ].merging(taskMetadata) { $1 }, to: path)
   }
 
   /// The model of one of our files; `path` is what errors call it.

@@ -17,6 +17,8 @@ public struct Model: Sendable {
   public let preprocessing: Preprocessing
   /// Names of the classes; empty where nobody named them.
   public let labels: [String]
+  /// What it was trained for: what its outputs mean.
+  public internal(set) var task = ModelTask.classification
 
   /// Creates a model from its parts.
   ///
@@ -51,7 +53,8 @@ public struct Model: Sendable {
       parameters[spec.name] = rounded
     }
     return try Model(
-      architecture, parameters: parameters, preprocessing: preprocessing, labels: labels)
+      architecture, parameters: parameters, preprocessing: preprocessing, labels: labels
+    ).with(task: task)
   }
 
   /// The label of a class, or its number where it has none.

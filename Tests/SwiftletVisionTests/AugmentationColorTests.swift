@@ -1,13 +1,13 @@
-// AugmentationColourTests.swift: the single changes of colour and place on pictures small enough to work out by hand.
+// AugmentationColorTests.swift: the single changes of color and place on pictures small enough to work out by hand.
 
 import SwiftletCore
 import SwiftletVision
 import TestSupport
 import Testing
 
-@Suite struct AugmentationColourTests {
-  /// Grey pixels, row by row.
-  private func grey(_ width: Int, _ values: [UInt8]) throws -> Image {
+@Suite struct AugmentationColorTests {
+  /// Gray pixels, row by row.
+  private func gray(_ width: Int, _ values: [UInt8]) throws -> Image {
     try Image(width: width, height: values.count / width, pixels: values.flatMap { [$0, $0, $0] })
   }
 
@@ -32,14 +32,14 @@ import Testing
     }
   }
 
-  @Test func colours() throws {
+  @Test func colors() throws {
     let image = try Image(width: 2, height: 1, pixels: [200, 100, 50, 10, 20, 255])
     #expect(image.brightened(by: 1.5).pixels == [255, 150, 75, 15, 30, 255])
     #expect(image.brightened(by: 0).pixels == [0, 0, 0, 0, 0, 0])
-    // Greys: 0.2989 · 200 + 0.587 · 100 + 0.114 · 50 = 124.18; 0.2989 · 10 + 0.587 · 20 + 0.114 · 255 = 43.799.
+    // Grays: 0.2989 · 200 + 0.587 · 100 + 0.114 · 50 = 124.18; 0.2989 · 10 + 0.587 · 20 + 0.114 · 255 = 43.799.
     #expect(image.saturated(by: 0).pixels == [124, 124, 124, 43, 43, 43])
     #expect(image.saturated(by: 0.5).pixels == [162, 112, 87, 26, 31, 149])
-    // The mean grey is 83.5.
+    // The mean gray is 83.5.
     #expect(image.contrasted(by: 0).pixels == [83, 83, 83, 83, 83, 83])
     #expect(image.contrasted(by: 2).pixels == [255, 116, 16, 0, 0, 255])
   }
@@ -52,16 +52,16 @@ import Testing
   }
 
   @Test func sharpness() throws {
-    let image = try grey(3, [10, 20, 30, 40, 50, 60, 70, 80, 103])
+    let image = try gray(3, [10, 20, 30, 40, 50, 60, 70, 80, 103])
     // (10 + 20 + 30 + 40 + 5 · 50 + 60 + 70 + 80 + 103) / 13 = 51: only the middle changes.
     #expect(red(image.sharpened(by: 0)) == [10, 20, 30, 40, 51, 60, 70, 80, 103])
     #expect(red(image.sharpened(by: 3)) == [10, 20, 30, 40, 48, 60, 70, 80, 103])
-    let small = try grey(2, [1, 2, 3, 4, 5, 6])
+    let small = try gray(2, [1, 2, 3, 4, 5, 6])
     #expect(small.sharpened(by: 0) == small)
   }
 
   @Test func bits() throws {
-    let image = try grey(4, [0, 100, 200, 255])
+    let image = try gray(4, [0, 100, 200, 255])
     #expect(red(image.posterized(bits: 4)) == [0, 96, 192, 240])
     #expect(red(image.posterized(bits: 1)) == [0, 0, 128, 128])
     #expect(red(image.posterized(bits: 0)) == [0, 0, 0, 0])
@@ -70,17 +70,17 @@ import Testing
   }
 
   @Test func stretching() throws {
-    #expect(red(try grey(4, [50, 75, 100, 150]).autoContrasted()) == [0, 63, 127, 255])
-    let flat = try grey(2, [70, 70])
+    #expect(red(try gray(4, [50, 75, 100, 150]).autoContrasted()) == [0, 63, 127, 255])
+    let flat = try gray(2, [70, 70])
     #expect(flat.autoContrasted() == flat && flat.equalized() == flat)
     // 512 pixels of 100 and 256 each of 110 and 120: a step of (1024 − 256) / 255 = 3 pixels.
-    let image = try grey(32, [100, 100, 110, 120].flatMap { [UInt8](repeating: $0, count: 256) })
+    let image = try gray(32, [100, 100, 110, 120].flatMap { [UInt8](repeating: $0, count: 256) })
     let equalized = Set(red(image.equalized()))
     #expect(equalized == [0, UInt8((512 + 1) / 3), 255])
   }
 
   @Test func places() throws {
-    let image = try grey(3, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+    let image = try gray(3, [1, 2, 3, 4, 5, 6, 7, 8, 9])
     // Row y looks y + 0.5 times the shear further to the right.
     #expect(red(image.shearedX(1)) == [2, 3, 0, 6, 0, 0, 0, 0, 0])
     #expect(red(image.shearedX(0.4)) == [1, 2, 3, 5, 6, 0, 8, 9, 0])

@@ -1,4 +1,4 @@
-// Image+Colours.swift: changes of colour on bytes with the roundings of torchvision's transforms on uint8 tensors.
+// Image+Colors.swift: changes of color on bytes with the roundings of torchvision's transforms on uint8 tensors.
 
 extension Image {
   /// factor · pixel + (1 − factor) · other, cut off to a byte: below 1 towards `other`, above 1 away from it.
@@ -9,7 +9,7 @@ extension Image {
 
   /// Luma as torchvision computes it, cut off to a byte.
   @inline(__always)
-  private static func grey(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> UInt8 {
+  private static func gray(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> UInt8 {
     UInt8(min(255, 0.2989 * Float(red) + 0.587 * Float(green) + 0.114 * Float(blue)))
   }
 
@@ -49,36 +49,36 @@ extension Image {
     return Image(width: width, height: height, valid: bytes)
   }
 
-  /// 0 is black, 1 the picture.
+  /// 0 is black, 1 the image.
   package func brightened(by factor: Double) -> Image {
     let (factor, rest) = (Float(factor), Float(1 - factor))
     return replaced { Self.blend($0, 0, factor, rest) }
   }
 
-  /// 0 is the mean grey, 1 the picture.
+  /// 0 is the mean gray, 1 the image.
   package func contrasted(by factor: Double) -> Image {
     var sum = 0
     for start in stride(from: 0, to: pixels.count, by: 3) {
-      sum += Int(Self.grey(pixels[start], pixels[start + 1], pixels[start + 2]))
+      sum += Int(Self.gray(pixels[start], pixels[start + 1], pixels[start + 2]))
     }
     let mean = Float(Double(sum) / Double(width * height))
     let (factor, rest) = (Float(factor), Float(1 - factor))
     return replaced { Self.blend($0, mean, factor, rest) }
   }
 
-  /// 0 is the picture in grey, 1 the picture.
+  /// 0 is the image in gray, 1 the image.
   package func saturated(by factor: Double) -> Image {
     let (factor, rest) = (Float(factor), Float(1 - factor))
     return mapped { red, green, blue in
-      let grey = Float(Self.grey(red, green, blue))
+      let gray = Float(Self.gray(red, green, blue))
       return (
-        Self.blend(red, grey, factor, rest), Self.blend(green, grey, factor, rest),
-        Self.blend(blue, grey, factor, rest)
+        Self.blend(red, gray, factor, rest), Self.blend(green, gray, factor, rest),
+        Self.blend(blue, gray, factor, rest)
       )
     }
   }
 
-  /// Hues turned by so many turns of the colour circle.
+  /// Hues turned by so many turns of the color circle.
   package func hueShifted(by turns: Double) -> Image {
     let turns = Float(turns)
     return mapped { red, green, blue in
@@ -117,7 +117,7 @@ extension Image {
     }
   }
 
-  /// 0 is the picture smoothed, 1 the picture. The outermost pixels, and pictures of up to 2 pixels a side, stay.
+  /// 0 is the image smoothed, 1 the image. The outermost pixels, and images of up to 2 pixels a side, stay.
   package func sharpened(by factor: Double) -> Image {
     guard width > 2, height > 2 else { return self }
     let (factor, rest) = (Float(factor), Float(1 - factor))
