@@ -26,6 +26,20 @@ struct TapTable {
   }
 }
 
+extension Window {
+  /// The outputs along one side whose taps all lie inside the input; none where the kernel is longer than what there is.
+  ///
+  /// - Parameters:
+  ///   - size: of the input along that side.
+  ///   - padding: before its first pixel.
+  ///   - outputs: along that side.
+  fileprivate func inside(_ size: Int, padding: Int, outputs: Int) -> Range<Int> {
+    let first = min((padding + stride - 1) / stride, outputs)
+    let room = size + padding - kernel
+    return first..<max(first, min(outputs, room < 0 ? 0 : room / stride + 1))
+  }
+}
+
 /// The sizes of a dense convolution `[N, H, W, I]` → `[N, H′, W′, O]`, and its strips: some whole images, or some rows of one.
 struct DenseGeometry {
   let window: Window
@@ -35,12 +49,15 @@ struct DenseGeometry {
   let group: Int
   /// Output rows of a strip.
   let rows: Int
+  /// Blocks of channels that have nothing to do with each other: 1, or some groups together.
+  let blocks: Int
 
   /// - Parameters:
   ///   - input: `[N, H, W, I]`.
   ///   - output: `[N, H′, W′, O]`.
-  init(_ window: Window, input: Shape, output: Shape) {
-    self.window = window
+  ///   - blocks: divides I and O.
+  init(_ window: Window, input: Shape, output: Shape, blocks: Int = 1) {
+    (self.window, self.blocks) = (window, blocks)
     (images, height, width, inputs) = (input[0], input[1], input[2], input[3])
     (outputHeight, outputWidth, outputs) = (output[1], output[2], output[3])
     let whole = height * width * inputs + 2 * outputHeight * outputWidth * outputs
@@ -59,7 +76,12 @@ struct DenseGeometry {
   var taps: Int { kernel * kernel }
   var outputPixels: Int { outputHeight * outputWidth }
   var inputPixels: Int { height * width }
-  var multiplyAdds: Int { images * outputPixels * taps * inputs * outputs }
+  /// Channels of a block.
+  var blockInputs: Int { inputs / blocks }
+  var blockOutputs: Int { outputs / blocks }
+  /// Weights of all blocks.
+  var weights: Int { blocks * taps * blockInputs * blockOutputs }
+  var multiplyAdds: Int { images * outputPixels * weights }
   /// Strips of an image, or of a group of them.
   var strips: Int { (outputHeight + rows - 1) / rows }
 
@@ -115,14 +137,14 @@ struct DenseGeometry {
       guard inRows.contains(y), x >= 0, x < width else { return nil }
       return ((image * inRows.count + y - inRows.lowerBound) * width + x) * inputs
     }
-    if group == 1 {
-      let left = (window.padding.left + stride - 1) / stride
-      let right = max(left, min(outputWidth, (width + window.padding.left - kernel) / stride + 1))
-      let top = (window.padding.top + stride - 1) / stride - outRows.lowerBound
-      let bottom = (height + window.padding.top - kernel) / stride + 1 - outRows.lowerBound
+    if group == 1 && blocks == 1 {
+      let columns = window.inside(width, padding: window.padding.left, outputs: outputWidth)
+      let inside = window.inside(height, padding: window.padding.top, outputs: outputHeight)
       table.regular = sk_regular(
-        width: outputWidth, top: max(0, top), bottom: max(0, min(bottom, outRows.count)), left: left,
-        right: right, pixel_stride: stride * inputs, tap_rows: kernel, tap_row_stride: width * inputs)
+        width: outputWidth, top: max(0, inside.lowerBound - outRows.lowerBound),
+        bottom: max(0, min(inside.upperBound - outRows.lowerBound, outRows.count)), left: columns.lowerBound,
+        right: columns.upperBound, pixel_stride: stride * inputs, tap_rows: kernel,
+        tap_row_stride: width * inputs)
     }
     return table
   }
@@ -130,7 +152,7 @@ struct DenseGeometry {
   /// The input pixels that share their taps: those with the same remainder of row and column by the stride.
   struct Phase {
     let row: Int, column: Int
-    /// The taps that meet pixels of the phase, in the order of memory.
+    /// The taps that read pixels of the phase, in the order of memory.
     let taps: [Int]
   }
 
@@ -163,7 +185,7 @@ struct DenseGeometry {
       return ((image * gradients.count + y / stride - gradients.lowerBound) * outputWidth + x / stride)
         * outputs
     }
-    if group == 1 && stride == 1 {
+    if group == 1 && stride == 1 && blocks == 1 {
       // Inside where 0 ≤ pixel + padding − tap < outputs for all taps.
       let left = max(0, kernel - 1 - window.padding.left)
       let right = max(left, min(width, outputWidth - window.padding.left))

@@ -1,10 +1,48 @@
-// PoolWork.swift: maxima and means over windows, and channels that come and go: what residual networks have beside convolutions.
+// WindowPooling.swift: maxima and means over windows, and their gradients.
 
 import CKernels
 import SwiftletGraph
 
+/// Pools over windows.
+enum WindowPoolingLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    switch node.operation {
+    case let operation as MaxPool: try pool(node, operation.window, isMax: true, in: &lowering)
+    case let operation as AveragePool: try pool(node, operation.window, isMax: false, in: &lowering)
+    case let operation as MaxPoolGradient:
+      let x = try lowering.stored(node.inputs[0])
+      try gradient(node, operation.window, x: x, dy: node.inputs[1], in: &lowering)
+    case let operation as AveragePoolGradient:
+      try gradient(node, operation.window, x: nil, dy: node.inputs[0], in: &lowering)
+    default: return false
+    }
+    return true
+  }
+
+  private static func pool(
+    _ node: Node, _ window: Window, isMax: Bool, in lowering: inout TrainingLowering
+  ) throws {
+    let x = try lowering.stored(node.inputs[0])
+    lowering.append(
+      WindowPoolOp(
+        node.label, x, lowering.define(node.outputs[0]), window, input: lowering.shape(node.inputs[0]),
+        output: lowering.shape(node.outputs[0]), isMax: isMax))
+  }
+
+  private static func gradient(
+    _ node: Node, _ window: Window, x: TrainingBuffer?, dy value: Value, in lowering: inout TrainingLowering
+  ) throws {
+    let dy = try lowering.stored(value)
+    lowering.append(
+      WindowPoolGradientOp(
+        node.label, x: x, dy: dy, dx: lowering.define(node.outputs[0]), window,
+        input: lowering.shape(node.outputs[0]), output: lowering.shape(value)))
+  }
+}
+
 /// Maximum or mean over a window.
-final class WindowPoolWork: TrainingWork {
+final class WindowPoolOp: TrainingOp {
+  let resources: OpResources
   private let x: TrainingBuffer, y: TrainingBuffer
   private let window: Window
   private let input: Shape, output: Shape
@@ -16,11 +54,11 @@ final class WindowPoolWork: TrainingWork {
   ) {
     (self.x, self.y, self.window) = (x, y, window)
     (self.input, self.output, self.isMax) = (input, output, isMax)
-    super.init(label, uses: [x, y])
+    resources = OpResources(label, uses: [x, y])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
-    for image in Range.share(input[0], of: part, parts) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
+    for image in Range.share(input[0], of: worker, workers) {
       var call = sk_pool(
         input: x.pointer + image * (x.count / input[0]), height: input[1], width: input[2],
         channels: input[3], kernel: window.kernel, stride: window.stride, pad_top: window.padding.top,
@@ -36,7 +74,8 @@ final class WindowPoolWork: TrainingWork {
 }
 
 /// The gradient of the maximum: to the first pixel that holds it. Of the mean: in equal parts to the pixels inside.
-final class WindowPoolGradientWork: TrainingWork {
+final class WindowPoolGradientOp: TrainingOp {
+  let resources: OpResources
   private let x: TrainingBuffer?, dy: TrainingBuffer, dx: TrainingBuffer
   private let window: Window
   private let input: Shape, output: Shape
@@ -48,12 +87,12 @@ final class WindowPoolGradientWork: TrainingWork {
   ) {
     (self.x, self.dy, self.dx) = (x, dy, dx)
     (self.window, self.input, self.output) = (window, input, output)
-    super.init(label, uses: [x, dy, dx])
+    resources = OpResources(label, uses: [x, dy, dx])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (height, width, channels) = (input[1], input[2], input[3])
-    for image in Range.share(input[0], of: part, parts) {
+    for image in Range.share(input[0], of: worker, workers) {
       let target = dx.pointer + image * height * width * channels
       target.update(repeating: 0, count: height * width * channels)
       let source = dy.pointer + image * output[1] * output[2] * channels
@@ -91,33 +130,5 @@ final class WindowPoolGradientWork: TrainingWork {
   private func bounds(_ o: Int, _ padding: Int, _ size: Int) -> (Int, Int) {
     let begin = o * window.stride - padding
     return (max(0, begin), min(size, begin + window.kernel))
-  }
-}
-
-/// Some channels of x to some channels of y, whose others become zeros.
-final class ChannelRangeWork: TrainingWork {
-  private let x: TrainingBuffer, y: TrainingBuffer
-  private let pixels: Int, from: Int, to: Int, count: Int
-
-  /// - Parameters:
-  ///   - pixels: of the whole batch.
-  ///   - from: the first channel in x.
-  ///   - to: the first channel in y.
-  init(
-    _ label: String, _ x: TrainingBuffer, _ y: TrainingBuffer, pixels: Int, from: Int, to: Int, count: Int
-  ) {
-    (self.x, self.y, self.pixels) = (x, y, pixels)
-    (self.from, self.to, self.count) = (from, to, count)
-    super.init(label, uses: [x, y])
-  }
-
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
-    let (inputs, outputs) = (x.count / pixels, y.count / pixels)
-    for pixel in Range.share(pixels, of: part, parts) {
-      let target = y.pointer + pixel * outputs
-      target.update(repeating: 0, count: to)
-      (target + to).update(from: x.pointer + pixel * inputs + from, count: count)
-      (target + to + count).update(repeating: 0, count: outputs - to - count)
-    }
   }
 }

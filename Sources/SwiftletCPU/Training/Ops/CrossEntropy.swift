@@ -1,4 +1,4 @@
-// LossWork.swift: the loss of classification and its gradient, in Double: logits are few.
+// CrossEntropy.swift: the loss of classification and its gradient, in Double: logits are few.
 
 import SwiftletGraph
 
@@ -10,8 +10,29 @@ import SwiftletGraph
   import Musl
 #endif
 
+/// Cross-entropy of a softmax and its gradient.
+enum CrossEntropyLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    let (smoothing, weight): (Double, Double)
+    switch node.operation {
+    case let operation as SoftmaxCrossEntropy: (smoothing, weight) = (operation.smoothing, operation.weight)
+    case let operation as SoftmaxCrossEntropyGradient:
+      (smoothing, weight) = (operation.smoothing, operation.weight)
+    default: return false
+    }
+    let inputs = try node.inputs.map { try lowering.stored($0) }
+    lowering.append(
+      CrossEntropyOp(
+        node.label, logits: inputs[0], targets: inputs[1], incoming: inputs.count > 2 ? inputs[2] : nil,
+        lowering.define(node.outputs[0]), classes: lowering.shape(node.inputs[0])[1], smoothing: smoothing,
+        weight: weight))
+    return true
+  }
+}
+
 /// ``SoftmaxCrossEntropy``, or its gradient where there is an incoming one.
-final class CrossEntropyWork: TrainingWork {
+final class CrossEntropyOp: TrainingOp {
+  let resources: OpResources
   private let logits: TrainingBuffer, targets: TrainingBuffer, result: TrainingBuffer
   private let incoming: TrainingBuffer?
   private let classes: Int
@@ -23,11 +44,11 @@ final class CrossEntropyWork: TrainingWork {
   ) {
     (self.logits, self.targets, self.incoming, self.result) = (logits, targets, incoming, result)
     (self.classes, self.smoothing, self.weight) = (classes, smoothing, weight)
-    super.init(label, uses: [logits, targets, incoming, result])
+    resources = OpResources(label, uses: [logits, targets, incoming, result])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
-    guard part == 0 else { return }
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
+    guard worker == 0 else { return }
     let rows = logits.count / classes
     let floor = smoothing / Double(classes)
     var loss = 0.0

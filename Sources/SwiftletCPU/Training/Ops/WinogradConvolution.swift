@@ -1,9 +1,56 @@
-// WinogradWork.swift: dense 3 × 3 convolutions with stride 1 in training, all three products by Winograd's F(4 × 4, 3 × 3): a quarter of
+// WinogradConvolution.swift: dense 3 × 3 convolutions with stride 1 in training, all three products by Winograd's F(4 × 4, 3 × 3): a quarter of
 // the multiplications. Lavin and Gray 2015, section 4.3; the weight gradient is that section's F transposed: with V = Bᵀ d B and
 // M′ = A dy Aᵀ, dU = Σ over tiles of V ⊙ M′, and dw = Gᵀ dU G.
 
 import CKernels
 import SwiftletGraph
+
+/// Dense 3 × 3 convolutions with stride 1 where tiles pay.
+enum WinogradConvolutionLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    if let operation = node.operation as? Convolution {
+      let kernel = lowering.shape(node.inputs[1])
+      guard operation.groups == 1,
+        let geometry = WinogradGeometry(
+          operation.window, input: lowering.shape(node.inputs[0]), output: lowering.shape(node.outputs[0]),
+          lowering.winograd)
+      else { return false }
+      let (x, weight, bias) = (
+        try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]), try lowering.bias(node)
+      )
+      let (depth, columns) = (kernel[2], kernel[3])
+      let packed = lowering.buffer(
+        36 * geometry.weightStride(lowering.kernels, depth: depth, columns: columns))
+      lowering.append(WinogradPackOp(node.label, weight, packed: packed, depth: depth, columns: columns))
+      lowering.append(
+        WinogradForwardOp(
+          node.label, geometry, x, packed: packed, bias: bias, lowering.outputStore(node.outputs[0]),
+          shards: Shards(images: geometry.images)))
+      return true
+    }
+    guard let layer = LayerGradients(node, at: index, in: lowering), !layer.isDepthwise, layer.groups == 1,
+      let geometry = WinogradGeometry(
+        layer.window, input: layer.input, output: layer.output, lowering.winograd)
+    else { return false }
+    let operands = try lowering.operands(layer, partialCount: 36 * geometry.inputs * geometry.outputs)
+    let packed = operands.weight.map { weight in
+      let (inputs, outputs) = (geometry.inputs, geometry.outputs)
+      let rotated = lowering.buffer(weight.count)
+      lowering.append(
+        RotateWeightsOp(node.label, weight, rotated, taps: 9, inputs: inputs, outputs: outputs))
+      let packed = lowering.buffer(
+        36 * geometry.weightStride(lowering.kernels, depth: outputs, columns: inputs))
+      lowering.append(WinogradPackOp(node.label, rotated, packed: packed, depth: outputs, columns: inputs))
+      return packed
+    }
+    lowering.append(WinogradBackwardOp(node.label, geometry, operands, packed: packed))
+    if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
+      lowering.append(
+        WinogradReduceOp(label, partial: partial, gradient: gradient, shards: operands.shards.count))
+    }
+    return true
+  }
+}
 
 /// The sizes of such a convolution, and its strips: groups of whole images.
 struct WinogradGeometry {
@@ -39,49 +86,51 @@ struct WinogradGeometry {
   var multiplyAdds: Int { images * outputPixels * 9 * inputs * outputs }
   /// Floats from one packed matrix to the next.
   func weightStride(_ kernels: sk_kernels, depth: Int, columns: Int) -> Int {
-    (kernels.gemm_packed_count(depth, columns) + 15) / 16 * 16
+    wholeLines(kernels.gemm_packed_count(depth, columns))
   }
 }
 
 /// Weights transformed and packed for such products: 36 matrices.
-final class WinogradPackWork: TrainingWork {
+final class WinogradPackOp: TrainingOp {
+  let resources: OpResources
   private let weight: TrainingBuffer, packed: TrainingBuffer
   private let depth: Int, columns: Int
 
   /// - Parameter weight: `[3, 3, depth, columns]`.
   init(_ label: String, _ weight: TrainingBuffer, packed: TrainingBuffer, depth: Int, columns: Int) {
     (self.weight, self.packed, self.depth, self.columns) = (weight, packed, depth, columns)
-    super.init(label, uses: [weight, packed])
+    resources = OpResources(label, uses: [weight, packed])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let panels = (columns + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-    let mine = Range.share(panels, of: part, parts)
+    let mine = Range.share(panels, of: worker, workers)
     context.training.winograd_pack(
       weight.pointer, depth, columns, packed.pointer, packed.count / 36, mine.lowerBound, mine.upperBound)
   }
 }
 
-/// Weights `[taps, I, O]` with taps turned around, as `[taps, O, I]`: what a data gradient is a convolution with.
-final class TurnWeightsWork: TrainingWork {
-  private let weight: TrainingBuffer, turned: TrainingBuffer
+/// Weights `[taps, I, O]` with taps rotated by 180°, as `[taps, O, I]`: what a data gradient is a convolution with.
+final class RotateWeightsOp: TrainingOp {
+  let resources: OpResources
+  private let weight: TrainingBuffer, rotated: TrainingBuffer
   private let taps: Int, inputs: Int, outputs: Int
 
   init(
-    _ label: String, _ weight: TrainingBuffer, _ turned: TrainingBuffer, taps: Int, inputs: Int, outputs: Int
+    _ label: String, _ weight: TrainingBuffer, _ rotated: TrainingBuffer, taps: Int, inputs: Int, outputs: Int
   ) {
-    (self.weight, self.turned, self.taps) = (weight, turned, taps)
+    (self.weight, self.rotated, self.taps) = (weight, rotated, taps)
     (self.inputs, self.outputs) = (inputs, outputs)
-    super.init(label, uses: [weight, turned])
+    resources = OpResources(label, uses: [weight, rotated])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     // Blocks that stay in the first-level cache on both sides.
     let block = 16
     let size = inputs * outputs
-    for columns in Range.share(outputs, of: part, parts, unit: block).pieces(of: block) {
+    for columns in Range.share(outputs, of: worker, workers, unit: block).pieces(of: block) {
       for tap in 0..<taps {
-        let (source, target) = (weight.pointer + (taps - 1 - tap) * size, turned.pointer + tap * size)
+        let (source, target) = (weight.pointer + (taps - 1 - tap) * size, rotated.pointer + tap * size)
         for rows in (0..<inputs).pieces(of: block) {
           for i in rows {
             for column in columns { target[column * inputs + i] = source[i * outputs + column] }
@@ -94,7 +143,7 @@ final class TurnWeightsWork: TrainingWork {
 
 /// Tiles of a group of images through the 36 products.
 private func multiply(
-  _ context: WorkContext, tiles: Int, depth: Int, columns: Int, _ transformed: UnsafeMutablePointer<Float>,
+  _ context: WorkerContext, tiles: Int, depth: Int, columns: Int, _ transformed: UnsafeMutablePointer<Float>,
   _ packed: TrainingBuffer, _ products: UnsafeMutablePointer<Float>
 ) {
   var product = sk_gemm()
@@ -110,38 +159,41 @@ private func multiply(
   }
 }
 
-/// y = convolution(view(x)), and Σ y, Σ y² where a norm follows.
-final class WinogradForwardWork: TrainingWork {
+/// y = convolution(prologue(x)), and Σ y, Σ y² where a norm follows.
+final class WinogradForwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: WinogradGeometry
-  private let x: TrainingView
+  private let x: Prologue
   private let packed: TrainingBuffer, bias: TrainingBuffer?
   private let y: OutputStore
-  private let chunks: Chunks
+  private let shards: Shards
 
   init(
-    _ label: String, _ geometry: WinogradGeometry, _ x: TrainingView, packed: TrainingBuffer,
-    bias: TrainingBuffer?, _ y: OutputStore, chunks: Chunks
+    _ label: String, _ geometry: WinogradGeometry, _ x: Prologue, packed: TrainingBuffer,
+    bias: TrainingBuffer?, _ y: OutputStore, shards: Shards
   ) {
     (self.geometry, self.x, self.packed) = (geometry, x, packed)
-    (self.bias, self.y, self.chunks) = (bias, y, chunks)
+    (self.bias, self.y, self.shards) = (bias, y, shards)
     let g = geometry
-    super.init(
+    resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkSums.floats(g.outputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
+      scratch: ShardStatistics.floats(g.outputs) + g.group
+        * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
         + 36 * g.group * g.tiles * (g.inputs + g.outputs) + 64)
   }
 
-  override var multiplyAdds: Int { geometry.multiplyAdds }
+  var multiplyAdds: Int { geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
-    let strip = context.scratch + ChunkSums.floats(g.outputs)
-    let result = strip + (g.group * g.inputPixels * g.inputs + 15) / 16 * 16
-    let transformed = result + (g.group * g.outputPixels * g.outputs + 15) / 16 * 16
+    let strip = context.scratch + ShardStatistics.floats(g.outputs)
+    let result = strip + wholeLines(g.group * g.inputPixels * g.inputs)
+    let transformed = result + wholeLines(g.group * g.outputPixels * g.outputs)
     let products = transformed + 36 * g.group * g.tiles * g.inputs
-    for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(y.totals, chunk: chunk, channels: g.outputs, strip: context.scratch)
-      for images in chunks[chunk].pieces(of: g.group) {
+    for shard in shards.partition(of: worker, workers) {
+      var statistics = ShardStatistics(
+        y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
+      for images in shards[shard].pieces(of: g.group) {
         let (first, last, count) = (images.lowerBound, images.upperBound, images.count)
         let tiles = count * g.tiles
         let input = x.strip(context, first * g.inputPixels, last * g.inputPixels, strip)
@@ -158,50 +210,47 @@ final class WinogradForwardWork: TrainingWork {
           call.c = output + index * g.outputPixels * g.outputs
           context.kernels.winograd_output(&call, 0, g.tiles, products + index * g.tiles * g.outputs)
         }
-        y.store(context, result, pixel, count: count * g.outputPixels, sums)
+        y.store(context, result, pixel, count: count * g.outputPixels, &statistics)
       }
     }
   }
 }
 
-/// From view(dy): dU for each chunk, and dx.
-final class WinogradBackwardWork: TrainingWork {
+/// From prologue(dy): dU for each shard, and dx.
+final class WinogradBackwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: WinogradGeometry
-  private let x: TrainingView?, dy: TrainingView
-  private let partial: TrainingBuffer?
-  private let packed: TrainingBuffer?, dx: GradientEpilogue?
-  private let chunks: Chunks
+  private let operands: LayerGradientOperands
+  private let packed: TrainingBuffer?
 
   /// - Parameters:
-  ///   - partial: `[chunks, 36, I, O]`; `nil` where weights are frozen.
-  ///   - packed: the weights turned around; `nil` where nobody needs dx.
+  ///   - operands: with partial gradients `[shards, 36, I, O]`.
+  ///   - packed: the weights rotated by 180°; `nil` where no data gradient is needed.
   init(
-    _ label: String, _ geometry: WinogradGeometry, x: TrainingView?, dy: TrainingView,
-    partial: TrainingBuffer?, packed: TrainingBuffer?, dx: GradientEpilogue?, chunks: Chunks
+    _ label: String, _ geometry: WinogradGeometry, _ operands: LayerGradientOperands, packed: TrainingBuffer?
   ) {
-    (self.geometry, self.x, self.dy, self.partial) = (geometry, x, dy, partial)
-    (self.packed, self.dx, self.chunks) = (packed, dx, chunks)
+    (self.geometry, self.operands, self.packed) = (geometry, operands, packed)
     let g = geometry
-    super.init(
-      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
-      scratch: ChunkSums.floats(g.inputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
+    resources = OpResources(
+      label, uses: operands.buffers + [packed],
+      scratch: ShardSums.floats(g.inputs) + g.group * (g.inputPixels * g.inputs + g.outputPixels * g.outputs)
         + 36 * g.group * max(g.tiles, g.inputTiles) * (g.inputs + g.outputs) + 64)
   }
 
-  override var multiplyAdds: Int {
-    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * geometry.multiplyAdds
-  }
+  var multiplyAdds: Int { operands.count * geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
-    let gradientStrip = context.scratch + ChunkSums.floats(g.inputs)
+    let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
+    let shards = operands.shards
+    let gradientStrip = context.scratch + ShardSums.floats(g.inputs)
     // The input's strip is no longer needed when the result's is made.
-    let inputStrip = gradientStrip + (g.group * g.outputPixels * g.outputs + 15) / 16 * 16
-    let first = inputStrip + (g.group * g.inputPixels * g.inputs + 15) / 16 * 16
+    let inputStrip = gradientStrip + wholeLines(g.group * g.outputPixels * g.outputs)
+    let first = inputStrip + wholeLines(g.group * g.inputPixels * g.inputs)
     let most = g.group * max(g.tiles, g.inputTiles)
-    for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: g.inputs, strip: context.scratch)
-      for images in chunks[chunk].pieces(of: g.group) {
+    for shard in shards.partition(of: worker, workers) {
+      let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: g.inputs, strip: context.scratch)
+      for images in shards[shard].pieces(of: g.group) {
         let (image, last, count) = (images.lowerBound, images.upperBound, images.count)
         let gradient = dy.strip(context, image * g.outputPixels, last * g.outputPixels, gradientStrip)
         if let x, let partial {
@@ -214,18 +263,18 @@ final class WinogradBackwardWork: TrainingWork {
             call.c = UnsafeMutablePointer(mutating: gradient + index * g.outputPixels * g.outputs)
             context.training.winograd_gradient(&call, 0, g.tiles, gradients + index * g.tiles * g.outputs)
           }
-          let sum = partial.pointer + chunk * 36 * g.inputs * g.outputs
-          var outer = sk_outer()
-          (outer.a_pixel, outer.v_pixel) = (g.inputs, g.outputs)
-          (outer.images, outer.runs, outer.length) = (1, 1, count * g.tiles)
-          (outer.rows, outer.columns) = (g.inputs, g.outputs)
-          outer.w_stride = g.outputs
-          outer.adds = image == chunks[chunk].lowerBound ? 0 : 1
+          let sum = partial.pointer + shard * 36 * g.inputs * g.outputs
+          var product = sk_weight_gradient()
+          (product.a_pixel, product.v_pixel) = (g.inputs, g.outputs)
+          (product.images, product.runs, product.length) = (1, 1, count * g.tiles)
+          (product.rows, product.columns) = (g.inputs, g.outputs)
+          product.w_stride = g.outputs
+          product.adds = image == shards[shard].lowerBound ? 0 : 1
           for position in 0..<36 {
-            outer.a = UnsafePointer(values + position * count * g.tiles * g.inputs)
-            outer.v = UnsafePointer(gradients + position * count * g.tiles * g.outputs)
-            outer.w = sum + position * g.inputs * g.outputs
-            context.training.outer(&outer, 0, g.outputs)
+            product.a = UnsafePointer(values + position * count * g.tiles * g.inputs)
+            product.v = UnsafePointer(gradients + position * count * g.tiles * g.outputs)
+            product.w = sum + position * g.inputs * g.outputs
+            context.training.weight_gradient(&product, 0, g.outputs)
           }
         }
         if let dx, let packed {
@@ -276,20 +325,21 @@ extension WinogradGeometry {
   }
 }
 
-/// dw from the chunks' dU.
-final class WinogradReduceWork: TrainingWork {
+/// dw from the shards' dU.
+final class WinogradReduceOp: TrainingOp {
+  let resources: OpResources
   private let partial: TrainingBuffer, gradient: TrainingBuffer
-  private let chunks: Int
+  private let shards: Int
 
-  init(_ label: String, partial: TrainingBuffer, gradient: TrainingBuffer, chunks: Int) {
-    (self.partial, self.gradient, self.chunks) = (partial, gradient, chunks)
-    super.init(label, uses: [partial, gradient])
+  init(_ label: String, partial: TrainingBuffer, gradient: TrainingBuffer, shards: Int) {
+    (self.partial, self.gradient, self.shards) = (partial, gradient, shards)
+    resources = OpResources(label, uses: [partial, gradient])
   }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let count = gradient.count / 9
-    let mine = Range.share(count, of: part, parts, unit: 16)
+    let mine = Range.share(count, of: worker, workers, unit: 16)
     context.training.winograd_weight_gradient(
-      partial.pointer, chunks, count, gradient.pointer, mine.lowerBound, mine.upperBound)
+      partial.pointer, shards, count, gradient.pointer, mine.lowerBound, mine.upperBound)
   }
 }

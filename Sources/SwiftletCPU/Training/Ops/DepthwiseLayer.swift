@@ -1,7 +1,62 @@
-// DepthwiseWork.swift: depthwise convolutions in training: a few rows at a time, in a window that slides down each image.
+// DepthwiseLayer.swift: depthwise convolutions in training: a few rows at a time, in a window that slides down each image.
 
 import CKernels
 import SwiftletGraph
+
+/// Depthwise convolutions whose windows slide over rows.
+enum DepthwiseLayerLowering: TrainingOpLowering {
+  static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
+    if let operation = node.operation as? DepthwiseConvolution {
+      let (input, output) = (lowering.shape(node.inputs[0]), lowering.shape(node.outputs[0]))
+      guard slides(operation.window, input, output) else { return false }
+      let (x, weight, bias) = (
+        try lowering.source(node.inputs[0]), try lowering.stored(node.inputs[1]), try lowering.bias(node)
+      )
+      let packed = pack(
+        node.label, weight, kernel: operation.window.kernel, channels: input[3], isFlipped: false,
+        in: &lowering)
+      lowering.append(
+        DepthwiseForwardOp(
+          node.label, DepthwiseGeometry(operation.window, input: input, output: output), x, packed: packed,
+          bias: bias, lowering.outputStore(node.outputs[0]), shards: Shards(images: output[0])))
+      return true
+    }
+    guard let layer = LayerGradients(node, at: index, in: lowering), layer.isDepthwise,
+      slides(layer.window, layer.input, layer.output)
+    else { return false }
+    let operands = try lowering.operands(layer, partialCount: layer.weight.count)
+    let packed = operands.weight.map {
+      pack(
+        node.label, $0, kernel: layer.window.kernel, channels: layer.input[3], isFlipped: true, in: &lowering)
+    }
+    lowering.append(
+      DepthwiseBackwardOp(
+        node.label, DepthwiseGeometry(layer.window, input: layer.input, output: layer.output), operands,
+        packed: packed))
+    if let partial = operands.partial, let (label, gradient) = lowering.weightGradient(layer) {
+      lowering.append(
+        ReduceOp(
+          label, partial: partial, gradient: gradient, shards: operands.shards.count, transposedRows: nil))
+    }
+    return true
+  }
+
+  /// Whether every window begins inside the map, as the rows of ``DepthwiseForwardOp`` need it.
+  private static func slides(_ window: Window, _ input: Shape, _ output: Shape) -> Bool {
+    (output[1] - 1) * window.stride < input[1] && (output[2] - 1) * window.stride < input[2]
+  }
+
+  private static func pack(
+    _ label: String, _ weight: TrainingBuffer, kernel: Int, channels: Int, isFlipped: Bool,
+    in lowering: inout TrainingLowering
+  ) -> TrainingBuffer {
+    let packed = lowering.buffer(lowering.kernels.depthwise_packed_count(kernel, channels))
+    lowering.append(
+      DepthwisePackOp(
+        label, weight, packed: packed, kernel: kernel, channels: channels, isFlipped: isFlipped))
+    return packed
+  }
+}
 
 /// Rows of an image in scratch memory, with zeros around them: what a depthwise kernel reads without looking for edges.
 private struct RowWindow {
@@ -23,16 +78,18 @@ private struct RowWindow {
 
   /// Fills a slot with a row of an image (counted in steps of `rowStride` through the window's rows), or with zeros.
   func fill(
-    _ context: WorkContext, slot: Int, row: Int, of view: TrainingView, image: Int, height: Int, width: Int
+    _ context: WorkerContext, slot: Int, row: Int, of prologue: Prologue, _ operands: inout sk_prologue,
+    image: Int, height: Int, width: Int
   ) {
     let target = memory + slot * rowFloats
     guard row >= 0, row % rowStride == 0, row / rowStride < height else {
       target.update(repeating: 0, count: rowFloats)
       return
     }
-    let begin = image * view.pixels + row / rowStride * width
-    view.evaluate(
-      context, begin, begin + width, into: target + left * channels, stride: pixelStride * channels)
+    let begin = image * prologue.pixels + row / rowStride * width
+    prologue.evaluate(
+      context, &operands, begin, begin + width, into: target + left * channels, stride: pixelStride * channels
+    )
   }
 }
 
@@ -65,46 +122,49 @@ struct DepthwiseGeometry {
   var multiplyAdds: Int { images * outputHeight * outputWidth * channels * kernel * kernel }
 }
 
-/// y = depthwise(view(x)), and Σ y, Σ y² where a norm follows.
-final class DepthwiseForwardWork: TrainingWork {
+/// y = depthwise(prologue(x)), and Σ y, Σ y² where a norm follows.
+final class DepthwiseForwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: DepthwiseGeometry
-  private let x: TrainingView
+  private let x: Prologue
   private let packed: TrainingBuffer, bias: TrainingBuffer?
   private let y: OutputStore
-  private let chunks: Chunks
+  private let shards: Shards
   private let rows: Int
 
   init(
-    _ label: String, _ geometry: DepthwiseGeometry, _ x: TrainingView, packed: TrainingBuffer,
-    bias: TrainingBuffer?, _ y: OutputStore, chunks: Chunks
+    _ label: String, _ geometry: DepthwiseGeometry, _ x: Prologue, packed: TrainingBuffer,
+    bias: TrainingBuffer?, _ y: OutputStore, shards: Shards
   ) {
     (self.geometry, self.x, self.packed) = (geometry, x, packed)
-    (self.bias, self.y, self.chunks) = (bias, y, chunks)
+    (self.bias, self.y, self.shards) = (bias, y, shards)
     let (c, k, s) = (geometry.channels, geometry.kernel, geometry.stride)
     let each = (geometry.inputWidth * s + geometry.outputWidth) * c
     let fixed = geometry.inputWidth * max(k - s, 0) * c
     rows = max(1, min(geometry.outputHeight, (stripFloats - fixed) / max(each, 1)))
-    super.init(
+    resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,
-      scratch: ChunkSums.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
+      scratch: ShardStatistics.floats(c) + geometry.inputWidth * ((rows - 1) * s + k) * c
         + rows * geometry.outputWidth * c + 32)
   }
 
-  override var multiplyAdds: Int { geometry.multiplyAdds }
+  var multiplyAdds: Int { geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
     let channels = g.channels
     let window = RowWindow(
       rows: (rows - 1) * g.stride + g.kernel, width: g.inputWidth, channels: channels,
       left: g.window.padding.left, pixelStride: 1, rowStride: 1,
-      memory: context.scratch + ChunkSums.floats(channels))
-    let result = window.memory + (window.rows * window.rowFloats + 15) / 16 * 16
+      memory: context.scratch + ShardStatistics.floats(channels))
+    let result = window.memory + wholeLines(window.rows * window.rowFloats)
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
-    for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(y.totals, chunk: chunk, channels: channels, strip: context.scratch)
+    for shard in shards.partition(of: worker, workers) {
+      var statistics = ShardStatistics(
+        y.statistics, shard: shard, channels: channels, scratch: context.scratch)
       window.clear()
-      for image in chunks[chunk] {
+      for image in shards[shard] {
+        var xOperands = x.operands(image: image)
         var filled = 0
         for strip in (0..<g.outputHeight).pieces(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
@@ -114,7 +174,8 @@ final class DepthwiseForwardWork: TrainingWork {
           window.slide(keeping: kept, of: filled)
           for slot in kept..<needed {
             window.fill(
-              context, slot: slot, row: top + slot, of: x, image: image, height: g.height, width: g.width)
+              context, slot: slot, row: top + slot, of: x, &xOperands, image: image, height: g.height,
+              width: g.width)
           }
           filled = needed
           var call = sk_depthwise()
@@ -129,79 +190,79 @@ final class DepthwiseForwardWork: TrainingWork {
           (call.output_height, call.output_width) = (last - first, g.outputWidth)
           call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
           context.kernels.depthwise(&call, 0, last - first, 0, blocks)
-          y.store(context, result, pixel, count: (last - first) * g.outputWidth, sums)
+          y.store(context, result, pixel, count: (last - first) * g.outputWidth, &statistics)
         }
       }
     }
   }
 }
 
-/// From view(dy): dw for each chunk, and dx: the convolution of dy, with zeros between its pixels where the stride is 2, with
-/// the kernel turned around.
-final class DepthwiseBackwardWork: TrainingWork {
+/// From prologue(dy): dw for each shard, and dx: the convolution of dy, with zeros between its pixels where the stride is 2, with
+/// the kernel rotated by 180°.
+final class DepthwiseBackwardOp: TrainingOp {
+  let resources: OpResources
   private let geometry: DepthwiseGeometry
-  private let x: TrainingView?, dy: TrainingView
-  private let partial: TrainingBuffer?
-  private let packed: TrainingBuffer?, dx: GradientEpilogue?
-  private let chunks: Chunks
+  private let operands: LayerGradientOperands
+  private let packed: TrainingBuffer?
   private let rows: Int
 
   /// - Parameters:
-  ///   - partial: `[chunks, taps, C]`; `nil` where weights are frozen.
-  ///   - packed: the kernel turned around; `nil` where nobody needs dx.
+  ///   - operands: with partial gradients `[shards, taps, C]`.
+  ///   - packed: the kernel rotated by 180°; `nil` where no data gradient is needed.
   init(
-    _ label: String, _ geometry: DepthwiseGeometry, x: TrainingView?, dy: TrainingView,
-    partial: TrainingBuffer?, packed: TrainingBuffer?, dx: GradientEpilogue?, chunks: Chunks
+    _ label: String, _ geometry: DepthwiseGeometry, _ operands: LayerGradientOperands,
+    packed: TrainingBuffer?
   ) {
-    (self.geometry, self.x, self.dy, self.partial) = (geometry, x, dy, partial)
-    (self.packed, self.dx, self.chunks) = (packed, dx, chunks)
+    (self.geometry, self.operands, self.packed) = (geometry, operands, packed)
     let (c, k, s) = (geometry.channels, geometry.kernel, geometry.stride)
     let each = (geometry.inputWidth + geometry.gradientWidth + geometry.width) * s * c
     let fixed = (geometry.inputWidth * max(k - s, 0) + geometry.gradientWidth * (k - 1)) * c
     rows = max(1, min(geometry.outputHeight, (2 * stripFloats - fixed) / max(each, 1)))
     // The last strip also has the input rows that no whole stride covers.
     let most = rows * s + 2 * k
-    super.init(
-      label, uses: (x?.buffers ?? []) + dy.buffers + [partial, packed] + (dx?.buffers ?? []),
-      scratch: ChunkSums.floats(c) + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width)
+    resources = OpResources(
+      label, uses: operands.buffers + [packed],
+      scratch: ShardSums.floats(c) + most * (geometry.inputWidth + geometry.gradientWidth + geometry.width)
         * c + 64)
   }
 
-  override var multiplyAdds: Int {
-    ((partial == nil ? 0 : 1) + (dx == nil ? 0 : 1)) * geometry.multiplyAdds
-  }
+  var multiplyAdds: Int { operands.count * geometry.multiplyAdds }
 
-  override func run(_ context: WorkContext, part: Int, parts: Int) {
+  func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let g = geometry
+    let (x, dy, partial, dx) = (operands.x, operands.dy, operands.partial, operands.dx)
+    let shards = operands.shards
     let (channels, kernel, stride) = (g.channels, g.kernel, g.stride)
     let most = rows * stride + 2 * kernel
     let input = RowWindow(
       rows: most, width: g.inputWidth, channels: channels, left: g.window.padding.left, pixelStride: 1,
-      rowStride: 1, memory: context.scratch + ChunkSums.floats(channels))
+      rowStride: 1, memory: context.scratch + ShardSums.floats(channels))
     let gradient = RowWindow(
       rows: most, width: g.gradientWidth, channels: channels, left: g.gradientLeft, pixelStride: stride,
-      rowStride: stride, memory: input.memory + (most * input.rowFloats + 15) / 16 * 16)
-    let result = gradient.memory + (most * gradient.rowFloats + 15) / 16 * 16
+      rowStride: stride, memory: input.memory + wholeLines(most * input.rowFloats))
+    let result = gradient.memory + wholeLines(most * gradient.rowFloats)
     let blocks = (channels + context.kernels.depthwise_block - 1) / context.kernels.depthwise_block
-    for chunk in chunks.share(of: part, parts) {
-      let sums = ChunkSums(dx?.totals, chunk: chunk, channels: channels, strip: context.scratch)
-      let weights = partial.map { $0.pointer + chunk * kernel * kernel * channels }
+    for shard in shards.partition(of: worker, workers) {
+      let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: channels, strip: context.scratch)
+      let weights = partial.map { $0.pointer + shard * kernel * kernel * channels }
       weights?.update(repeating: 0, count: kernel * kernel * channels)
       input.clear()
       gradient.clear()
-      for image in chunks[chunk] {
+      for image in shards[shard] {
+        var dyOperands = dy.operands(image: image)
+        var xOperands = x?.operands(image: image) ?? sk_prologue()
         var (filledInput, filledGradient) = (0, 0)
         for strip in (0..<g.outputHeight).pieces(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
           let (begin, end) = (first * stride, last == g.outputHeight ? g.height : last * stride)
-          // Rows of dy, counted with the zeros between them, that the input rows [begin, end) meet; the strip's own at least.
+          // Rows of dy, counted with the zeros between them, that contribute to the input rows [begin, end); the strip's own at least.
           let top = begin - g.gradientTop
           let needed = max(end - begin + kernel - 1, (last - 1) * stride + 1 - top)
           let kept = first == 0 ? 0 : kernel - 1
           gradient.slide(keeping: kept, of: filledGradient)
           for slot in kept..<needed {
             gradient.fill(
-              context, slot: slot, row: top + slot, of: dy, image: image, height: g.outputHeight,
+              context, slot: slot, row: top + slot, of: dy, &dyOperands, image: image, height: g.outputHeight,
               width: g.outputWidth)
           }
           // The next strip's window begins where this one's input rows end.
@@ -212,11 +273,12 @@ final class DepthwiseBackwardWork: TrainingWork {
             input.slide(keeping: keptInput, of: filledInput)
             for slot in keptInput..<neededInput {
               input.fill(
-                context, slot: slot, row: begin - g.window.padding.top + slot, of: x, image: image,
+                context, slot: slot, row: begin - g.window.padding.top + slot, of: x, &xOperands,
+                image: image,
                 height: g.height, width: g.width)
             }
             filledInput = neededInput
-            var call = sk_depthwise_outer()
+            var call = sk_depthwise_weight_gradient()
             call.x_row = input.rowFloats
             call.g_pixel = stride * channels
             (call.pixels, call.channels) = (g.outputWidth, channels)
@@ -226,7 +288,7 @@ final class DepthwiseBackwardWork: TrainingWork {
               call.x = UnsafePointer(input.memory + (row - first) * stride * input.rowFloats)
               call.g = UnsafePointer(
                 gradient.memory + (row * stride - top) * gradient.rowFloats + g.gradientLeft * channels)
-              context.training.depthwise_outer(&call)
+              context.training.depthwise_weight_gradient(&call)
             }
           }
           if let dx, let packed {
