@@ -46,7 +46,8 @@ struct TrainingLowering {
       SummationLowering.self, ChannelGateLowering.self, GlobalPoolingLowering.self,
       WindowPoolingLowering.self, AdaptivePoolingLowering.self, ChannelCopyLowering.self,
       ReshapingLowering.self, DropoutMaskLowering.self, StochasticDepthGateLowering.self,
-      CrossEntropyLowering.self, DistillationLossLowering.self, WeightUpdatingLowering.self,
+      CrossEntropyLowering.self, BinaryCrossEntropyLowering.self, DistillationLossLowering.self,
+      WeightUpdatingLowering.self,
       GradientClippingLowering.self, WeightAveragingLowering.self, GradientAccumulationLowering.self,
     ]
   }
