@@ -19,7 +19,7 @@ public struct Embedder: Sendable {
     // The classifier is the last layer of every network.
     guard let logits = graph.outputs.first?.value,
       let layer = graph.nodes.first(where: { $0.outputs.contains(logits) })
-    else { throw GraphError.undefinedValue(node: "logits", value: -1) }
+    else { throw GraphError.unknownOutput("logits", graph: graph.name) }
     var builder = GraphBuilder(extending: graph)
     builder.output("features", layer.inputs[0])
     count = graph.type(of: layer.inputs[0]).shape.count

@@ -68,7 +68,7 @@ public struct TrainingStep: Sendable {
   public init(_ network: Graph, _ options: StepOptions) throws {
     var builder = GraphBuilder(extending: network)
     guard let logits = network.outputs.first(where: { $0.name == "logits" })?.value else {
-      throw GraphError.undefinedValue(node: "logits", value: -1)
+      throw GraphError.unknownOutput("logits", graph: network.name)
     }
     let targets = builder.input("targets", network.type(of: logits))
     let teacher = options.loss.needsTeacher ? builder.input("teacher", network.type(of: logits)) : nil
@@ -81,7 +81,7 @@ public struct TrainingStep: Sendable {
         port.name.hasPrefix("gradient.") ? (String(port.name.dropFirst(9)), port.value) : nil
       })
 
-    builder = GraphBuilder(extending: differentiated.withOutputs(["loss", "logits"]))
+    builder = GraphBuilder(extending: try differentiated.withOutputs(["loss", "logits"]))
     var starts: [String: Float] = [:]
     let weights = differentiated.parameters.filter { gradients[$0.name] != nil }
     var sums: [Value] = []

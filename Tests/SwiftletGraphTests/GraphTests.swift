@@ -146,8 +146,8 @@ func smallNetwork() throws -> Graph {
       (SliceChannels(start: huge, count: huge), [map]), (SliceChannels(start: -1, count: 1), [map]),
       (PadChannels(before: huge, after: huge), [map]), (PadChannels(before: -1, after: 0), [map]),
       (Reshape([huge, huge]), [map]), (Reshape([-1, -32]), [map]),
-      (Dropout(rate: 1, seed: 0), [map, TensorType([])]),
-      (Dropout(rate: .nan, seed: 0), [map, TensorType([])]),
+      (Dropout(rate: 1, seed: 0), [map, TensorType([], .int64)]),
+      (Dropout(rate: .nan, seed: 0), [map, TensorType([], .int64)]),
     ]
   }()
 

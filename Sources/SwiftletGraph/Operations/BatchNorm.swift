@@ -47,6 +47,7 @@ public struct BatchNorm: Operation {
   /// Throws unless there are `count` inputs and all but the first are `[C]`.
   static func check(_ inputs: [TensorType], count: Int) throws {
     try expectCount(inputs, count...count)
+    try expectFloats(inputs)
     guard inputs[0].shape.rank >= 1 else { throw OperationError("a scalar has no channels") }
     for (input, what) in zip(inputs.dropFirst(), ["scale", "offset", "mean", "variance"]) {
       try input.expect([inputs[0].shape[-1]], what)

@@ -24,7 +24,7 @@ public struct BatchNormTraining: Operation {
     guard inputs[0].shape.count > inputs[0].shape[-1] else {
       throw OperationError("batch statistics need more than one value a channel, got \(inputs[0].shape)")
     }
-    let vector = TensorType([inputs[0].shape[-1]])
+    let vector = TensorType([inputs[0].shape[-1]], inputs[0].scalarType)
     return [inputs[0], vector, vector, vector, vector]
   }
 

@@ -75,11 +75,11 @@ final class TrainingLoop {
         accumulates: recipe.accumulation > 1, averages: recipe.averageDecay != nil,
         isFrozen: { Freeze.covers(frozen, $0.name) }))
     func input(_ name: String) throws -> Int {
-      guard let index = step.input(name) else { throw GraphError.undefinedValue(node: name, value: -1) }
+      guard let index = step.input(name) else { throw GraphError.unknownInput(name, graph: step.graph.name) }
       return index
     }
     func output(_ name: String) throws -> Int {
-      guard let index = step.output(name) else { throw GraphError.undefinedValue(node: name, value: -1) }
+      guard let index = step.output(name) else { throw GraphError.unknownOutput(name, graph: step.graph.name) }
       return index
     }
     self.step = step

@@ -15,6 +15,7 @@ public struct BatchNormGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try BatchNorm.check(inputs.count == 5 ? Array(inputs.prefix(4)) : inputs, count: 4)
+    try expectFloats(inputs)
     try inputs[4].expect(inputs[0].shape, "the output's gradient")
     return [inputs[0], inputs[1], inputs[1]]
   }

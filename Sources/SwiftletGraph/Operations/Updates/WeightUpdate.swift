@@ -18,6 +18,7 @@ public struct WeightUpdate: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     let moments = optimizer.moments.count
     try expectCount(inputs, (4 + moments)...(4 + moments))
+    try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the gradient")
     try inputs[2].expect(StepRates.type.shape, "the rates")
     try inputs[3].expect([], "the gradients' scale")
