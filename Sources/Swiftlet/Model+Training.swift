@@ -1,6 +1,14 @@
 // Model+Training.swift: models that are trained, and what comes of it.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
 import SwiftletTraining
+import SwiftletVision
 
 extension Model {
   /// A network with seeded starting weights.

@@ -1,5 +1,15 @@
 // TrainingBenchmark.swift: times whole steps of training on random data.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)

@@ -4,8 +4,12 @@ import SwiftletCore
 import SwiftletGraph
 
 extension CPUBackend {
-  /// As many threads as this process can run at a time, and the fastest kernels.
-  public static var automatic: CPUBackend { CPUBackend(threads: AvailableProcessors.count) }
+  /// As many threads as this process can run at a time, shared by all engines of this kind, and the fastest kernels.
+  public static var automatic: CPUBackend {
+    var backend = CPUBackend(threads: AvailableProcessors.count)
+    backend.sharesThreads = true
+    return backend
+  }
 
   /// Compiles a network as it is defined: its norms are folded here. Everything that infers compiles this way.
   ///
@@ -14,6 +18,13 @@ extension CPUBackend {
   public func inferencePlan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
     let (folded, weights) = try graph.applying([FoldBatchNorm()], to: parameters)
     return try plan(folded, parameters: weights)
+  }
+
+  /// The plan of the same network for another batch. Packed weights are shared where both plans pack them alike.
+  ///
+  /// - Throws: as ``inferencePlan(_:parameters:)``.
+  public func plan(_ other: CPUPlan, batch: Int) throws -> CPUPlan {
+    try CPUPlan(other.graph.rebatched(to: batch), other.boundParameters, self, sharing: other)
   }
 
   public func compile(_ graph: Graph, parameters: Parameters) throws -> any Plan {

@@ -10,6 +10,9 @@ import SwiftletGraph
 public struct CPUBackend: Backend {
   /// Threads of a run, the caller's included.
   public var threads: Int
+  /// Whether those threads are shared with all other engines that share theirs; a run that finds them busy uses its caller's thread
+  /// alone, and gives the same bits.
+  public var sharesThreads = false
   /// Whose kernels to use.
   public var instructionSet: InstructionSet
 

@@ -2,7 +2,7 @@
 
 /// A block of bytes that never changes once it is published in a ``Tensor``: memory of our own, or a mapped file.
 ///
-/// One of the two types of the project that are `@unchecked Sendable` (the other is the thread pool): the
+/// One of the two types of the project that are `@unchecked Sendable` (the other is `WorkerTeam`): the
 /// bytes are written only inside the initialisers, before any other thread can see the object.
 public final class TensorStorage: @unchecked Sendable {
   /// The bytes. Valid as long as the storage lives.

@@ -33,9 +33,17 @@ extension ThreadPool {
   public static func map<Result: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
   ) throws -> [Result] {
+    try ThreadPool(count: max(1, min(4, AvailableProcessors.count, count)), isShared: true).map(count, body)
+  }
+
+  /// The results of `body` for each index below `count`, in order, computed by the pool's workers.
+  ///
+  /// - Throws: what the first index that failed threw.
+  public func map<Result: Sendable>(
+    _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
+  ) throws -> [Result] {
     let results = Mutex<[Swift.Result<Result, any Error>?]>(.init(repeating: nil, count: count))
-    let pool = ThreadPool(count: max(1, min(4, AvailableProcessors.count, count)))
-    pool.forEach(count) { index in
+    forEach(count) { index in
       let result = Swift.Result { try body(index) }
       results.withLock { $0[index] = result }
     }

@@ -94,12 +94,10 @@ struct DepthwiseCase {
 
   func check() throws {
     let note: Comment = "\(height) × \(width) × \(channels), \(epilogue.parts.testDescription)"
-    let before = epilogue.sums.values
     run(rowsAtOnce: outputHeight, blocksAtOnce: blocks)
     let expected = expected
     let results = try #require(gathered(output.values, width: channels, stride: outputPixel), note)
     #expect(disagreement(results, expected) == nil, note)
-    #expect(disagreement(epilogue.sums.values, epilogue.expectedSums(expected, before: before)) == nil, note)
     #expect(input.hasIntactMargins && packed.hasIntactMargins && output.hasIntactMargins, note)
     #expect(epilogue.hasIntactMargins, note)
   }
@@ -115,8 +113,7 @@ struct DepthwiseTests {
     for size in [(1, 1), (2, 5), (7, 7), (9, 16), (5, 23), (11, 30)] {
       for channels in [1, 3, block - 1, block, block + 1, 2 * block + block / 2, 24] {
         for placement in Placement.allCases {
-          var parts = EpilogueCase.all[next % EpilogueCase.all.count]
-          parts.gate = false
+          let parts = EpilogueCase.all[next % EpilogueCase.all.count]
           next += 29
           let example = try DepthwiseCase(
             table, window, size: size, channels: channels, gap: next % 2 * 3, parts, placement)
@@ -128,7 +125,7 @@ struct DepthwiseTests {
     #expect(ran > 0)
   }
 
-  @Test(arguments: Kernels.available, EpilogueCase.all.filter { !$0.gate })
+  @Test(arguments: Kernels.available, EpilogueCase.all)
   func everyEpilogue(_ kernels: Kernels, _ parts: EpilogueCase) throws {
     let table = try kernels.table()
     let window = Window(kernel: 3, stride: 1, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1)
@@ -142,14 +139,14 @@ struct DepthwiseTests {
   @Test(arguments: Kernels.available, Window.all)
   func theResultDoesNotDependOnHowWorkWasSplit(_ kernels: Kernels, _ window: Window) throws {
     let table = try kernels.table()
-    let parts = EpilogueCase(bias: true, residual: true, sums: true, activation: .hardSwish)
+    let parts = EpilogueCase(bias: true, residual: true, activation: .hardSwish)
     func results(_ rowsAtOnce: Int, _ blocksAtOnce: Int) throws -> [UInt32] {
       let example = try #require(
         try DepthwiseCase(
           table, window, size: (13, 17), channels: 3 * table.depthwise_block + 3, gap: 0, parts, .beforeGuard)
       )
       example.run(rowsAtOnce: rowsAtOnce, blocksAtOnce: blocksAtOnce)
-      return (example.output.values + example.epilogue.sums.values).map(\.bitPattern)
+      return example.output.values.map(\.bitPattern)
     }
     let whole = try results(.max, .max)
     for (rows, blocks) in [(1, 1), (1, Int.max), (3, 2), (.max, 1)] {

@@ -54,8 +54,8 @@ let unit = 0x1p-23
 struct Accumulator {
   private var value = 0.0, magnitude = 0.0, terms = 0.0
 
-  mutating func add(_ a: Float, _ b: Float, _ c: Float = 1) {
-    let product = Double(a) * Double(b) * Double(c)
+  mutating func add(_ a: Float, _ b: Float) {
+    let product = Double(a) * Double(b)
     value += product
     magnitude += abs(product)
     terms += 1
@@ -90,19 +90,17 @@ func randomFloats(_ count: Int, _ generator: inout SeededGenerator) -> [Float] {
 
 /// Which parts of the epilogue a case uses.
 struct EpilogueCase: Sendable, CustomTestStringConvertible {
-  var bias = false, residual = false, sums = false, gate = false
+  var bias = false, residual = false
   var activation = Activation.none
 
   static let all: [EpilogueCase] = Activation.allCases.flatMap { activation in
-    (0..<16).map { bits in
-      EpilogueCase(
-        bias: bits & 1 != 0, residual: bits & 2 != 0, sums: bits & 4 != 0, gate: bits & 8 != 0,
-        activation: activation)
+    (0..<4).map { bits in
+      EpilogueCase(bias: bits & 1 != 0, residual: bits & 2 != 0, activation: activation)
     }
   }
 
   var testDescription: String {
-    let parts = [(bias, "bias"), (residual, "residual"), (sums, "sums"), (gate, "gate")]
+    let parts = [(bias, "bias"), (residual, "residual")]
     return ([String(describing: activation)] + parts.filter(\.0).map(\.1)).joined(separator: "+")
   }
 }
@@ -112,7 +110,7 @@ struct EpilogueOperands {
   let parts: EpilogueCase
   let columns: Int
   let residualStride: Int
-  let bias: GuardedFloats, residual: GuardedFloats, sums: GuardedFloats
+  let bias: GuardedFloats, residual: GuardedFloats
 
   init(
     _ parts: EpilogueCase, rows: Int, columns: Int, _ placement: Placement,
@@ -122,7 +120,6 @@ struct EpilogueOperands {
     self.columns = columns
     residualStride = columns + 3
     bias = try GuardedFloats(randomFloats(columns, &generator), placement)
-    sums = try GuardedFloats(randomFloats(columns, &generator), placement)
     residual = try GuardedFloats(
       spread(randomFloats(rows * columns, &generator), width: columns, stride: residualStride), placement)
   }
@@ -131,8 +128,7 @@ struct EpilogueOperands {
     sk_epilogue(
       bias: parts.bias ? UnsafePointer(bias.pointer) : nil,
       residual: parts.residual ? UnsafePointer(residual.pointer) : nil,
-      residual_stride: residualStride, activation: parts.activation.code,
-      sums: parts.sums ? sums.pointer : nil)
+      residual_stride: residualStride, activation: parts.activation.code)
   }
 
   func finished(_ sum: Accumulator, row: Int, column: Int) -> Expected {
@@ -142,20 +138,7 @@ struct EpilogueOperands {
     return sum.finished(parts.activation)
   }
 
-  /// What the sums should be after `results` were added to `before`.
-  func expectedSums(_ results: [Expected], before: [Float]) -> [Expected] {
-    var expected = before.map { Expected(value: Double($0), tolerance: unit) }
-    guard parts.sums else { return expected }
-    let rows = results.count / max(columns, 1)
-    for (index, result) in results.enumerated() {
-      expected[index % columns].value += result.value
-      expected[index % columns].tolerance += result.tolerance
-      expected[index % columns].tolerance += unit * Double(rows).squareRoot() * abs(result.value)
-    }
-    return expected
-  }
-
-  var hasIntactMargins: Bool { bias.hasIntactMargins && residual.hasIntactMargins && sums.hasIntactMargins }
+  var hasIntactMargins: Bool { bias.hasIntactMargins && residual.hasIntactMargins }
 }
 
 /// Ranges that cover 0..<count in pieces of `step`.

@@ -8,7 +8,7 @@ import Testing
 struct MatrixCase {
   let rows: Int, depth: Int, columns: Int
   let aStride: Int, cStride: Int
-  let a: GuardedFloats, b: GuardedFloats, c: GuardedFloats, gate: GuardedFloats
+  let a: GuardedFloats, b: GuardedFloats, c: GuardedFloats
   let epilogue: EpilogueOperands
   let weights: [Float]
   /// The packed weights in half precision, where they are to be used.
@@ -28,7 +28,6 @@ struct MatrixCase {
       spread(randomFloats(rows * depth, &generator), width: depth, stride: aStride), placement)
     let exact = randomFloats(depth * columns, &generator)
     weights = inHalf ? exact.map(roundedToHalf) : exact
-    gate = try GuardedFloats(randomFloats(depth, &generator), placement)
     let wStride = columns + 2
     let w = try GuardedFloats(spread(exact, width: columns, stride: wStride), placement)
     let poison = [Float](
@@ -41,7 +40,7 @@ struct MatrixCase {
       inHalf && count % 2 == 0 ? try GuardedFloats([Float](repeating: 0, count: count / 2), placement) : nil
     if let halves {
       let memory = UnsafeMutableRawPointer(halves.pointer).assumingMemoryBound(to: UInt16.self)
-      table.half_pack(b.pointer, count, memory)
+      table.f16_pack(b.pointer, count, memory)
       for index in 0..<count { b.pointer[index] = .nan }
     }
     c = try GuardedFloats(
@@ -52,12 +51,12 @@ struct MatrixCase {
   var panels: Int { (columns + table.gemm_panel - 1) / table.gemm_panel }
 
   func run(rowsAtOnce: Int, panelsAtOnce: Int) {
-    var call = sk_gemm(
-      a: a.pointer, a_stride: aStride, gate: epilogue.parts.gate ? UnsafePointer(gate.pointer) : nil,
-      b: b.pointer, c: c.pointer, c_stride: cStride, rows: rows, depth: depth, columns: columns,
-      epilogue: epilogue.forKernel,
-      half_b: halves.map { UnsafeRawPointer($0.pointer).assumingMemoryBound(to: UInt16.self) }, ahead: nil,
-      ahead_end: nil)
+    var call = sk_gemm()
+    (call.a, call.a_stride) = (UnsafePointer(a.pointer), aStride)
+    (call.b, call.c, call.c_stride) = (UnsafePointer(b.pointer), c.pointer, cStride)
+    (call.rows, call.depth, call.columns) = (rows, depth, columns)
+    call.epilogue = epilogue.forKernel
+    call.f16_b = halves.map { UnsafeRawPointer($0.pointer).assumingMemoryBound(to: UInt16.self) }
     for (panelBegin, panelEnd) in pieces(panels, of: panelsAtOnce) {
       for (rowBegin, rowEnd) in pieces(rows, of: rowsAtOnce) {
         table.gemm(&call, rowBegin, rowEnd, panelBegin, panelEnd)
@@ -70,30 +69,24 @@ struct MatrixCase {
       let (row, column) = (index / columns, index % columns)
       var sum = Accumulator()
       for k in 0..<depth {
-        sum.add(
-          a.pointer[row * aStride + k], weights[k * columns + column],
-          epilogue.parts.gate ? gate.pointer[k] : 1)
+        sum.add(a.pointer[row * aStride + k], weights[k * columns + column])
       }
       return epilogue.finished(sum, row: row, column: column)
     }
   }
 
   var hasIntactMargins: Bool {
-    [a, b, c, gate].allSatisfy(\.hasIntactMargins) && epilogue.hasIntactMargins
+    [a, b, c].allSatisfy(\.hasIntactMargins) && epilogue.hasIntactMargins
   }
 
   /// Runs it whole and compares everything that it may have changed.
   func check(_ location: SourceLocation = #_sourceLocation) throws {
     let note: Comment = "\(rows) × \(depth) × \(columns), \(epilogue.parts.testDescription)"
-    let before = epilogue.sums.values
     run(rowsAtOnce: rows, panelsAtOnce: panels)
     let expected = expected
     let results = try #require(
       gathered(c.values, width: columns, stride: cStride), note, sourceLocation: location)
     #expect(disagreement(results, expected) == nil, note, sourceLocation: location)
-    #expect(
-      disagreement(epilogue.sums.values, epilogue.expectedSums(expected, before: before)) == nil, note,
-      sourceLocation: location)
     #expect(hasIntactMargins, note, sourceLocation: location)
   }
 }
@@ -111,8 +104,8 @@ struct MatrixTests {
     let table = try kernels.table()
     for rows in [1, 2, 7, 40, 130] {
       for columns in [8, 24, table.gemm_panel, 4 * table.gemm_panel + 8] {
-        for (depth, gate) in [(1, false), (33, true), (64, false)] {
-          let parts = EpilogueCase(bias: true, residual: true, gate: gate, activation: .relu)
+        for depth in [1, 33, 64] {
+          let parts = EpilogueCase(bias: true, residual: true, activation: .relu)
           let example = try MatrixCase(
             table, rows: rows, depth: depth, columns: columns, parts, placement, inHalf: true)
           #expect(example.halves != nil)
@@ -132,11 +125,11 @@ struct MatrixTests {
       let numbers = [low, -low, middle, middle.nextDown, middle.nextUp]
       let even = bits % 2 == 0 ? bits : bits + 1
       var results = [UInt16](repeating: 0, count: 5)
-      table.half_pack(numbers, 5, &results)
+      table.f16_pack(numbers, 5, &results)
       #expect(results == [bits, bits | 0x8000, even, bits, bits + 1], "\(bits)")
     }
     var results = [UInt16](repeating: 0, count: 3)
-    table.half_pack([65504, 1e9, -.infinity], 3, &results)
+    table.f16_pack([65504, 1e9, -.infinity], 3, &results)
     #expect(results == [0x7bff, 0x7bff, 0xfbff])
   }
 
@@ -176,17 +169,17 @@ struct MatrixTests {
     }
   }
 
-  /// Deep products, blocks of rows, and gates on both sides of what is multiplied beforehand.
+  /// Deep products and several blocks of rows.
   @Test(arguments: Kernels.available)
   func largeProducts(_ kernels: Kernels) throws {
     let table = try kernels.table()
-    let gated = EpilogueCase(bias: true, residual: true, gate: true)
-    let summed = EpilogueCase(bias: true, sums: true, activation: .relu6)
+    let summed = EpilogueCase(bias: true, residual: true)
+    let biased = EpilogueCase(bias: true, activation: .relu6)
     for (rows, depth, columns) in [
       (49, 960, 24), (200, 211, 40), (31, 1300, 16), (1, 1280, 250), (5000, 8, 9),
     ] {
-      try MatrixCase(table, rows: rows, depth: depth, columns: columns, gated, .beforeGuard, gap: 0).check()
-      try MatrixCase(table, rows: rows, depth: depth, columns: columns, summed, .beforeGuard).check()
+      try MatrixCase(table, rows: rows, depth: depth, columns: columns, summed, .beforeGuard, gap: 0).check()
+      try MatrixCase(table, rows: rows, depth: depth, columns: columns, biased, .beforeGuard).check()
     }
   }
 
@@ -194,20 +187,16 @@ struct MatrixTests {
   func theResultDoesNotDependOnHowWorkWasSplit(_ kernels: Kernels) throws {
     let table = try kernels.table()
     for (rows, depth, columns) in [(61, 40, 5 * table.gemm_panel + 3), (300, 130, 40)] {
-      for gate in [false, true] {
-        for activation in [Activation.hardSwish, .silu] {
-          let parts = EpilogueCase(bias: true, residual: true, sums: true, gate: gate, activation: activation)
-          let whole = try MatrixCase(
+      for activation in [Activation.hardSwish, .silu] {
+        let parts = EpilogueCase(bias: true, residual: true, activation: activation)
+        let whole = try MatrixCase(
+          table, rows: rows, depth: depth, columns: columns, parts, .beforeGuard)
+        whole.run(rowsAtOnce: rows, panelsAtOnce: whole.panels)
+        for (rowsAtOnce, panelsAtOnce) in [(1, 9), (1, 1), (5, 2), (table.gemm_rows, 3), (17, 1)] {
+          let split = try MatrixCase(
             table, rows: rows, depth: depth, columns: columns, parts, .beforeGuard)
-          whole.run(rowsAtOnce: rows, panelsAtOnce: whole.panels)
-          for (rowsAtOnce, panelsAtOnce) in [(1, 9), (1, 1), (5, 2), (table.gemm_rows, 3), (17, 1)] {
-            let split = try MatrixCase(
-              table, rows: rows, depth: depth, columns: columns, parts, .beforeGuard)
-            split.run(rowsAtOnce: rowsAtOnce, panelsAtOnce: panelsAtOnce)
-            #expect(split.c.values.map(\.bitPattern) == whole.c.values.map(\.bitPattern))
-            #expect(
-              split.epilogue.sums.values.map(\.bitPattern) == whole.epilogue.sums.values.map(\.bitPattern))
-          }
+          split.run(rowsAtOnce: rowsAtOnce, panelsAtOnce: panelsAtOnce)
+          #expect(split.c.values.map(\.bitPattern) == whole.c.values.map(\.bitPattern))
         }
       }
     }
@@ -218,10 +207,11 @@ struct MatrixTests {
     let table = try kernels.table()
     let product = try MatrixCase(
       table, rows: 3, depth: 4, columns: 5, EpilogueCase(bias: true), .beforeGuard)
-    var call = sk_gemm(
-      a: product.a.pointer, a_stride: product.aStride, gate: nil, b: product.b.pointer,
-      c: product.c.pointer, c_stride: product.cStride, rows: 3, depth: 4, columns: 5,
-      epilogue: product.epilogue.forKernel, half_b: nil, ahead: nil, ahead_end: nil)
+    var call = sk_gemm()
+    (call.a, call.a_stride) = (UnsafePointer(product.a.pointer), product.aStride)
+    (call.b, call.c, call.c_stride) = (UnsafePointer(product.b.pointer), product.c.pointer, product.cStride)
+    (call.rows, call.depth, call.columns) = (3, 4, 5)
+    call.epilogue = product.epilogue.forKernel
     table.gemm(&call, 1, 1, 0, 1)
     table.gemm(&call, 0, 3, 1, 1)
     let results = try #require(gathered(product.c.values, width: 5, stride: product.cStride))

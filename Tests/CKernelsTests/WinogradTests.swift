@@ -23,11 +23,12 @@ extension ConvolutionCase {
       let products = try GuardedFloats([Float](repeating: 0, count: 36 * count * columns), placement)
       table.winograd_input(&call, begin, end, transformed.pointer)
       for position in 0..<36 {
-        var product = sk_gemm(
-          a: transformed.pointer + position * count * depth, a_stride: depth, gate: nil,
-          b: packed.pointer + position * stride, c: products.pointer + position * count * columns,
-          c_stride: columns, rows: count, depth: depth, columns: columns, epilogue: sk_epilogue(),
-          half_b: nil, ahead: nil, ahead_end: nil)
+        var product = sk_gemm()
+        product.a = UnsafePointer(transformed.pointer + position * count * depth)
+        product.b = UnsafePointer(packed.pointer + position * stride)
+        product.c = products.pointer + position * count * columns
+        (product.a_stride, product.c_stride) = (depth, columns)
+        (product.rows, product.depth, product.columns) = (count, depth, columns)
         table.gemm(&product, 0, count, 0, panels)
       }
       table.winograd_output(&call, begin, end, products.pointer)

@@ -50,6 +50,18 @@ private final class Board: @unchecked Sendable {
     #expect(board.failures == 0)
   }
 
+  /// Pools of different sizes that share their threads; each run has as many workers as its pool, one after the other.
+  @Test func poolsOfDifferentSizesTakeTurns() {
+    let boards = [3, 1, 8, 2, 5].map { Board(ThreadPool(count: $0, isShared: true), size: 64) }
+    for _ in 0..<20 {
+      for board in boards { board.pool.run(Self.phases, Unmanaged.passUnretained(board).toOpaque()) }
+    }
+    for board in boards {
+      #expect(board.failures == 0)
+      #expect((0..<board.pool.count).allSatisfy { board.cells[$0 * 8] == 200 })
+    }
+  }
+
   /// Several threads run on one pool: each run is whole, by the team or by its caller alone.
   @Test func runsFromManyThreadsAreEachWhole() async {
     let pool = ThreadPool(count: 2)

@@ -1,7 +1,7 @@
 // RealWeightsTests.swift: published MobileNetV2 weights on real photographs, against PyTorch.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 
@@ -42,7 +42,7 @@ struct RealWeightsTests {
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     var (worst, changed) = (0.0, 0)
     for file in files {
-      let image = try Image(folder.appending(path: file).path)
+      let image = try Image(contentsOf: folder.appending(path: file).path)
       let (a, b) = (try exact(image), try halved(image))
       let scale = a.logits.map(abs).max() ?? 1
       worst = max(worst, Double(zip(a.logits, b.logits).map { abs($0 - $1) }.max() ?? 0) / Double(scale))
@@ -71,7 +71,7 @@ struct RealWeightsTests {
     let answers = try await withThrowingTaskGroup(of: (Int, [Prediction]).self) { group in
       for (index, photograph) in golden.photographs.enumerated() {
         group.addTask {
-          (index, try classifier(Image(folder.appending(path: photograph.file).path)).top(5))
+          (index, try classifier(Image(contentsOf: folder.appending(path: photograph.file).path)).top(5))
         }
       }
       return try await group.reduce(into: [Int: [Prediction]]()) { $0[$1.0] = $1.1 }

@@ -30,26 +30,24 @@ typedef enum sk_activation {
   SK_TANH
 } sk_activation;
 
-/// What every family does to a result before it is stored: v = activation(v + bias + residual); sums += v.
+/// What every family does to a result before it is stored: v = activation(v + bias + residual).
 typedef struct sk_epilogue {
   const float *bias;          ///< one for each output channel, or NULL
   const float *residual;      ///< laid out as the output, with a stride of its own, or NULL
   ptrdiff_t residual_stride;  ///< floats from pixel to pixel of the residual
   sk_activation activation;
-  float *sums;                ///< one for each output channel: += the stored values, or NULL
 } sk_epilogue;
 
-/// Pointwise convolution and linear layers: c[row][n] = epilogue(Σ_k a[row][k] · gate[k] · b[k][n]).
+/// Pointwise convolution and linear layers: c[row][n] = epilogue(Σ_k a[row][k] · b[k][n]).
 typedef struct sk_gemm {
   const float *a;        ///< rows × depth, in place
   ptrdiff_t a_stride;    ///< floats from row to row
-  const float *gate;     ///< one factor for each k (a squeeze-and-excite gate), or NULL
   const float *b;        ///< packed by gemm_pack
   float *c;              ///< rows × columns
   ptrdiff_t c_stride;
   ptrdiff_t rows, depth, columns;
   sk_epilogue epilogue;
-  const uint16_t *half_b;  ///< or NULL: what b would be, rounded by half_pack; then b is not read
+  const uint16_t *f16_b;   ///< or NULL: what b would be, rounded by f16_pack; then b is not read
   const char *ahead, *ahead_end;  ///< what is asked for meanwhile, if not the weights that come next
 } sk_gemm;
 
@@ -85,7 +83,7 @@ typedef struct sk_winograd {
   float *c;
   ptrdiff_t c_stride;
   ptrdiff_t output_height, output_width, columns;
-  sk_epilogue epilogue;  ///< without sums
+  sk_epilogue epilogue;
   ptrdiff_t tiles;       ///< that v and m are laid out for, if more than those of one call: 0 otherwise
 } sk_winograd;
 
@@ -123,9 +121,9 @@ typedef struct sk_kernels {
   /// Packs weights w[k · w_stride + n] into panels; the columns beyond the last are zeros.
   void (*gemm_pack)(const float *w, ptrdiff_t w_stride, ptrdiff_t depth, ptrdiff_t columns, float *packed);
   /// Rounds packed weights to IEEE half precision; what is beyond its range becomes its largest number.
-  void (*half_pack)(const float *packed, size_t count, uint16_t *half);
+  void (*f16_pack)(const float *packed, size_t count, uint16_t *f16);
   /// The deepest product that takes weights in half precision.
-  ptrdiff_t half_depth;
+  ptrdiff_t f16_depth;
   /// Rows [row_begin, row_end) × panels [panel_begin, panel_end).
   void (*gemm)(const sk_gemm *, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t panel_begin,
                ptrdiff_t panel_end);

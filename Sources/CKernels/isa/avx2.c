@@ -4,7 +4,7 @@
 #define SK_LANES 8
 #define SK_UNIT 8
 #define SK_UNITS 2
-#define SK_CONVERTS_HALVES 1
+#define SK_CONVERTS_F16 1
 #define SK_ROWS 6
 #define SK_TARGET "avx2,fma,f16c"
 #if defined(__x86_64__)

@@ -5,7 +5,7 @@
 #define SK_LANES 16
 #define SK_UNIT 8
 #define SK_UNITS 4
-#define SK_CONVERTS_HALVES 1
+#define SK_CONVERTS_F16 1
 #define SK_ROWS 7
 #define SK_TARGET "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
 #if defined(__x86_64__)

@@ -4,7 +4,7 @@
 #define SK_LANES 4
 #define SK_UNIT 4
 #define SK_UNITS 4
-#define SK_CONVERTS_HALVES 1
+#define SK_CONVERTS_F16 1
 #define SK_ROWS 6
 #if defined(__aarch64__)
 #include "../families/all.inc"

@@ -185,13 +185,13 @@ extension Lowering {
   /// Packs `[depth][columns]` for the product kernel, in the precision that the backend asks for.
   mutating func packProduct(_ weight: Tensor, depth: Int, columns: Int) -> PackedMatrix {
     let (pack, count) = (kernels.gemm_pack, kernels.gemm_packed_count(depth, columns))
-    guard backend.weightPrecision == .half, depth <= kernels.half_depth else {
+    guard backend.weightPrecision == .half, depth <= kernels.f16_depth else {
       let offset = blob.reserve(count, of: Float.self) { destination in
         weight.withFloats { pack?($0.baseAddress, columns, depth, columns, destination) }
       }
       return PackedMatrix(offset: offset, format: .float32)
     }
-    let round = kernels.half_pack
+    let round = kernels.f16_pack
     let offset = blob.reserve(count, of: UInt16.self) { destination in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { packed in
         weight.withFloats { pack?($0.baseAddress, columns, depth, columns, packed.baseAddress) }

@@ -5,7 +5,7 @@ import SwiftletCore
 /// Collects what is to be packed, then packs it into one storage.
 struct WeightBlob {
   private struct Entry: Sendable {
-    let offset: Int
+    let offset: Int, byteCount: Int
     let fill: @Sendable (UnsafeMutableRawPointer) -> Void
   }
 
@@ -18,7 +18,7 @@ struct WeightBlob {
     byteCount: Int, _ fill: @escaping @Sendable (UnsafeMutableRawPointer) -> Void = { _ in }
   ) -> BlobOffset {
     let offset = self.byteCount.rounded(upTo: MemoryPlanner.line)
-    entries.append(Entry(offset: offset, fill: fill))
+    entries.append(Entry(offset: offset, byteCount: byteCount, fill: fill))
     self.byteCount = offset + byteCount
     return offset
   }
@@ -31,6 +31,9 @@ struct WeightBlob {
       fill($0.assumingMemoryBound(to: Element.self))
     }
   }
+
+  /// The bytes of each entry.
+  var layout: [Int] { entries.map(\.byteCount) }
 
   /// The storage with everything in it, packed by all workers of the pool.
   func packed(on pool: ThreadPool) -> TensorStorage {

@@ -10,7 +10,8 @@ public struct CPUPlan: Plan {
   /// Whose kernels it calls.
   public let instructionSet: InstructionSet
   let kernels: Kernels
-  let pool: ThreadPool
+  /// What runs it.
+  package let pool: ThreadPool
   /// One, or two for a batch.
   let stages: [Stage]
   /// What the second stage and callers read of what the first wrote.
@@ -20,12 +21,20 @@ public struct CPUPlan: Plan {
   /// Zeros in the blob.
   let zeros: BlobOffset
   let parameters: [Value: Tensor]
+  /// The weights before they were packed.
+  let boundParameters: Parameters
+  /// The sizes of what was packed: plans of the same weights with the same sizes have the same blob.
+  private let blobLayout: [Int]
 
-  init(_ graph: Graph, _ parameters: Parameters, _ backend: CPUBackend) throws {
+  /// Compiles a graph.
+  ///
+  /// - Parameter other: a plan of the same parameters, whose blob is used where it is the same.
+  init(_ graph: Graph, _ parameters: Parameters, _ backend: CPUBackend, sharing other: CPUPlan? = nil) throws
+  {
     self.graph = graph
     instructionSet = backend.instructionSet
     kernels = backend.instructionSet.kernels
-    pool = ThreadPool(count: backend.threads)
+    pool = ThreadPool(count: backend.threads, isShared: backend.sharesThreads)
     var lowering = Lowering(graph, parameters, kernels.table, backend, threads: pool.count)
     try lowering.run()
     let lowered = lowering
@@ -61,7 +70,13 @@ public struct CPUPlan: Plan {
       throw PlanError.activations(
         network: graph.name, bytes: activationBytes, limit: backend.mostActivationBytes)
     }
-    blob = lowered.blob.packed(on: pool)
+    boundParameters = parameters
+    blobLayout = lowered.blob.layout
+    if let other, other.blobLayout == blobLayout, other.instructionSet == instructionSet {
+      blob = other.blob
+    } else {
+      blob = lowered.blob.packed(on: pool)
+    }
     self.parameters = Dictionary(
       uniqueKeysWithValues: graph.parameters.compactMap { spec in
         parameters[spec.name].map { (spec.value, $0) }

@@ -43,6 +43,16 @@ public struct CPUSession: Session, ~Copyable {
   /// Runs the plan on what the inputs hold.
   public mutating func run() { state.run() }
 
+  /// Runs the plan on the first images of the batch; what outputs hold for the others is of no use.
+  ///
+  /// - Parameter images: 1 to the batch.
+  public mutating func run(images: Int) { state.run(images: images) }
+
+  /// Calls `body` with the session itself.
+  mutating func perform<Result>(_ body: (inout CPUSession) throws -> Result) rethrows -> Result {
+    try body(&self)
+  }
+
   /// Runs the plan once on one thread, and gives the seconds that each step took.
   package mutating func timedSteps() -> [Double] { state.timedSteps() }
 }
@@ -57,6 +67,8 @@ private final class SessionState {
   private let whole: BoundStage
   /// Images of the batch, where a stage takes them one at a time.
   private let images: Int
+  /// How many of them the current run takes.
+  private var imagesOfRun: Int
 
   init(_ plan: CPUPlan) {
     self.plan = plan
@@ -66,6 +78,7 @@ private final class SessionState {
     }
     whole = arenas[arenas.count - 1][0]
     images = plan.stages[0].images
+    imagesOfRun = images
   }
 
   func bytes(_ value: Value) -> UnsafeMutableRawPointer { whole.bytes(value) }
@@ -75,7 +88,8 @@ private final class SessionState {
       start: bytes(value).assumingMemoryBound(to: Float.self), count: plan.graph.type(of: value).shape.count)
   }
 
-  func run() {
+  func run(images: Int? = nil) {
+    imagesOfRun = min(max(images ?? self.images, 0), self.images)
     plan.pool.run(
       { context, worker, workers in
         let state = Unmanaged<SessionState>.fromOpaque(context).takeUnretainedValue()
@@ -86,7 +100,7 @@ private final class SessionState {
   private func run(worker: Int, of workers: Int) {
     for index in arenas.indices {
       if plan.stages[index].isPerImage {
-        takeImages(Range.share(images, of: worker, workers), through: arenas[index][worker])
+        takeImages(Range.share(imagesOfRun, of: worker, workers), through: arenas[index][worker])
         plan.pool.barrier(parts: workers)
       } else {
         for step in arenas[index][0].steps {

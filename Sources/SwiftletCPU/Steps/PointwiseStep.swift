@@ -28,7 +28,7 @@ struct PointwiseStep: PlanStep {
   func call(_ memory: StepMemory) -> sk_gemm {
     var call = sk_gemm()
     call.b = memory.singles(weights)
-    call.half_b = memory.halves(weights)
+    call.f16_b = memory.halves(weights)
     (call.a_stride, call.c_stride) = (depth, columns)
     (call.rows, call.depth, call.columns) = (rows, depth, columns)
     call.epilogue = memory.epilogue(epilogue, channels: columns)

@@ -1,6 +1,6 @@
 // Arguments.swift: a command line taken apart by a CommandSpec. Unknown and repeated options are errors.
 
-import Swiftlet
+import SwiftletModules
 
 /// The arguments of one command.
 struct Arguments: Sendable {

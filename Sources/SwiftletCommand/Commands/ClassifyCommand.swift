@@ -1,6 +1,6 @@
 // ClassifyCommand.swift: what is on a photograph.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet classify PHOTO…`.
 struct ClassifyCommand: Command {
@@ -48,7 +48,7 @@ struct ClassifyCommand: Command {
     for file in files {
       var answer = Answer(file: file)
       do {
-        answer.predictions = try classifier(Image(file)).top(top)
+        answer.predictions = try classifier(Image(contentsOf: file)).top(top)
       } catch {
         answer.error = SwiftletTool.oneLine(error)
         failures += 1

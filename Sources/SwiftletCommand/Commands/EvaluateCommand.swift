@@ -1,6 +1,6 @@
 // EvaluateCommand.swift: how often a model is right.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet evaluate`.
 struct EvaluateCommand: Command {

@@ -1,6 +1,6 @@
 // PreprocessCommand.swift: a network's input, for comparison with another framework.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet preprocess PHOTO`.
 struct PreprocessCommand: Command {
@@ -42,7 +42,7 @@ struct PreprocessCommand: Command {
     let stage = try arguments.choice("stage", Stage.self) ?? .input
     let preprocessing = try ModelChoice(arguments).preprocessing()
     let file = arguments.positionals[0]
-    let image = try Image(file)
+    let image = try Image(contentsOf: file)
     let tensor: Tensor
     switch stage {
     case .input: tensor = try preprocessing.input(image)

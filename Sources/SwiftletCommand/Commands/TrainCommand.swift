@@ -1,6 +1,6 @@
 // TrainCommand.swift: trains a network on a folder of photographs.
 
-import Swiftlet
+import SwiftletModules
 import Synchronization
 
 #if canImport(Darwin)

@@ -41,7 +41,7 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// A name out of a file, at a length that a line can carry.
-  static func shortened(_ name: String) -> String {
+  package static func shortened(_ name: String) -> String {
     let scalars = name.unicodeScalars
     return scalars.count <= 200 ? name : String(String.UnicodeScalarView(scalars.prefix(200))) + "…"
   }

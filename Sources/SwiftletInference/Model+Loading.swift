@@ -1,5 +1,12 @@
 // Model+Loading.swift: models from files: our own, which say all about themselves, and other libraries' weights.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 #if canImport(FoundationEssentials)
   import FoundationEssentials
 #else
@@ -8,47 +15,63 @@
 
 extension Model {
   /// Keys of the metadata of our safetensors files.
-  enum MetadataKey {
-    static let architecture = "swiftlet.architecture"
-    static let preprocessing = "swiftlet.preprocessing"
-    static let labels = "swiftlet.labels"
+  package enum MetadataKey {
+    package static let architecture = "swiftlet.architecture"
+    package static let preprocessing = "swiftlet.preprocessing"
+    package static let labels = "swiftlet.labels"
   }
 
-  /// Reads a model from a file: one of ours (``save(to:)``), or a state dict of torchvision or timm, which is
-  /// recognised by the names and shapes of its tensors.
+  /// Reads a model from a safetensors file: one of ours (``save(to:)``), or a state dict of torchvision or timm, which is
+  /// recognized by the names and shapes of its tensors. (The Swiftlet product reads PyTorch checkpoints too.)
   ///
   /// - Parameters:
-  ///   - path: safetensors, or a PyTorch checkpoint (`.pth`, `.pt`).
+  ///   - path: the file.
   ///   - network: the network that it must be, by its name in the zoo; any if `nil`.
   ///   - options: what to change: the dialect where two libraries share names, the width, the resolution.
   /// - Throws: ``FormatError`` where the file is damaged, ``ModelError`` where its weights are of no network we know or
   ///   not of `network`, with the first names that disagree and both shapes.
+  @_disfavoredOverload
   public init(
     contentsOf path: String, network: String? = nil, options: ZooOptions = ZooOptions()
   ) throws {
-    let file = try WeightFile.read(path)
-    if let json = file.metadata[MetadataKey.architecture] {
-      self = try Self.ours(path, json, file.tensors, file.metadata, network, options)
-    } else {
-      self = try Recognition(path, file.tensors).model(network, options)
-    }
+    self = try Self.model(WeightFile.readSafetensors(path), of: path, network: network, options: options)
   }
 
-  /// Reads weights for an architecture of your own choice from a file of ours or of a library.
+  /// The model of what was read from a file.
   ///
   /// - Throws: ``FormatError``, ``ModelError``.
-  public init(_ architecture: Architecture, weights path: String) throws {
-    let file = try WeightFile.read(path)
-    if file.metadata[MetadataKey.architecture] != nil {
-      let stored = try Model(contentsOf: path)
-      do {
-        try self.init(
-          architecture, parameters: stored.parameters, preprocessing: stored.preprocessing,
-          labels: stored.labels)
-      } catch let error as ParametersError { throw ModelError.wrongWeights(file: path, error) }
-    } else {
-      self = try Recognition(path, file.tensors).model(as: architecture)
+  package static func model(
+    _ file: WeightFile.Contents, of path: String, network: String? = nil, options: ZooOptions = ZooOptions()
+  ) throws -> Model {
+    if let json = file.metadata[MetadataKey.architecture] {
+      return try ours(path, json, file.tensors, file.metadata, network, options)
     }
+    return try Recognition(path, file.tensors).model(network, options)
+  }
+
+  /// Reads weights for an architecture of your own choice from a safetensors file of ours or of a library.
+  ///
+  /// - Throws: ``FormatError``, ``ModelError``.
+  @_disfavoredOverload
+  public init(_ architecture: Architecture, weights path: String) throws {
+    self = try Self.model(architecture, weights: WeightFile.readSafetensors(path), of: path)
+  }
+
+  /// The weights that were read from a file, for an architecture.
+  ///
+  /// - Throws: ``FormatError``, ``ModelError``.
+  package static func model(
+    _ architecture: Architecture, weights file: WeightFile.Contents, of path: String
+  ) throws -> Model {
+    guard file.metadata[MetadataKey.architecture] != nil else {
+      return try Recognition(path, file.tensors).model(as: architecture)
+    }
+    let stored = try model(file, of: path)
+    do {
+      return try Model(
+        architecture, parameters: stored.parameters, preprocessing: stored.preprocessing,
+        labels: stored.labels)
+    } catch let error as ParametersError { throw ModelError.wrongWeights(file: path, error) }
   }
 
   /// Writes the whole model as one safetensors file: weights by our names, and in its metadata the architecture, the
@@ -66,7 +89,7 @@ extension Model {
   }
 
   /// The model of one of our files; `path` is what errors call it.
-  static func ours(
+  package static func ours(
     _ path: String, _ json: String, _ tensors: NamedTensors, _ metadata: [String: String],
     _ network: String?, _ options: ZooOptions
   ) throws -> Model {

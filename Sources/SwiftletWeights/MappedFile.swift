@@ -55,7 +55,7 @@ public struct MappedFile: Sendable {
 /// Opens a regular file for reading; the caller closes the descriptor.
 ///
 /// - Throws: ``FormatError/unreadable(file:reason:)``. A pipe without a writer is refused, not waited for.
-func openRegularFile(_ path: String) throws -> (descriptor: Int32, byteCount: Int) {
+package func openRegularFile(_ path: String) throws -> (descriptor: Int32, byteCount: Int) {
   guard !path.isEmpty, !path.utf8.contains(0) else {
     throw FormatError.unreadable(file: path, reason: "not a file name")
   }
@@ -88,4 +88,4 @@ private func openingMessage(_ code: Int32) -> String {
 }
 
 /// The system's words for an `errno`.
-func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
+package func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }

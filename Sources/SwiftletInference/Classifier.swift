@@ -1,5 +1,12 @@
 // Classifier.swift: a model compiled once, for photographs.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
@@ -51,7 +58,9 @@ public struct Classification: Sendable {
 public struct Classifier: Sendable {
   /// The model.
   public let model: Model
-  private let sessions: SessionPool
+  private let runner: ImageRunner
+  /// The position of the logits among the outputs.
+  private let logits: Int
 
   /// Compiles a model.
   ///
@@ -61,27 +70,53 @@ public struct Classifier: Sendable {
   /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
     self.model = model
-    sessions = SessionPool(
-      try engine.inferencePlan(model.architecture.graph(), parameters: model.parameters))
+    let graph = try model.architecture.graph()
+    logits = graph.outputs.firstIndex { $0.name == "logits" } ?? 0
+    runner = try ImageRunner(
+      graph, parameters: model.parameters, preprocessing: model.preprocessing, engine: engine)
   }
 
-  /// Classifies a photograph.
+  /// Images that ``classify(_:)`` takes at a time.
+  public var batch: Int { runner.batch }
+
+  /// Classifies an image.
   ///
-  /// - Throws: ``VisionError`` where the photograph cannot be prepared, ``ClassifierError`` where the weights give
+  /// - Throws: ``VisionError`` where the image cannot be prepared, ``ClassifierError`` where the weights give
   ///   something that is not a number.
   public func callAsFunction(_ image: Image) throws -> Classification {
-    try classify(input: try model.preprocessing.input(image))
+    classification(try runner.run(image))
+  }
+
+  /// Classifies images, several at a time: preprocessing on all threads, the network in batches. Each gets the bits that it gets
+  /// alone.
+  ///
+  /// - Throws: as for one image, for the first that fails.
+  public func classify(_ images: [Image]) throws -> [Classification] {
+    try runner.run(images).map(classification)
+  }
+
+  /// Classifies an image without blocking the caller's executor. A task that is cancelled before its turn does no work.
+  ///
+  /// - Throws: as ``callAsFunction(_:)``, `CancellationError`.
+  public func classification(of image: Image) async throws -> Classification {
+    try await BlockingWork.run { try self(image) }
+  }
+
+  /// Classifies images as they arrive, in their order; see ``Classifications``.
+  public func classifications<Images: AsyncSequence>(of images: Images) -> Classifications<Images>
+  where Images.Element == Image {
+    Classifications(classifier: self, base: images)
   }
 
   /// Classifies an input that has been prepared: `[1, R, R, 3]`, normalised.
   ///
   /// - Throws: ``GraphError/wrongInput(name:expected:got:)``, ``ClassifierError``.
   public func classify(input: Tensor) throws -> Classification {
-    let logits = try sessions.run([input])[0].floats()
-    guard logits.allSatisfy({ $0.isFinite }) else {
-      throw ClassifierError.notANumber(network: model.architecture.name)
-    }
-    return Classification(logits: logits, labels: model.labels)
+    classification(try runner.run(input: input))
+  }
+
+  private func classification(_ outputs: [[Float]]) -> Classification {
+    Classification(logits: outputs[logits], labels: model.labels)
   }
 }
 
@@ -96,11 +131,4 @@ public enum ClassifierError: Error, Equatable, CustomStringConvertible {
       "\(network) gave an output that is not a number: its weights are damaged"
     }
   }
-}
-
-extension Image {
-  /// Reads a photograph: `try Image("owl.jpg")`.
-  ///
-  /// - Throws: ``VisionError`` naming the file and the cause.
-  public init(_ path: String) throws { try self.init(contentsOf: path) }
 }

@@ -1,5 +1,12 @@
 // WeightSource.swift: the table of published weights: where they are, how to check them, how to use them.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 /// Published weights of a network.
 public struct WeightSource: Sendable, Hashable {
   /// What `swiftlet pull` calls them: the network's name, or that with a suffix where there are several.

@@ -44,16 +44,16 @@ public struct NamedTensors: Sendable, RandomAccessCollection {
 }
 
 /// A string that is equal only to the same bytes. (`String` takes "é" in one and in two scalars as equal.)
-struct ExactName: Hashable {
-  let text: String
+package struct ExactName: Hashable {
+  package let text: String
 
-  init(_ text: String) { self.text = text }
+  package init(_ text: String) { self.text = text }
 
-  static func == (left: ExactName, right: ExactName) -> Bool {
+  package static func == (left: ExactName, right: ExactName) -> Bool {
     left.text.utf8.elementsEqual(right.text.utf8)
   }
 
-  func hash(into hasher: inout Hasher) {
+  package func hash(into hasher: inout Hasher) {
     var text = text
     text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }

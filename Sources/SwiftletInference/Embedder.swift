@@ -1,12 +1,19 @@
 // Embedder.swift: photographs as feature vectors.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 /// A model without its classifier, compiled once. It may be used from many threads at a time.
 public struct Embedder: Sendable {
   /// The model.
   public let model: Model
   /// Numbers in a vector.
   public let count: Int
-  private let sessions: SessionPool
+  private let runner: ImageRunner
 
   /// Compiles a model.
   ///
@@ -23,7 +30,8 @@ public struct Embedder: Sendable {
     var builder = GraphBuilder(extending: graph)
     builder.output("features", layer.inputs[0])
     count = graph.type(of: layer.inputs[0]).shape.count
-    sessions = SessionPool(try engine.inferencePlan(try builder.finish(), parameters: model.parameters))
+    runner = try ImageRunner(
+      try builder.finish(), parameters: model.parameters, preprocessing: model.preprocessing, engine: engine)
     self.model = model
   }
 
@@ -31,11 +39,17 @@ public struct Embedder: Sendable {
   ///
   /// - Throws: ``VisionError`` where the photograph cannot be prepared, ``ClassifierError`` where the weights give something that is
   ///   not a number.
-  public func callAsFunction(_ image: Image) throws -> [Float] {
-    let features = try sessions.run([try model.preprocessing.input(image)])[1].floats()
-    guard features.allSatisfy({ $0.isFinite }) else {
-      throw ClassifierError.notANumber(network: model.architecture.name)
-    }
-    return features
+  public func callAsFunction(_ image: Image) throws -> [Float] { try runner.run(image).last ?? [] }
+
+  /// The vectors of images, several at a time; each is the one that its image gets alone.
+  ///
+  /// - Throws: as for one image, for the first that fails.
+  public func embed(_ images: [Image]) throws -> [[Float]] { try runner.run(images).map { $0.last ?? [] } }
+
+  /// The vector of an image, without blocking the caller's executor.
+  ///
+  /// - Throws: as ``callAsFunction(_:)``, `CancellationError`.
+  public func embedding(of image: Image) async throws -> [Float] {
+    try await BlockingWork.run { try self(image) }
   }
 }

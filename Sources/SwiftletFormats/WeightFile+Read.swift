@@ -1,25 +1,9 @@
-// WeightFile.swift: one way into every kind of weight file.
+// WeightFile+Read.swift: one way into every kind of weight file.
 
 import SwiftletCore
+@_exported import SwiftletWeights
 
-/// Reads weight files of every kind that is known, told apart by what is in them, not by their names.
-public enum WeightFile {
-  /// The kinds of file that are read.
-  public enum Format: String, Sendable, CaseIterable {
-    case safetensors
-    case pyTorch = "PyTorch checkpoint"
-  }
-
-  /// What is in a weight file.
-  public struct Contents: Sendable {
-    /// The kind of file.
-    public let format: Format
-    /// The tensors, in the file's order.
-    public let tensors: NamedTensors
-    /// Text about them; only safetensors has any.
-    public let metadata: [String: String]
-  }
-
+extension WeightFile {
   /// Reads a weight file.
   ///
   /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of no kind that is read.
@@ -29,18 +13,16 @@ public enum WeightFile {
 
   /// Reads a weight file that is mapped already.
   package static func read(_ file: MappedFile) throws -> Contents {
+    // Looked for before pickles: the length of a header may look like the start of one.
+    if isSafetensors(file) { return try readSafetensors(file) }
     switch file.storage.withUnsafeBytes(Kind.init) {
-    case .safetensors:
-      let contents = try SafetensorsFile(file)
-      return Contents(format: .safetensors, tensors: contents.tensors, metadata: contents.metadata)
-    case .pyTorch:
-      return Contents(format: .pyTorch, tensors: try PyTorchCheckpoint(file).tensors, metadata: [:])
+    case .pyTorch: return Contents(format: .pyTorch, tensors: try PyTorchCheckpoint(file).tensors)
     case .other(let reason): throw FormatError.unsupported(file: file.path, reason: reason)
     }
   }
 
   private enum Kind {
-    case safetensors, pyTorch
+    case pyTorch
     case other(String)
 
     init(_ bytes: UnsafeRawBufferPointer) {
@@ -49,9 +31,6 @@ public enum WeightFile {
       }
       if begins("TFL3", at: 4) {
         self = .other("is a TFLite file, which is not supported yet")
-      } else if begins("{", at: 8) {
-        // Looked for before pickles: the length of a header may look like the start of one.
-        self = .safetensors
       } else if PyTorchCheckpoint.Form(bytes) != nil {
         self = .pyTorch
       } else if begins("ustar", at: 257) {

@@ -1,5 +1,12 @@
 // Recognition.swift: which network a state dict is of, told by the names and shapes of its tensors.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 /// Compares a state dict with the networks whose published names are known.
 struct Recognition {
   /// A network under a dialect, with the rule for its names.

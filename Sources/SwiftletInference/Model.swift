@@ -1,5 +1,12 @@
 // Model.swift: a network with its weights, and all that is needed to use them.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletGraph
+import SwiftletVision
+import SwiftletWeights
+
 /// A network, its weights, what it expects of a photograph, and what its classes are called: one file's worth.
 public struct Model: Sendable {
   /// The network.
