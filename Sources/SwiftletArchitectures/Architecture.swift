@@ -105,6 +105,14 @@ public struct Architecture: Sendable, Hashable, Codable {
     }
   }
 
+  /// Blocks of stem and stages, each row as often as it is repeated.
+  public var blockCount: Int {
+    (stem + stages.flatMap { $0 }).reduce(0) {
+      let (sum, overflow) = $0.addingReportingOverflow(max($1.repeats, 0))
+      return overflow ? Int.max : sum
+    }
+  }
+
   /// Throws unless the numbers make sense.
   ///
   /// - Throws: ``ArchitectureError`` naming the one that does not.
@@ -113,6 +121,7 @@ public struct Architecture: Sendable, Hashable, Codable {
       throw ArchitectureError.badWidth(width)
     }
     guard (1...Self.mostClasses).contains(classes) else { throw ArchitectureError.badClasses(classes) }
+    guard blockCount <= Self.mostBlocks else { throw ArchitectureError.tooManyBlocks(blockCount) }
     for row in stem + stages.flatMap({ $0 }) { try row.check() }
     for units in head.hidden + [head.features] { try BlockLimits.check("head", units, BlockLimits.channels) }
     if case .flatten(let size) = head.pool { try BlockLimits.check("head pool", size, BlockLimits.window) }
@@ -126,14 +135,22 @@ public struct Architecture: Sendable, Hashable, Codable {
   static let largestWidth = 16.0
   static let mostClasses = 1_000_000
   static let largestResolution = 4096
+  /// The most blocks: a thousand-layer ResNet has 500.
+  static let mostBlocks = 4096
 }
 
 /// What can be wrong with an architecture.
 public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
   /// No network of that name; `nearest` is the one that was probably meant.
   case unknownName(String, nearest: String?)
-  /// A file names a block that the catalogue does not hold.
+  /// A file names a block that is neither in the catalogue nor registered.
   case unknownBlock(String)
+  /// A block from outside the package that was not registered: a file could not be read again.
+  case unregisteredBlock(String)
+  /// Another block is registered under the name.
+  case duplicateBlock(String)
+  /// More blocks than any network has.
+  case tooManyBlocks(Int)
   /// A number of a block or of the head that no network has.
   case badBlock(String, value: Int, allowed: ClosedRange<Int>)
   /// α is not in (0, 16].
@@ -151,6 +168,11 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
       "unknown network '\(name)'"
         + (nearest.map { "; did you mean '\($0)'?" } ?? "; 'swiftlet models' lists them all")
     case .unknownBlock(let name): "unknown block '\(name)' in an architecture"
+    case .unregisteredBlock(let name):
+      "the block '\(name)' is not registered, so a file with it could not be read; call BlockCatalogue.register"
+    case .duplicateBlock(let name): "another block is called '\(name)'"
+    case .tooManyBlocks(let count):
+      "a network may have \(Architecture.mostBlocks) blocks, got \(count == .max ? "more" : "\(count)")"
     case .badBlock(let what, let value, let allowed):
       "\(what) must be between \(allowed.lowerBound) and \(allowed.upperBound), got \(value)"
     case .badWidth(let width): "the width multiplier must be above 0 and at most 16, got \(width)"

@@ -20,10 +20,14 @@ public enum GraphError: Error, Equatable, CustomStringConvertible {
   case unknownInput(String, graph: String)
   /// An update is of a parameter that the graph does not have.
   case unknownParameter(String)
+  /// A graph's classes cannot be changed: its logits do not come from a layer of their own.
+  case noClassifier(graph: String, reason: String)
   /// A run was given the wrong inputs.
   case wrongInput(name: String, expected: String, got: String)
   /// A file names an operation that the catalogue does not hold.
   case unknownOperation(String)
+  /// An operation from outside the package that was not registered: a file could not be read again.
+  case unregisteredOperation(String)
 
   public var description: String {
     switch self {
@@ -39,7 +43,10 @@ public enum GraphError: Error, Equatable, CustomStringConvertible {
     case .unknownInput(let name, let graph): "\(graph) has no input '\(name)'"
     case .unknownParameter(let name): "the update '\(name)' is of no parameter of the graph"
     case .wrongInput(let name, let expected, let got): "input '\(name)' must be \(expected), got \(got)"
+    case .noClassifier(let graph, let reason): "\(graph) has no classifier layer to replace: \(reason)"
     case .unknownOperation(let name): "unknown operation '\(name)'"
+    case .unregisteredOperation(let name):
+      "the operation '\(name)' is not registered, so a file with it could not be read; call Catalogue.register"
     }
   }
 }

@@ -63,7 +63,9 @@ public struct HostTensor: Sendable, Equatable {
   }
 
   /// Each element replaced by `transform` of it.
-  func mapped(_ transform: (Double) -> Double) -> HostTensor { HostTensor(shape, values.map(transform), scalarType) }
+  func mapped(_ transform: (Double) -> Double) -> HostTensor {
+    HostTensor(shape, values.map(transform), scalarType)
+  }
 
   /// Each pair of elements combined; the shapes must be equal.
   func zipped(_ other: HostTensor, _ combine: (Double, Double) -> Double) -> HostTensor {

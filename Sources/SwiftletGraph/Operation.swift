@@ -63,7 +63,7 @@ public struct OperationError: Error, Equatable, CustomStringConvertible {
 public struct Cost: Hashable, Sendable, Codable {
   /// Multiply-adds of convolutions and linear layers: what the MobileNet papers count as "MAdds".
   public var multiplyAdds: Int
-  /// Results computed one element at a time: activations, sums, gates, pooling, normalisation.
+  /// Results computed one element at a time: activations, sums, gates, pooling, normalization.
   public var elementwise: Int
   /// Trainable parameters read (filled in by ``Graph/cost(of:)``).
   public var parameters = 0

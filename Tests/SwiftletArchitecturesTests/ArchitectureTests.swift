@@ -115,9 +115,13 @@ private struct Ghost: BlockDefinition {
     #expect(summary.rows.map(\.repeats) == [1, 1, 1, 1, 2, 1, 1, 1, 1])
     // A ghost has conv + norm + depthwise + norm.
     #expect(summary.rows[4].parameters == (24 + 40) * 20 + 2 * (25 * 20 + 2 * 40))
+    #expect(throws: ArchitectureError.unregisteredBlock("ghost")) { try JSONEncoder().encode(tiny) }
+    try BlockCatalogue.register(Ghost.self)
     let file = try JSONEncoder().encode(tiny)
-    #expect(throws: ArchitectureError.unknownBlock("ghost")) {
-      try JSONDecoder().decode(Architecture.self, from: file)
+    #expect(try JSONDecoder().decode(Architecture.self, from: file) == tiny)
+    let other = String(decoding: file, as: UTF8.self).replacing("\"ghost\"", with: "\"ghoul\"")
+    #expect(throws: ArchitectureError.unknownBlock("ghoul")) {
+      try JSONDecoder().decode(Architecture.self, from: Data(other.utf8))
     }
   }
 

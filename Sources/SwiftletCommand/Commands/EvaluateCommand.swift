@@ -61,7 +61,7 @@ struct EvaluateCommand: Command {
     let classes = perClass(evaluation)
     if arguments.flag("json") {
       try Console.printJSON(
-        Result(data: path, model: model.architecture.name, evaluation: evaluation, perClass: classes))
+        Result(data: path, model: model.name, evaluation: evaluation, perClass: classes))
       return 0
     }
     var table = TextTable(["class ", "photographs", "recall %", "precision %", "mostly taken for "])
@@ -78,7 +78,7 @@ struct EvaluateCommand: Command {
       for line in confusion(evaluation).lines { try Console.print(line) }
     }
     try Console.print(
-      "\n\(model.architecture.name): top-1 \((100 * evaluation.top1).fixed(2)) %, "
+      "\n\(model.name): top-1 \((100 * evaluation.top1).fixed(2)) %, "
         + "top-5 \((100 * evaluation.top5).fixed(2)) %, loss \(evaluation.loss.fixed(4)), "
         + "\(evaluation.count.grouped) photographs")
     if !evaluation.skipped.isEmpty {

@@ -1,4 +1,4 @@
-// SliceChannels.swift: some neighbouring channels of a tensor.
+// SliceChannels.swift: some neighboring channels of a tensor.
 
 /// `[…, C]` → `[…, count]`: the channels from `start` on.
 public struct SliceChannels: Operation {

@@ -36,7 +36,7 @@ public struct Evaluator: Sendable {
     _ network: NetworkDefinition, parameters: Parameters, backend: any Backend, batch: Int = 64,
     recordsGates: Bool = false
   ) throws {
-    let (graph, folded) = try network.graph(batch: batch)
+    let (graph, folded) = try network.graph(batch: batch).withOutputs(["logits"])
       .applying([FoldBatchNorm()], to: parameters)
     var builder = GraphBuilder(extending: graph)
     var gates: [String] = []

@@ -79,7 +79,9 @@ final class TrainingLoop {
       return index
     }
     func output(_ name: String) throws -> Int {
-      guard let index = step.output(name) else { throw GraphError.unknownOutput(name, graph: step.graph.name) }
+      guard let index = step.output(name) else {
+        throw GraphError.unknownOutput(name, graph: step.graph.name)
+      }
       return index
     }
     self.step = step
@@ -92,7 +94,7 @@ final class TrainingLoop {
       step.graph, parameters: try state ?? step.initialState(trainer.parameters))
     teacherInputs = trainer.options.teacher?.inputs(from: trainer.preprocessing)
     if let teacher = trainer.options.teacher, step.input("teacher") != nil {
-      let (graph, parameters) = try teacher.network.graph(batch: batch)
+      let (graph, parameters) = try teacher.network.graph(batch: batch).withOutputs(["logits"])
         .applying([FoldBatchNorm()], to: teacher.parameters)
       self.teacher = try trainer.backend.compile(graph, parameters: parameters).makeSession()
     } else {
