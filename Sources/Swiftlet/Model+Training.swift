@@ -20,7 +20,7 @@ extension Model {
   /// - Throws: ``ArchitectureError``, ``GraphError``.
   public static func untrained(_ architecture: Architecture, labels: [String], seed: UInt64) throws -> Model {
     try Model(
-      architecture, parameters: try Parameters(initialising: architecture.graph(), seed: seed),
+      architecture, parameters: try Parameters(initializing: architecture.graph(), seed: seed),
       labels: labels)
   }
 

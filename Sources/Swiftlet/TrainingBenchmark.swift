@@ -56,7 +56,7 @@ public struct TrainingBenchmark {
       network, StepOptions(optimizer: .sgd(momentum: 0.9), weightDecay: 4e-5))
     instructionSet = engine.instructionSet
     session = try engine.makeTrainingSession(
-      step.graph, parameters: try step.initialState(Parameters(initialising: network, seed: 1)))
+      step.graph, parameters: try step.initialState(Parameters(initializing: network, seed: 1)))
     multiplyAdds = 3 * network.multiplyAdds
     for (index, port) in step.graph.inputs.enumerated() {
       var generator = SeededGenerator(seed: 2, stream: port.name)

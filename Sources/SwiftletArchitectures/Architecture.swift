@@ -50,7 +50,7 @@ public struct Head: Sendable, Hashable, Codable {
 /// A network: stem, stages and head as the paper's table has them, under one source's conventions.
 ///
 /// An architecture is a small value: print it (``summary(layers:)``), store it (it is `Codable`), change it, and make
-/// graphs of it (``graph(batch:mode:)``). Channels are those of the table, at α = 1.
+/// graphs of it (``graph(batch:mode:regularization:)``). Channels are those of the table, at α = 1.
 public struct Architecture: Sendable, Hashable, Codable {
   /// Its name: `mobilenet_v2`.
   public var name: String

@@ -27,7 +27,7 @@ public struct Parameters: Sendable {
   /// Seeded starting values for each parameter of a graph: the same for the same seed, on any machine.
   ///
   /// - Throws: never in practice: each value has its spec's count.
-  public init(initialising graph: Graph, seed: UInt64) throws {
+  public init(initializing graph: Graph, seed: UInt64) throws {
     for spec in graph.parameters { self[spec.name] = try spec.initialTensor(seed: seed) }
   }
 

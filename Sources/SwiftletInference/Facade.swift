@@ -48,3 +48,5 @@
 @_exported import struct SwiftletVision.Preprocessing
 @_exported import enum SwiftletVision.VisionError
 @_exported import enum SwiftletWeights.FormatError
+@_exported import protocol SwiftletCore.SwiftletError
+@_exported import enum SwiftletCore.ErrorCategory

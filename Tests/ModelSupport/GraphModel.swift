@@ -44,6 +44,6 @@ public func graphModel(classes: Int = 3, size: (Int, Int) = (16, 16), seed: UInt
   builder.output("logits", try builder.emit(Linear(), head, label: "head")[0])
   let graph = try builder.finish()
   return try Model(
-    graph, parameters: Parameters(initialising: graph, seed: seed),
+    graph, parameters: Parameters(initializing: graph, seed: seed),
     preprocessing: .cifar(resolution: size.0), labels: (0..<classes).map { "class \($0)" })
 }

@@ -74,7 +74,7 @@ private struct Ghost: BlockDefinition {
     architecture.width = architecture.name.contains("mobilenet") ? 0.25 : 1
     let graph = try architecture.graph(batch: 2, mode: .training).differentiated()
     var generator = SeededGenerator(seed: 4)
-    var parameters = try Parameters(initialising: graph, seed: 4)
+    var parameters = try Parameters(initializing: graph, seed: 4)
     // Linear weights start near zero, which would leave almost nothing to see of what lies before them.
     for spec in graph.parameters where spec.role == .linear {
       parameters[spec.name] = try HostTensor(spec.shape, uniform: -0.5...0.5, using: &generator).tensor()

@@ -53,7 +53,7 @@ import Testing
         let graph = try row.block.graph(
           input: [1, size.height, size.width, 8], conventions: Conventions(dialect))
         let (folded, weights) = try graph.applying(
-          [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 4))
+          [FoldBatchNorm()], to: Parameters(initializing: graph, seed: 4))
         var backend = CPUBackend()
         backend.winograd = .never
         #expect(try backend.plan(folded, parameters: weights).stepNames.map(\.kind) == ["convolution"])
@@ -86,7 +86,7 @@ import Testing
     builder.output("mean", try builder.apply(GlobalAveragePool(), both, label: "mean"))
     let graph = try builder.finish()
     try check(
-      graph, Parameters(initialising: graph, seed: 2),
+      graph, Parameters(initializing: graph, seed: 2),
       kinds: ["gemm", "concatenate", "sliceChannels", "padChannels", "adaptivePool", "globalPool"])
   }
 
@@ -149,14 +149,14 @@ import Testing
     builder.output("y", try builder.apply(Convolution(window: window), x, weight, label: "conv"))
     let graph = try builder.finish()
     let error = #expect(throws: PlanError.self) {
-      try CPUBackend().plan(graph, parameters: Parameters(initialising: graph, seed: 1))
+      try CPUBackend().plan(graph, parameters: Parameters(initializing: graph, seed: 1))
     }
     #expect("\(error.map { "\($0)" } ?? "")".contains("conv needs a table of"))
     var backend = CPUBackend()
     backend.mostActivationBytes = 1 << 20
     let network = try Zoo.architecture("mobilenet_v2").graph()
     let large = #expect(throws: PlanError.self) {
-      try backend.inferencePlan(network, parameters: Parameters(initialising: network, seed: 1))
+      try backend.inferencePlan(network, parameters: Parameters(initializing: network, seed: 1))
     }
     #expect("\(large.map { "\($0)" } ?? "")".contains("MB for activations; 1 MB are allowed"))
   }

@@ -16,7 +16,7 @@ struct Workplace {
       let architecture = try Zoo.architecture(
         "mobilenet_v1", ZooOptions(width: 0.25, resolution: 64, classes: 10))
       let model = try Model(
-        architecture, parameters: Parameters(initialising: architecture.graph(), seed: 1),
+        architecture, parameters: Parameters(initializing: architecture.graph(), seed: 1),
         labels: (0..<10).map { "label \($0)" })
       let path = folder.appending(path: "model.safetensors").path
       try model.save(to: path)

@@ -24,7 +24,7 @@ import Testing
     let decoded = try JSONDecoder().decode(Graph.self, from: try JSONEncoder().encode(graph))
     #expect(decoded == graph)
 
-    let parameters = try Parameters(initialising: graph, seed: 1)
+    let parameters = try Parameters(initializing: graph, seed: 1)
     #expect(parameters["p"]?.scalarType == type)
     var session = try ReferenceBackend().compile(graph, parameters: parameters).makeSession()
     let x = try Tensor(shape: [3], scalarType: type, rounding: [0.1, 2, 3])

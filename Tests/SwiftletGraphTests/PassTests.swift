@@ -21,7 +21,7 @@ import Testing
 
   @Test func foldingRemovesEveryNormOfAPlainChain() throws {
     let graph = try smallNetwork()
-    let parameters = try Parameters(initialising: graph, seed: 3)
+    let parameters = try Parameters(initializing: graph, seed: 3)
     let (folded, weights) = try graph.applying([FoldBatchNorm()], to: parameters)
     #expect(folded.nodes.map(\.label) == ["stem", "stem.activation", "pool", "classifier"])
     #expect(folded.parameters.map(\.name) == ["stem.weight", "classifier.weight", "stem.bias"])

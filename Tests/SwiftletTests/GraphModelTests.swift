@@ -176,7 +176,7 @@ import Testing
 
   @Test func preprocessingAndLabelsAreGivenWhenAModelIsMade() throws {
     func made(_ architecture: Architecture) throws -> Model {
-      try Model(architecture, parameters: Parameters(initialising: architecture.graph(), seed: 1))
+      try Model(architecture, parameters: Parameters(initializing: architecture.graph(), seed: 1))
     }
     // The zoo's entry says so.
     let cifar = try made(Zoo.architecture("cifar_resnet20"))
@@ -190,7 +190,7 @@ import Testing
     #expect(try made(own).preprocessing != .cifar(resolution: 32))
     // What is given is kept, through a file and another head.
     let given = try Model(
-      own, parameters: Parameters(initialising: own.graph(), seed: 1), preprocessing: .slim(resolution: 32),
+      own, parameters: Parameters(initializing: own.graph(), seed: 1), preprocessing: .slim(resolution: 32),
       labels: Labels.cifar10)
     try Files.withScratch { folder in
       let path = folder.appending(path: "own.safetensors").path
@@ -240,7 +240,7 @@ private struct Halve: SwiftletGraph.Operation {
       "own", stem: .conv(8, stride: 2), stages: [[Row(Twice(channels: 8, stride: 2), repeats: 2)]],
       head: .pooled, classes: 3, resolution: 16)
     let model = try Model(
-      architecture, parameters: Parameters(initialising: architecture.graph(), seed: 1),
+      architecture, parameters: Parameters(initializing: architecture.graph(), seed: 1),
       labels: ["a", "b", "c"])
     try Files.withScratch { folder in
       let path = folder.appending(path: "own.safetensors").path

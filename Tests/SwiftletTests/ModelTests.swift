@@ -9,7 +9,7 @@ import Testing
   static func small(_ name: String = "mobilenet_v3_small") throws -> Model {
     let architecture = try Zoo.architecture(name, ZooOptions(width: 0.25, resolution: 32, classes: 7))
     return try Model(
-      architecture, parameters: Parameters(initialising: architecture.graph(), seed: 9),
+      architecture, parameters: Parameters(initializing: architecture.graph(), seed: 9),
       labels: (0..<7).map { "thing \($0), \"quoted\" – ünïcode" })
   }
 
@@ -59,7 +59,7 @@ import Testing
   @Test func activationsBeyondReasonAreRefused() throws {
     let wide = Architecture(
       "wide", stem: .conv(20_000, kernel: 1), stages: [], head: .pooled, classes: 2, resolution: 4096)
-    let model = try Model(wide, parameters: Parameters(initialising: wide.graph(), seed: 1))
+    let model = try Model(wide, parameters: Parameters(initializing: wide.graph(), seed: 1))
     #expect(throws: PlanError.self) { try Classifier(model) }
   }
 

@@ -68,7 +68,7 @@ import Testing
     labels: [String]? = nil
   ) throws -> Trainer.Teacher {
     Trainer.Teacher(
-      .architecture(architecture), parameters: try Parameters(initialising: architecture.graph(), seed: 3),
+      .architecture(architecture), parameters: try Parameters(initializing: architecture.graph(), seed: 3),
       preprocessing: preprocessing, labels: labels)
   }
 

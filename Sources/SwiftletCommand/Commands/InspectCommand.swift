@@ -48,7 +48,7 @@ struct InspectCommand: Command {
     case .graph, .training: text = graph.description
     case .folded, .plan:
       let (folded, weights) = try graph.preparedForInference(
-        network.parameters ?? Parameters(initialising: graph, seed: 1))
+        network.parameters ?? Parameters(initializing: graph, seed: 1))
       if stage == .plan {
         plan = try arguments.engine().plan(folded, parameters: weights)
       }
