@@ -19,7 +19,7 @@ public func graphModel(classes: Int = 3, size: (Int, Int) = (16, 16), seed: UInt
       return try builder.emit(BatchNorm(epsilon: 1e-3), operands, label: "")[0]
     }
   }
-  let stem = try builder.parameter("stem#1", .convolution, [3, 3, 3, 8])
+  let stem = try builder.parameter("stem.weight", .convolution, [3, 3, 3, 8])
   var x = try builder.apply(
     Convolution(window: Window(kernel: 3, stride: 2, padding: Padding(1))), image, stem, label: "stem#2")
   x = try builder.apply(Activation(.relu6), norm(x, "stem.norm"), label: "stem.activation")

@@ -32,7 +32,7 @@ import Testing
         summary.status == 0 && summary.output.contains("exported · graph · 16×16 · 3 classes"), "\(summary)")
       #expect(summary.output.contains("layer1"))
       let json = try object(try Tool.run(["summary", file, "--json"]).output)
-      #expect((json["layers"] as? [Any])?.count == 12)
+      #expect((json["layers"] as? [Any])?.count == 13)
       for (stage, text) in [
         ("graph", "batchNorm"), ("training", "batchNormTraining"), ("folded", "parameter stem#2.bias"),
         ("plan", "stem#2"),
@@ -47,7 +47,7 @@ import Testing
       let run = try Tool.run(["convert", file, "--output", converted, "--half", "--json"])
       #expect(run.status == 0, "\(run)")
       #expect(try object(run.output)["name"] as? String == "exported")
-      #expect(try Model(contentsOf: converted).parameters["stem#1"]?.scalarType == .float16)
+      #expect(try Model(contentsOf: converted).parameters["stem.weight"]?.scalarType == .float16)
 
       let wrong = try Tool.run(["classify", photo, "--weights", file, "--resolution", "32"])
       #expect(wrong.isCleanFailure(naming: file, "16×16"), "\(wrong)")

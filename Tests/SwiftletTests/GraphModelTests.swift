@@ -147,6 +147,50 @@ import Testing
     }
   }
 
+  /// Damaged graphs are refused, or are sound models that can be classified and embedded with.
+  @Test func mutatedGraphModelsNeverCrash() throws {
+    let seed = UInt64.random(in: 0..<1_000_000)
+    print("mutatedGraphModelsNeverCrash: seed \(seed)")
+    var generator = SeededGenerator(seed: seed)
+    let text = Array(try StableJSON.text(try graphModel().definition.graph()).utf8)
+    let numbers = ["0", "1", "2", "5", "9", "17", "64", "-3", "4096", "9223372036854775807"]
+    let end = ContinuousClock.now + .seconds(3)
+    var (tried, sound) = (0, 0)
+    while ContinuousClock.now < end {
+      var mutant = text
+      for _ in 0..<Int.random(in: 1...3, using: &generator) {
+        let position = Int.random(in: 0..<mutant.count, using: &generator)
+        guard let start = mutant[position...].firstIndex(where: { (48...57).contains($0) }) else { continue }
+        let stop = mutant[start...].firstIndex { !(48...57).contains($0) } ?? mutant.endIndex
+        mutant.replaceSubrange(
+          start..<stop, with: Array(try #require(numbers.randomElement(using: &generator)).utf8))
+      }
+      tried += 1
+      guard let graph = try? JSONDecoder().decode(Graph.self, from: Data(mutant)),
+        graph.types.allSatisfy({ $0.shape.count < 1 << 20 }),
+        let model = try? Model(
+          graph, parameters: Parameters(initializing: graph, seed: 1), preprocessing: .cifar(resolution: 16)),
+        let shape = graph.inputs.first.map({
+          Shape([1] + graph.type(of: $0.value).shape.dimensions.dropFirst())
+        }),
+        let classifier = try? Classifier(model, engine: CPUBackend())
+      else { continue }
+      let input = try Tensor(shape: shape, floats: [Float](repeating: 0.5, count: shape.count))
+      let expected = try ReferencePlan(model.definition.graph(), parameters: model.parameters)
+        .run([HostTensor(input)])[1].values
+      do {
+        let logits = try classifier.classify(input: input).logits.map(Double.init)
+        #expect(disagreement(logits, expected, relativeToScale: 1e-3) == nil)
+      } catch is ClassifierError {
+        // A negative ε, say, makes numbers that are none, by the definition too.
+        #expect(expected.contains { !$0.isFinite })
+      }
+      _ = try? Embedder(model, engine: CPUBackend())
+      sound += 1
+    }
+    #expect(tried > 100 && sound > 0, "\(tried) tried, \(sound) sound")
+  }
+
   /// Files of a few kilobytes that declare enormous networks are refused before anything is built.
   @Test func smallFilesOfEnormousNetworksAreRefused() throws {
     try Files.withScratch { folder in
@@ -218,7 +262,7 @@ private struct Twice: BlockDefinition {
 
 /// Another one under the name of a block of the package.
 private struct Impostor: BlockDefinition {
-  static let name = "basicBlock"
+  static let name = "basic"
   var channels = 0
   var stride = 1
   func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value { x }
