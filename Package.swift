@@ -86,7 +86,8 @@ let package = Package(
     .testTarget(name: "SwiftletFormatsTests", dependencies: ["SwiftletFormats", "TestSupport"]),
     .testTarget(name: "SwiftletDataTests", dependencies: ["SwiftletData", "TestSupport"]),
     .testTarget(
-      name: "SwiftletTrainingTests", dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport"]),
+      name: "SwiftletTrainingTests",
+      dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport", "AllocationCounter"]),
     .testTarget(
       name: "SwiftletTests",
       dependencies: ["SwiftletModules", "TestSupport", "ModelSupport", "AllocationCounter"]),

@@ -5,7 +5,7 @@ import SwiftletCore
 extension DatasetError: SwiftletError {
   public var category: ErrorCategory {
     switch self {
-    case .holdOut, .outside, .label, .batchSize, .batchTooLarge: .usage
+    case .holdOut, .outside, .label, .batchSize, .batchTooLarge, .cannotMix: .usage
     case .noThread: .resources
     default: .file
     }

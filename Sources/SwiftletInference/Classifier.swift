@@ -21,7 +21,7 @@ public struct Prediction: Sendable, Hashable, Codable {
   public let index: Int
   /// Its name.
   public let label: String
-  /// In 0…1; all classes together have 1.
+  /// In 0…1; all classes together have 1, unless the model finds any number of classes on an image.
   public let probability: Double
 }
 
@@ -31,14 +31,11 @@ public struct Classification: Sendable {
   public let logits: [Float]
   /// The classes' names; may be empty.
   let labels: [String]
+  /// What the logits mean.
+  var rule = ClassRule.one
 
-  /// The softmax of the logits, computed in Double.
-  public var probabilities: [Double] {
-    let largest = Double(logits.max() ?? 0)
-    let powers = logits.map { exp(Double($0) - largest) }
-    let sum = powers.reduce(0, +)
-    return powers.map { $0 / sum }
-  }
+  /// The softmax of the logits, of a model for any number of classes their sigmoids, computed in Double.
+  public var probabilities: [Double] { rule.probabilities(of: logits) }
 
   /// The classes with the highest probabilities, best first; of equal ones the lower index first.
   public func top(_ count: Int) -> [Prediction] {
@@ -68,7 +65,8 @@ public struct Classifier: Sendable {
   /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
     self.model = model
-    runner = try ImageRunner(model.definition.graph().withOutputs(["logits"]), of: model, engine: engine)
+    runner = try ImageRunner(
+      model.definition.graph().withOutputs([PortName.logits]), of: model, engine: engine)
   }
 
   /// Images that ``classify(_:)`` takes at a time.
@@ -111,7 +109,7 @@ public struct Classifier: Sendable {
   }
 
   private func classification(_ outputs: [[Float]]) -> Classification {
-    Classification(logits: outputs[0], labels: model.labels)
+    Classification(logits: outputs[0], labels: model.labels, rule: model.task.rule)
   }
 }
 

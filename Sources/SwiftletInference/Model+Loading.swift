@@ -47,7 +47,8 @@ extension Model {
   package static func model(
     _ file: WeightFile.Contents, of path: String, network: String? = nil, options: ZooOptions = ZooOptions()
   ) throws -> Model {
-    try ours(path, file.tensors, file.metadata, network, options)
+    try ours(path, file.tensors, file.metadata, network, options)?
+      .with(task: task(file.metadata, file: path))
       ?? Recognition(path, file.tensors).model(network, options)
   }
 
@@ -71,7 +72,8 @@ extension Model {
     do {
       return try Model(
         architecture, parameters: stored.parameters, preprocessing: stored.preprocessing,
-        labels: stored.labels)
+        labels: stored.labels
+      ).with(task: stored.task)
     } catch let error as ParametersError { throw ModelError.wrongWeights(file: path, error) }
   }
 
@@ -90,7 +92,7 @@ extension Model {
       metadata[MetadataKey.architecture] = try StableJSON.text(architecture)
     case .graph(let graph): metadata[MetadataKey.graph] = try StableJSON.text(graph)
     }
-    try SafetensorsFile.write(parameters.all, metadata: metadata, to: path)
+    try SafetensorsFile.write(parameters.all, metadata: metadata.merging(taskMetadata) { $1 }, to: path)
   }
 
   /// The model of one of our files; `nil` where the metadata has no network. `path` is what errors call the file.

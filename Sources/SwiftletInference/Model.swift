@@ -19,6 +19,8 @@ public struct Model: Sendable {
   public let preprocessing: Preprocessing
   /// Names of the classes; empty where they have none.
   public let labels: [String]
+  /// What it was trained for: what its outputs mean.
+  public internal(set) var task = ModelTask.classification
 
   /// Creates a model from its parts.
   ///
@@ -73,11 +75,12 @@ public struct Model: Sendable {
     try self.init(.graph(graph), parameters: parameters, preprocessing: preprocessing, labels: labels)
   }
 
-  /// The same network with other weights; preprocessing and labels are kept.
+  /// The same network with other weights; preprocessing, labels and task are kept.
   ///
   /// - Throws: ``ParametersError`` where the weights are not the network's.
   public func with(_ parameters: Parameters) throws -> Model {
     try Model(definition, parameters: parameters, preprocessing: preprocessing, labels: labels)
+      .with(task: task)
   }
 
   /// The network's name.

@@ -6,7 +6,7 @@ extension TrainingError: SwiftletError {
   public var category: ErrorCategory {
     switch self {
     case .badRecipeFile, .badCheckpoint: .file
-    case .folderLocked: .resources
+    case .folderLocked, .tooLittleMemory: .resources
     default: .usage
     }
   }

@@ -97,4 +97,36 @@ struct PoolTests {
       }
     }
   }
+
+  /// Even maps, where every addition loses the same digits, up to 2048².
+  @Test(arguments: Kernels.available, [0.3, 0.7, -1e-3])
+  func channelSumsOfLargeMaps(_ kernels: Kernels, _ value: Double) throws {
+    let table = try kernels.table()
+    for (size, channels) in [(9, 70), (112, 35), (224, 3), (2048, 2)] {
+      let x = [Float](repeating: Float(value), count: size * size * channels)
+      var means = [Float](repeating: 0, count: channels)
+      table.channel_sum(x, channels, size * size, 1 / Float(size * size), &means, 0, channels)
+      // The factor is rounded too.
+      let wanted = Double(Float(value)) * Double(1 / Float(size * size)) * Double(size * size)
+      for mean in means { #expect(abs(Double(mean) - wanted) <= 3 * unit * abs(wanted), "\(size)²") }
+    }
+  }
+
+  /// Means over large windows keep their digits too.
+  @Test(arguments: Kernels.available, [0.3, 0.7, -1e-3])
+  func meansOfLargeWindows(_ kernels: Kernels, _ value: Double) throws {
+    let table = try kernels.table()
+    let (size, kernel, channels) = (600, 512, 3)
+    let x = [Float](repeating: Float(value), count: size * size * channels)
+    var y = [Float](repeating: 0, count: 2 * 2 * channels)
+    x.withUnsafeBufferPointer { x in
+      y.withUnsafeMutableBufferPointer { y in
+        var call = sk_pool(
+          input: x.baseAddress, height: size, width: size, channels: channels, kernel: kernel, stride: 80,
+          pad_top: 0, pad_left: 0, output: y.baseAddress, output_height: 2, output_width: 2)
+        table.average_pool(&call, 0, 2)
+      }
+    }
+    for mean in y { #expect(abs(Double(mean) - Double(Float(value))) <= 3 * unit * abs(value)) }
+  }
 }

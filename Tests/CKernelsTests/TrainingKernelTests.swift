@@ -23,13 +23,15 @@ struct TrainingKernelTests {
       vectors = all
     }
 
-    func view(_ channels: Int, _ activation: Activation, gated: Bool, hasGradient: Bool = true) -> sk_view {
-      sk_view(
+    func view(_ channels: Int, _ activation: Activation, gated: Bool, hasGradient: Bool = true) -> sk_prologue
+    {
+      sk_prologue(
         y: y.pointer, g: hasGradient ? UnsafePointer(g.pointer) : nil, y_stride: channels, g_stride: channels,
         channels: channels, scale: vectors[0].pointer,
         shift: vectors[1].pointer, gate: gated ? UnsafePointer(vectors[2].pointer) : nil,
         offset: gated ? UnsafePointer(vectors[3].pointer) : nil, a: vectors[4].pointer,
-        b: vectors[5].pointer, c: vectors[6].pointer, activation: Int32(activation.rawValue))
+        b: vectors[5].pointer, c: vectors[6].pointer, activation: Int32(activation.rawValue),
+        center: gated ? UnsafePointer(vectors[5].pointer) : nil)
     }
 
     func value(_ vector: Int, _ index: Int, _ channels: Int) -> Double {
@@ -88,7 +90,7 @@ struct TrainingKernelTests {
             let count = pixels * channels
             let out = try GuardedFloats([Float](repeating: 0, count: count), placement)
             let what = "\(activation), \(pixels) × \(channels), gated \(gated)"
-            training.view(&view, 0, pixels, out.pointer, channels)
+            training.prologue(&view, 0, pixels, out.pointer, channels)
             let forwards = (0..<count).map { index in
               close(
                 activation(operands.normed(index, channels))
@@ -128,7 +130,8 @@ struct TrainingKernelTests {
           var expected = [Double](repeating: 1, count: 2 * channels)
           for (index, value) in d.enumerated() {
             expected[index % channels] += value
-            expected[channels + index % channels] += value * Double(operands.y.pointer[index])
+            expected[channels + index % channels] +=
+              value * (Double(operands.y.pointer[index]) - operands.value(5, index, channels))
           }
           #expect(
             disagreement(sums.values, expected.map { close($0, 100) }) == nil,
@@ -156,24 +159,61 @@ struct TrainingKernelTests {
     for channels in Self.channelCounts {
       for pixels in Self.pixelCounts {
         let x = try GuardedFloats(randomFloats(pixels * channels, &generator), placement)
+        let pivot = try GuardedFloats(randomFloats(channels, &generator), placement)
         let copy = try GuardedFloats([Float](repeating: 0, count: x.count), placement)
         for out in [nil, copy.pointer] {
           let sums = try GuardedFloats([Float](repeating: 0, count: 2 * channels), placement)
-          training.moments(x.pointer, channels, pixels, channels, out, channels, sums.pointer, 0)
+          training.statistics(
+            x.pointer, channels, pixels, channels, pivot.pointer, out, channels, sums.pointer, 0)
           var expected = [Double](repeating: 0, count: 2 * channels)
           for (index, value) in x.values.enumerated() {
-            expected[index % channels] += Double(value)
-            expected[channels + index % channels] += Double(value) * Double(value)
+            let apart = Double(value) - Double(pivot.values[index % channels])
+            expected[index % channels] += apart
+            expected[channels + index % channels] += apart * apart
           }
           #expect(disagreement(sums.values, expected.map { close($0) }) == nil)
-          #expect(sums.hasIntactMargins)
+          #expect(sums.hasIntactMargins && pivot.hasIntactMargins)
           var totals = [Double](repeating: 1, count: 2 * channels)
           let before = sums.values
-          training.flush(sums.pointer, &totals, 2 * channels)
+          training.accumulate(sums.pointer, &totals, 2 * channels)
           #expect(totals == before.map { 1 + Double($0) } && sums.values.allSatisfy { $0 == 0 })
         }
         #expect(copy.values == x.values && copy.hasIntactMargins && x.hasIntactMargins)
       }
+    }
+  }
+
+  /// Strips of any sizes join to the mean and the squares of all pixels, far from zero too.
+  @Test(arguments: Kernels.available, [0.0, 1, 1000])
+  func momentsOfStripsJoin(_ kernels: Kernels, _ offset: Double) throws {
+    let training = try #require(try kernels.table().training).pointee
+    var generator = SeededGenerator(seed: 38)
+    for channels in Self.channelCounts {
+      let strips = [1, 5, 84, 3]
+      let pixels = strips.reduce(0, +)
+      let x = randomFloats(pixels * channels, &generator).map { $0 + Float(offset) }
+      var statistics = [Double](repeating: 0, count: 2 * channels)
+      var sums = [Float](repeating: 0, count: 2 * channels)
+      var pivot = Array(x[..<channels])
+      var before = 0
+      for strip in strips {
+        x.withUnsafeBufferPointer { x in
+          guard let start = x.baseAddress else { return }
+          training.statistics(
+            start + before * channels, channels, strip, channels, pivot, nil, 0, &sums, 0)
+        }
+        training.merge_statistics(&sums, &pivot, strip, &statistics, before, channels)
+        before += strip
+      }
+      for c in 0..<channels {
+        let values = (0..<pixels).map { Double(x[$0 * channels + c]) }
+        let mean = values.reduce(0, +) / Double(pixels)
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        #expect(abs(statistics[c] - mean) <= 1e-6 * max(1, 1e-3 * offset))
+        #expect(abs(statistics[channels + c] - squares) <= 2e-6 * squares + 1e-6)
+        #expect(pivot[c] == Float(statistics[c]))
+      }
+      #expect(sums.allSatisfy { $0 == 0 })
     }
   }
 
@@ -190,7 +230,7 @@ struct TrainingKernelTests {
           let start = randomFloats(rows * columns, &generator)
           for adds in [false, true] {
             let w = try GuardedFloats(start, placement)
-            var outer = sk_outer()
+            var outer = sk_weight_gradient()
             (outer.a, outer.v, outer.w) = (UnsafePointer(a.pointer), UnsafePointer(v.pointer), w.pointer)
             (outer.a_pixel, outer.a_run, outer.a_image) = (rows, rows * length, rows * length * runs)
             (outer.v_pixel, outer.v_run, outer.v_image) = (
@@ -200,12 +240,12 @@ struct TrainingKernelTests {
             (outer.rows, outer.columns, outer.w_stride) = (rows, columns, columns)
             outer.adds = adds ? 1 : 0
             // Whatever is ahead is asked for at most, never read.
-            var ahead = sk_ahead()
+            var ahead = sk_prefetch()
             ahead.at.0 = UnsafeRawPointer(a.pointer).assumingMemoryBound(to: CChar.self)
             ahead.end.0 = ahead.at.0.map { $0 + 100_000 }
             withUnsafeMutablePointer(to: &ahead) {
-              outer.ahead = $0
-              training.outer(&outer, 0, columns)
+              outer.prefetch = $0
+              training.weight_gradient(&outer, 0, columns)
             }
             let expected = (0..<rows * columns).map { index -> Expected in
               var sum = Accumulator()
@@ -237,10 +277,10 @@ struct TrainingKernelTests {
           let g = try GuardedFloats(randomFloats(pixels * channels, &generator), placement)
           let start = randomFloats(kernel * kernel * channels, &generator)
           let w = try GuardedFloats(start, placement)
-          var call = sk_depthwise_outer(
+          var call = sk_depthwise_weight_gradient(
             x: x.pointer, x_row: width * channels, g: g.pointer, g_pixel: channels, pixels: pixels,
             channels: channels, kernel: kernel, stride: stride, w: w.pointer)
-          training.depthwise_outer(&call)
+          training.depthwise_weight_gradient(&call)
           let expected = start.indices.map { index -> Expected in
             let (tap, c) = (index / channels, index % channels)
             var sum = Accumulator()

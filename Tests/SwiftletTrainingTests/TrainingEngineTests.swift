@@ -15,6 +15,9 @@ import Testing
     var batch = 3
     var frozen: [String] = []
     var depth = 0.0
+    /// Of weights and inputs. Of a million values before a ReLU about one lies within rounding of zero, where its derivative flips:
+    /// large networks have seeds whose values do not.
+    var seed: UInt64 = 3
     var testDescription: String { "\(name), \(batch) of \(resolution)" + (frozen.isEmpty ? "" : " frozen") }
 
     func network() throws -> Architecture {
@@ -29,13 +32,15 @@ import Testing
   /// Whole networks. Deep ones with few values a norm are left out: rounding alone moves their gradients by percents (PyTorch's
   /// single precision against its double: ResNet-50 at 64 pixels 3.5 % in the median tensor). Their blocks are among the small ones.
   static let networks = [
-    Case(name: "mobilenet_v2", width: 0.35, resolution: 96, frozen: ["stem", "stages.0", "stages.1"]),
+    Case(
+      name: "mobilenet_v2", width: 0.35, resolution: 96, frozen: ["stem", "stages.0", "stages.1"], seed: 4),
     Case(name: "mobilenet_v3_large", width: 0.35, resolution: 96),
     Case(name: "mobilenet_v3_small", width: 0.5, resolution: 96, depth: 0.4),
     Case(name: "se_mobilenet_v1", width: 0.25, resolution: 64),
     Case(name: "cifar_mobilenet_v2", width: 0.35, batch: 5),
     Case(name: "cifar_resnet20", resolution: 17, batch: 4), Case(name: "cifar_se_resnet20", resolution: 16),
-    Case(name: "cifar_se_resnet18", resolution: 20, depth: 0.5), Case(name: "resnet18", resolution: 97),
+    Case(name: "cifar_se_resnet18", resolution: 20, depth: 0.5),
+    Case(name: "resnet18", resolution: 97, seed: 5),
   ]
 
   /// A stem, some blocks and a classifier.
@@ -117,7 +122,7 @@ import Testing
         loss: CrossEntropyLoss(smoothing: 0.1), optimizer: .sgd(momentum: 0.9, nesterov: true),
         weightDecay: 1e-3, clipNorm: 5, averages: true,
         isFrozen: { spec in frozen.contains { spec.name.hasPrefix($0 + ".") } }))
-    var generator = SeededGenerator(seed: 3, stream: test.name)
+    var generator = SeededGenerator(seed: test.seed, stream: test.name)
     var parameters = Parameters()
     for spec in network.parameters {
       let range: ClosedRange<Double> =
@@ -129,7 +134,7 @@ import Testing
         }
       parameters[spec.name] =
         range == 0...0
-        ? try Tensor(shape: spec.shape, floats: spec.initialValues(seed: 3))
+        ? try Tensor(shape: spec.shape, floats: spec.initialValues(seed: test.seed))
         : try HostTensor(spec.shape, uniform: range, using: &generator).tensor()
     }
     return (step, try step.initialState(parameters))

@@ -175,20 +175,20 @@ static double derived(double x, sk_activation a) {
   return (activated(x + step, a) - activated(x - step, a)) / (2 * step);
 }
 
-/// Views and their gradients; weight gradients, dense and depthwise.
+/// Prologues and their gradients, statistics; weight gradients, dense and depthwise.
 static void training(int pixels, int channels, int rows, sk_activation act) {
   const sk_training *t = k->training;
   float *y = numbers((size_t)pixels * channels), *g = numbers((size_t)pixels * channels), *out = guarded((size_t)pixels * channels),
         *sums = guarded(2 * (size_t)channels), *v[7];
   for (int i = 0; i < 7; i++) v[i] = numbers(channels);
-  sk_view view = {y, g, channels, channels, channels, v[0], v[1], v[2], v[3], v[4], v[5], v[6], (int32_t)act};
-  t->view(&view, 0, pixels, out, channels);
+  sk_prologue prologue = {y, g, channels, channels, channels, v[0], v[1], v[2], v[3], v[4], v[5], v[6], (int32_t)act};
+  t->prologue(&prologue, 0, pixels, out, channels);
   for (int i = 0; i < pixels * channels; i++) {
     int c = i % channels;
-    expect("view", i, out[i], activated((double)y[i] * v[0][c] + v[1][c], act) * v[2][c], 2);
+    expect("prologue", i, out[i], activated((double)y[i] * v[0][c] + v[1][c], act) * v[2][c], 2);
   }
   memset(sums, 0, 8 * (size_t)channels);
-  t->gradient_sums(&view, 0, pixels, out, channels, sums, 0);
+  t->gradient_sums(&prologue, 0, pixels, out, channels, sums, 0);
   for (int i = 0; i < pixels * channels; i++) {
     int c = i % channels;
     double z = (double)y[i] * v[0][c] + v[1][c];
@@ -200,28 +200,46 @@ static void training(int pixels, int channels, int rows, sk_activation act) {
     for (int i = 0; i < pixels; i++) sum += (double)out[i * channels + c] * y[i * channels + c];
     expect("gradient's sum", c, sums[channels + c], sum, pixels);
   }
+  // Far from zero, where sums of squares alone would keep no digits of the variance.
+  double *joined = calloc(2 * (size_t)channels, sizeof(double));
+  float *pivot = guarded(channels);
+  for (int i = 0; i < pixels * channels; i++) out[i] = 1000 + y[i];
+  memcpy(pivot, out, 4 * (size_t)channels), memset(sums, 0, 8 * (size_t)channels);
+  for (int first = 0, step = (pixels + 1) / 2; first < pixels; first += step) {
+    int count = first + step < pixels ? step : pixels - first;
+    t->statistics(out + first * channels, channels, count, channels, pivot, NULL, 0, sums, 0);
+    t->merge_statistics(sums, pivot, count, joined, first, channels);
+  }
+  for (int c = 0; c < channels; c++) {
+    double mean = 0, squares = 0;
+    for (int i = 0; i < pixels; i++) mean += (double)out[i * channels + c] / pixels;
+    for (int i = 0; i < pixels; i++) squares += ((double)out[i * channels + c] - mean) * ((double)out[i * channels + c] - mean);
+    expect("mean", c, (float)(joined[c] - 1000), mean - 1000, 1);
+    expect("squares", c, (float)joined[channels + c], squares, pixels);
+  }
+  free(joined);
   float *a = numbers((size_t)pixels * rows), *w = guarded((size_t)rows * channels);
-  sk_outer o = {.a = a, .v = y, .a_pixel = rows, .v_pixel = channels, .images = 1, .runs = 1, .length = pixels, .rows = rows,
+  sk_weight_gradient o = {.a = a, .v = y, .a_pixel = rows, .v_pixel = channels, .images = 1, .runs = 1, .length = pixels, .rows = rows,
                 .columns = channels, .w = w, .w_stride = channels};
-  t->outer(&o, 0, channels);
+  t->weight_gradient(&o, 0, channels);
   for (int i = 0; i < rows * channels; i++) {
     double sum = 0;
     for (int p = 0; p < pixels; p++) sum += (double)a[p * rows + i / channels] * y[p * channels + i % channels];
-    expect("outer", i, w[i], sum, pixels);
+    expect("weight gradient", i, w[i], sum, pixels);
   }
   for (int kernel = 3; kernel <= 5; kernel += 2)
     for (int stride = 1; stride <= 2; stride++) {
       int width = (pixels - 1) * stride + kernel;
       float *x = numbers((size_t)kernel * width * channels), *taps = guarded((size_t)kernel * kernel * channels);
       memset(taps, 0, 4 * (size_t)kernel * kernel * channels);
-      sk_depthwise_outer d = {x, (ptrdiff_t)width * channels, g, channels, pixels, channels, kernel, stride, taps};
-      t->depthwise_outer(&d);
+      sk_depthwise_weight_gradient d = {x, (ptrdiff_t)width * channels, g, channels, pixels, channels, kernel, stride, taps};
+      t->depthwise_weight_gradient(&d);
       for (int i = 0; i < kernel * kernel * channels; i++) {
         int tap = i / channels, c = i % channels;
         double sum = 0;
         for (int p = 0; p < pixels; p++)
           sum += (double)x[(tap / kernel * width + p * stride + tap % kernel) * channels + c] * g[p * channels + c];
-        expect("depthwise outer", i, taps[i], sum, pixels);
+        expect("depthwise weight gradient", i, taps[i], sum, pixels);
       }
     }
 }

@@ -1,4 +1,4 @@
-// CPUTrainingSession.swift: a step of training compiled for this machine: works, one arena, and the state between steps.
+// CPUTrainingSession.swift: a step of training compiled for this machine: ops, one arena, and the state between steps.
 
 import CKernels
 import SwiftletCore
@@ -8,20 +8,32 @@ extension CPUBackend: TrainingBackend {
   public func makeTrainingSession(_ graph: Graph, parameters: Parameters) throws -> any TrainingSession {
     try CPUTrainingSession(graph, parameters, self)
   }
+
+  /// The nodes of a training step that would run by their definition (in Double, on one thread, allocating), as `label (operation)`.
+  ///
+  /// - Throws: ``GraphError`` where the graph is unsound.
+  public func referenceOps(ofTraining graph: Graph) throws -> [String] {
+    try graph.verify()
+    var lowering = try TrainingLowering(graph, instructionSet.kernels.table, winograd: winograd)
+    try lowering.run()
+    return lowering.referenceOps
+  }
 }
 
-/// Runs a step of training. ``run()`` neither allocates nor locks, apart from operations that have no fast path.
+/// Runs a step of training. ``run()`` neither allocates nor locks, apart from operations that have no fast path
+/// (``referenceOps``).
 public final class CPUTrainingSession: TrainingSession {
   public let graph: Graph
-  private let works: [TrainingWork]
+  private let ops: [any TrainingOp]
   private let pool: ThreadPool
-  private let contexts: [WorkContext]
-  private let memory: [ZeroedMemory]
+  private let contexts: [WorkerContext]
+  private let memory: [FloatMemory]
   private let persistent: [Value: TrainingBuffer]
   private let outputs: [TrainingBuffer]
-  private let names: [Value: (name: String, shape: Shape)]
   /// Bytes of activations and gradients; of parameters, state and inputs; of strips.
   public let activationBytes: Int, stateBytes: Int, scratchBytes: Int
+  /// The nodes that run by their definition (in Double, on one thread, allocating), as `label (operation)`.
+  public let referenceOps: [String]
 
   init(_ graph: Graph, _ parameters: Parameters, _ backend: CPUBackend) throws {
     try graph.verify()
@@ -29,12 +41,12 @@ public final class CPUTrainingSession: TrainingSession {
     self.graph = graph
     pool = ThreadPool(count: backend.threads)
     let table = backend.instructionSet.kernels.table
-    var lowering = TrainingLowering(graph, table, winograd: backend.winograd)
-    lowering.run()
-    outputs = graph.outputs.map { lowering.stored($0.value) }
-    works = lowering.works
+    var lowering = try TrainingLowering(graph, table, winograd: backend.winograd)
+    try lowering.run()
+    outputs = try graph.outputs.map { try lowering.stored($0.value) }
+    ops = lowering.ops
     persistent = lowering.persistent
-    names = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, ($0.name, $0.shape)) })
+    referenceOps = lowering.referenceOps
 
     var planner = MemoryPlanner()
     let passing = lowering.buffers.filter { !$0.persists && $0.life != nil }
@@ -43,23 +55,24 @@ public final class CPUTrainingSession: TrainingSession {
       planner.extend(planner.reserve(buffer.count, at: life.lowerBound), to: life.upperBound)
     }
     let (offsets, size) = planner.layOut()
-    let arena = ZeroedMemory(byteCount: max(4 * size, 64))
-    let base = arena.bytes.assumingMemoryBound(to: Float.self).baseAddress.unsafelyUnwrapped
-    for (buffer, offset) in zip(passing, offsets) { buffer.pointer = base + offset }
+    let arena = try FloatMemory(count: size)
+    for (buffer, offset) in zip(passing, offsets) { buffer.place(at: arena.start + offset) }
 
     let lasting = lowering.buffers.filter(\.persists)
-    let count = lasting.reduce(0) { $0 + ($1.count + 15) / 16 * 16 }
-    let state = ZeroedMemory(byteCount: max(4 * count, 64))
-    var place = state.bytes.assumingMemoryBound(to: Float.self).baseAddress.unsafelyUnwrapped
+    let count = lasting.reduce(0) { $0 + wholeLines($1.count) }
+    let state = try FloatMemory(count: count)
+    var offset = 0
     for buffer in lasting {
-      buffer.pointer = place
-      place += (buffer.count + 15) / 16 * 16
+      buffer.place(at: state.start + offset)
+      offset += wholeLines(buffer.count)
     }
-    let scratch = (works.reduce(0) { max($0, $1.scratchCount) } + 4096 + 1023) / 1024 * 1024
-    let strips = ZeroedMemory(byteCount: 4 * scratch * pool.count)
-    let first = strips.bytes.assumingMemoryBound(to: Float.self).baseAddress.unsafelyUnwrapped
-    contexts = (0..<pool.count).map { WorkContext(table, scratch: first + $0 * scratch) }
-    memory = [arena, state, strips]
+    for op in ops where !op.resources.uses.allSatisfy(\.isPlaced) {
+      throw TrainingEngineError.unplacedMemory(node: op.resources.label)
+    }
+    let scratch = (ops.reduce(0) { max($0, $1.resources.scratchCount) } + 4096 + 1023) / 1024 * 1024
+    let strips = try FloatMemory(count: scratch * pool.count)
+    contexts = (0..<pool.count).map { WorkerContext(table, scratch: strips.start + $0 * scratch) }
+    memory = [arena, state, strips, lowering.nowhere]
     (activationBytes, stateBytes, scratchBytes) = (4 * size, 4 * count, 4 * scratch * pool.count)
     for spec in graph.parameters {
       guard let buffer = persistent[spec.value] else { continue }
@@ -69,7 +82,8 @@ public final class CPUTrainingSession: TrainingSession {
     }
   }
 
-  deinit { for block in memory { block.deallocate() } }
+  /// The files of `Ops/` that lowering goes through.
+  package static var opFiles: [String] { TrainingLowering.opFiles }
 
   public var byteCount: Int { activationBytes + stateBytes + scratchBytes }
 
@@ -104,35 +118,35 @@ public final class CPUTrainingSession: TrainingSession {
 
   public func run() {
     pool.run(
-      { context, part, parts in
-        Unmanaged<CPUTrainingSession>.fromOpaque(context).takeUnretainedValue().run(part: part, parts: parts)
+      { context, worker, workers in
+        Unmanaged<CPUTrainingSession>.fromOpaque(context).takeUnretainedValue().run(worker, of: workers)
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 
-  private func run(part: Int, parts: Int) {
-    let context = contexts[part]
-    for work in works {
-      work.run(context, part: part, parts: parts)
-      pool.barrier(parts: parts)
+  private func run(_ worker: Int, of workers: Int) {
+    let context = contexts[worker]
+    for op in ops {
+      op.run(context, worker: worker, of: workers)
+      pool.barrier(parts: workers)
     }
   }
 
-  /// A work of the step, with the time that one run of it takes on one thread.
+  /// An op of the step, with the time that one run of it takes on one thread.
   public struct WorkTime: Sendable {
-    /// The node that it does, or begins with, and what it is.
+    /// The node that it computes, or begins with, and what it is.
     public let label: String, kind: String
     /// Seconds, and multiply-adds.
     public let seconds: Double, multiplyAdds: Int
   }
 
-  /// Runs the step once on one thread, and times each work.
+  /// Runs the step once on one thread, and times each op.
   public func timedWorks() -> [WorkTime] {
-    works.map { work in
+    ops.map { op in
       let start = ContinuousClock.now
-      work.run(contexts[0], part: 0, parts: 1)
+      op.run(contexts[0], worker: 0, of: 1)
       return WorkTime(
-        label: work.label, kind: work.name, seconds: (ContinuousClock.now - start).inSeconds,
-        multiplyAdds: work.multiplyAdds)
+        label: op.resources.label, kind: op.kind, seconds: (ContinuousClock.now - start).inSeconds,
+        multiplyAdds: op.multiplyAdds)
     }
   }
 }

@@ -1,32 +1,66 @@
-// TrainingBuffer.swift: a block of floats that works of a training step read and write.
+// TrainingBuffer.swift: a block of floats that ops of a training step read and write.
 
 import SwiftletCore
 
-/// Floats with a life: from the first work that uses them to the last one, or, where they persist, from step to step.
+/// Floats with a life: from the first op that uses them to the last one, or, where they persist, from step to step.
 ///
-/// Where they are is decided when all works are known; one session owns its buffers, and nothing else sees them.
+/// Their address is set when all ops are known; one session owns its buffers, and nothing else sees them.
 final class TrainingBuffer {
   /// How many floats.
   let count: Int
   /// Whether the next step finds what this one leaves: parameters, state and inputs.
   let persists: Bool
-  /// The first and the last work that uses it.
+  /// The first and the last op that uses it.
   private(set) var life: ClosedRange<Int>?
-  /// Where it is; set once, before the first run.
-  var pointer = UnsafeMutablePointer<Float>(bitPattern: 64).unsafelyUnwrapped
+  /// The first float.
+  private(set) var pointer: UnsafeMutablePointer<Float>
+  /// Whether it has an address in the session's memory.
+  private(set) var isPlaced = false
 
-  init(count: Int, persists: Bool = false) {
+  /// - Parameter nowhere: the address until ``place(at:)``; it is never read or written.
+  init(count: Int, persists: Bool = false, nowhere: UnsafeMutablePointer<Float>) {
     self.count = count
     self.persists = persists
+    pointer = nowhere
   }
 
-  /// A work uses it.
-  func use(at work: Int) {
-    life = life.map { min($0.lowerBound, work)...max($0.upperBound, work) } ?? work...work
+  /// An op uses it.
+  func use(at op: Int) {
+    life = life.map { min($0.lowerBound, op)...max($0.upperBound, op) } ?? op...op
+  }
+
+  /// Gives it its memory: once, before the first run.
+  func place(at address: UnsafeMutablePointer<Float>) {
+    pointer = address
+    isPlaced = true
   }
 
   /// The same memory as doubles; it was reserved with two floats for each.
   var doubles: UnsafeMutablePointer<Double> {
     UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Double.self)
   }
+}
+
+/// Floats that belong to one owner, and are given back with it.
+final class FloatMemory {
+  private let block: ZeroedMemory
+  /// The first float, at the start of a cache line.
+  let start: UnsafeMutablePointer<Float>
+  let count: Int
+
+  /// Reserves zeros.
+  ///
+  /// - Throws: ``TrainingEngineError/tooLarge(floats:)``.
+  init(count: Int) throws {
+    let (bytes, overflow) = max(count, 16).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
+    guard !overflow else { throw TrainingEngineError.tooLarge(floats: count) }
+    let block = ZeroedMemory(byteCount: bytes)
+    guard let start = block.bytes.assumingMemoryBound(to: Float.self).baseAddress else {
+      block.deallocate()
+      throw TrainingEngineError.tooLarge(floats: count)
+    }
+    (self.block, self.start, self.count) = (block, start, count)
+  }
+
+  deinit { block.deallocate() }
 }

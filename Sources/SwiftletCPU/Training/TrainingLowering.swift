@@ -1,37 +1,57 @@
-// TrainingLowering.swift: from the graph of a step to works: what is stored, what is a view, and which work makes which sums.
+// TrainingLowering.swift: from the graph of a step to ops: what is stored, what is computed when it is read, which op makes which sums.
 
 import CKernels
 import SwiftletGraph
 
-/// Turns the nodes of a training graph into works.
+/// Turns the nodes of a training graph into ops.
 ///
-/// Each value is a ``TrainingView``: a stored tensor, or what is computed of stored ones when a strip of it is needed. Only
-/// convolutions, linear layers and sums of feature maps store; norms, activations, gates and their gradients are views. An operation
-/// that knows nothing of views has its inputs stored for it.
+/// Each value is a ``Prologue``: a stored tensor, or what is computed of stored ones when a strip of it is needed. Only
+/// convolutions, linear layers and sums of feature maps store; norms, activations, gates and their gradients are computed where they
+/// are read. An op that reads whole tensors has its inputs stored for it.
 struct TrainingLowering {
   let graph: Graph
   let kernels: sk_kernels
   /// Where Winograd's convolutions are taken.
   let winograd: CPUBackend.Use
-  private(set) var works: [TrainingWork] = []
+  private(set) var ops: [any TrainingOp] = []
   private(set) var buffers: [TrainingBuffer] = []
-  /// Where parameters and inputs are.
+  /// The memory of parameters and inputs.
   private(set) var persistent: [Value: TrainingBuffer] = [:]
-  var views: [Value: TrainingView] = [:]
-  /// Nodes that an earlier work has done.
+  /// What each value is, once it is computed.
+  var prologues: [Value: Prologue] = [:]
+  /// Nodes that an earlier op computes.
   var done: Set<Int> = []
-  /// Sums that a convolution made for the norm behind it, and those that a gradient's producer made for the norm before it.
-  var moments: [Value: (totals: TrainingBuffer, chunks: Int)] = [:]
-  var gradientSums: [Int: (totals: TrainingBuffer, chunks: Int)] = [:]
+  /// Statistics that a layer's output came with, for the norm that reads it.
+  var statistics: [Value: BatchStatistics] = [:]
+  /// Sums that a gradient came with, for the gradient of the norm, by its node.
+  var gradientSums: [Int: (totals: TrainingBuffer, shards: Int)] = [:]
   let readers: [Value: [Int]]
-  private let kept: Set<Value>
-  private let positions: [String: Int]
-  private let specs: [Value: ParameterSpec]
-  /// Where an update's new value belongs, if nothing reads the old one after it is made.
-  private var places: [Value: TrainingBuffer] = [:]
-  private let zeros: TrainingBuffer
+  /// Values that a run returns or keeps.
+  let kept: Set<Value>
+  /// Zeros, as many as any convolution has channels.
+  let zeros: TrainingBuffer
+  /// The address of buffers before they are laid out.
+  let nowhere: FloatMemory
+  /// Where an update's new value is written: over the old one, if nothing reads that after it is made.
+  private var targets: [Value: TrainingBuffer] = [:]
+  /// The node that is being lowered.
+  private var label = ""
 
-  init(_ graph: Graph, _ kernels: sk_kernels, winograd: CPUBackend.Use) {
+  /// How operations become ops: the first that takes a node lowers it. One file of `Ops/` for each.
+  static var opLowerings: [any TrainingOpLowering.Type] {
+    [
+      WinogradConvolutionLowering.self, PointwiseConvolutionLowering.self, GroupedConvolutionLowering.self,
+      DenseConvolutionLowering.self, DepthwiseLayerLowering.self, LinearLayerLowering.self,
+      BiasGradientLowering.self, BatchNormalizationLowering.self, ElementwiseActivationLowering.self,
+      SummationLowering.self, ChannelGateLowering.self, GlobalPoolingLowering.self,
+      WindowPoolingLowering.self, AdaptivePoolingLowering.self, ChannelCopyLowering.self,
+      ReshapingLowering.self, DropoutMaskLowering.self, StochasticDepthGateLowering.self,
+      CrossEntropyLowering.self, DistillationLossLowering.self, WeightUpdatingLowering.self,
+      GradientClippingLowering.self, WeightAveragingLowering.self, GradientAccumulationLowering.self,
+    ]
+  }
+
+  init(_ graph: Graph, _ kernels: sk_kernels, winograd: CPUBackend.Use) throws {
     self.graph = graph
     self.winograd = winograd
     self.kernels = kernels
@@ -41,47 +61,83 @@ struct TrainingLowering {
     }
     self.readers = readers
     kept = Set((graph.outputs + graph.updates).map(\.value))
-    specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
-    positions = Dictionary(
-      uniqueKeysWithValues: graph.nodes.enumerated().map { ($0.element.label, $0.offset) })
-    let deepest = graph.parameters.reduce(16) {
-      max($0, $1.role == .convolution ? max($1.shape[2], $1.shape[3]) : 1)
+    let deepest = graph.types.reduce(16) {
+      $1.shape.rank == 4 ? max($0, $1.shape[2], $1.shape[3]) : $0
     }
-    zeros = TrainingBuffer(count: deepest, persists: true)
+    nowhere = try FloatMemory(count: 16)
+    zeros = TrainingBuffer(count: deepest, persists: true, nowhere: nowhere.start)
     buffers.append(zeros)
   }
 
   /// Lowers every node.
-  mutating func run() {
+  ///
+  /// - Throws: ``TrainingEngineError``.
+  mutating func run() throws {
     for spec in graph.parameters { bind(spec.value, spec.shape) }
     for port in graph.inputs { bind(port.value, graph.type(of: port.value).shape) }
     let parameters = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.name, $0.value) })
+    let reads = lastReads()
     for port in graph.updates {
       guard let old = parameters[port.name], let producer = producer(of: port.value),
-        (readers[old] ?? []).allSatisfy({ $0 <= producer }), places[port.value] == nil
+        reads[old.id] <= producer, targets[port.value] == nil
       else { continue }
-      places[port.value] = persistent[old]
+      targets[port.value] = persistent[old]
     }
-    for (index, node) in graph.nodes.enumerated() where !done.contains(index) { lower(index, node) }
+    for (index, node) in graph.nodes.enumerated() where !done.contains(index) {
+      label = node.label
+      if try !Self.opLowerings.contains(where: { try $0.lower(node, at: index, in: &self) }) {
+        try fallBack(node)
+      }
+    }
     for port in graph.updates {
       guard let old = parameters[port.name], let target = persistent[old] else { continue }
-      let source = stored(port.value)
-      if source !== target { append(CopyWork(port.name, source, to: target)) }
+      let source = try stored(port.value)
+      if source !== target { append(CopyOp(port.name, source, to: target)) }
     }
     // What a run returns must be there when it ends.
-    for port in graph.outputs { stored(port.value).use(at: works.count) }
+    for port in graph.outputs { try stored(port.value).use(at: ops.count) }
+  }
+
+  /// The nodes that run by their definition, as `label (operation)`.
+  var referenceOps: [String] {
+    ops.compactMap { ($0 as? ReferenceOp).map { "\($0.resources.label) (\($0.operationName))" } }
+  }
+
+  /// The files of `Ops/`, by their lowerings' names: a test compares them with the folder.
+  static var opFiles: [String] {
+    opLowerings.map { String("\($0)".dropLast("Lowering".count)) + ".swift" }
   }
 
   private mutating func bind(_ value: Value, _ shape: Shape) {
-    let buffer = TrainingBuffer(count: max(shape.count, 1), persists: true)
+    let buffer = TrainingBuffer(count: max(shape.count, 1), persists: true, nowhere: nowhere.start)
     buffers.append(buffer)
     persistent[value] = buffer
-    views[value] = TrainingView(
+    prologues[value] = Prologue(
       stored: buffer, channels: Self.channels(shape), pixels: Self.pixels(shape))
   }
 
   private func producer(of value: Value) -> Int? {
     graph.nodes.firstIndex { $0.outputs.contains(value) }
+  }
+
+  /// For each value the last node that reads it, or reads something that is computed of it only then; outputs are read at the end.
+  private func lastReads() -> [Int] {
+    var result = [Int](repeating: -1, count: graph.types.count)
+    for port in graph.outputs { result[port.value.id] = .max }
+    for (index, node) in graph.nodes.enumerated().reversed() {
+      var last = index
+      if Self.isDeferred(node.operation) { for value in node.outputs { last = max(last, result[value.id]) } }
+      for value in node.inputs { result[value.id] = max(result[value.id], last) }
+    }
+    return result
+  }
+
+  /// Whether a result may be computed of the inputs as late as when it is read.
+  private static func isDeferred(_ operation: any SwiftletGraph.Operation) -> Bool {
+    operation is Reshape || operation is Activation || operation is ActivationGradient || operation is Add
+      || operation is ChannelScale || operation is StochasticDepth || operation is BatchNorm
+      || operation is BatchNormTraining || operation is BatchNormGradient
+      || operation is GlobalAveragePoolGradient
   }
 
   // MARK: What lowerings are written with.
@@ -92,58 +148,105 @@ struct TrainingLowering {
   /// Images of a value.
   func images(_ value: Value) -> Int { shape(value).rank >= 2 ? shape(value)[0] : 1 }
 
-  mutating func append(_ work: TrainingWork) {
-    for buffer in work.uses { buffer.use(at: works.count) }
-    works.append(work)
-  }
-
-  mutating func buffer(_ count: Int) -> TrainingBuffer {
-    let buffer = TrainingBuffer(count: max(count, 1))
-    buffers.append(buffer)
-    return buffer
-  }
-
-  /// `[chunks, 2, C]` doubles.
-  mutating func totalsBuffer(_ chunks: Chunks, _ channels: Int) -> TrainingBuffer {
-    buffer(chunks.count * 2 * channels * 2)
-  }
-
-  var zeroBuffer: TrainingBuffer { zeros }
-
-  /// A new tensor for a value, where its update belongs if it is one.
-  mutating func define(_ value: Value) -> TrainingBuffer {
-    let result = places[value] ?? buffer(shape(value).count)
-    define(value, as: result)
-    return result
-  }
-
-  mutating func define(_ value: Value, as buffer: TrainingBuffer) {
-    let shape = shape(value)
-    views[value] = TrainingView(
-      stored: buffer, channels: Self.channels(shape), pixels: Self.pixels(shape))
-  }
-
-  /// What a value is.
-  func view(_ value: Value) -> TrainingView {
-    views[value] ?? TrainingView(stored: zeros, channels: 1, pixels: 1)
-  }
-
-  /// A value as a tensor; a view is stored now, once for all who ask.
-  mutating func stored(_ value: Value) -> TrainingBuffer {
-    let view = view(value)
-    if let stored = view.stored { return stored }
-    let target = define(value)
-    append(StoreWork("store", view, target, chunks: Chunks(images: rows(value))))
-    return target
-  }
-
   /// Images of a feature map; rows of anything else.
   func rows(_ value: Value) -> Int {
     let shape = shape(value)
     return shape.rank == 4 ? shape[0] : shape.count / Self.channels(shape)
   }
 
-  /// Whether nothing but nodes needs a value, and only one of them does.
+  mutating func append(_ op: any TrainingOp) {
+    for buffer in op.resources.uses { buffer.use(at: ops.count) }
+    ops.append(op)
+  }
+
+  mutating func buffer(_ count: Int) -> TrainingBuffer {
+    let buffer = TrainingBuffer(count: max(count, 1), nowhere: nowhere.start)
+    buffers.append(buffer)
+    return buffer
+  }
+
+  /// `[shards, 2, C]` doubles.
+  mutating func totalsBuffer(_ shards: Shards, _ channels: Int) -> TrainingBuffer {
+    buffer(shards.count * 2 * channels * 2)
+  }
+
+  /// Memory for the statistics of a value.
+  mutating func batchStatistics(_ value: Value) -> BatchStatistics {
+    let shards = Shards(images: rows(value))
+    return BatchStatistics(
+      totalsBuffer(shards, Self.channels(shape(value))), shards: shards,
+      pixels: Self.pixels(shape(value)))
+  }
+
+  /// A new tensor for a value: over the old one, if it is an update.
+  mutating func define(_ value: Value) -> TrainingBuffer {
+    let result = targets[value] ?? buffer(shape(value).count)
+    define(value, as: result)
+    return result
+  }
+
+  mutating func define(_ value: Value, as buffer: TrainingBuffer) {
+    let shape = shape(value)
+    prologues[value] = Prologue(
+      stored: buffer, channels: Self.channels(shape), pixels: Self.pixels(shape))
+  }
+
+  /// What a value is.
+  ///
+  /// - Throws: ``TrainingEngineError/undefinedValue(node:value:)``.
+  func prologue(_ value: Value) throws -> Prologue {
+    guard let prologue = prologues[value] else {
+      throw TrainingEngineError.undefinedValue(node: label, value: value.id)
+    }
+    return prologue
+  }
+
+  /// A value as a tensor; what was not stored is stored now, once for all readers.
+  mutating func stored(_ value: Value) throws -> TrainingBuffer {
+    let prologue = try prologue(value)
+    if let stored = prologue.stored { return stored }
+    let target = define(value)
+    append(StoreOp("store", prologue, target, shards: Shards(images: rows(value))))
+    return target
+  }
+
+  /// A prologue with a value's channels and pixels.
+  func prologue(_ source: Prologue.Source, like value: Value) -> Prologue {
+    let shape = shape(value)
+    return Prologue(source, channels: Self.channels(shape), pixels: Self.pixels(shape))
+  }
+
+  /// A stored value, to be read as it is, or with an activation or a gate.
+  mutating func plain(
+    _ value: Value, activation: ActivationFunction? = nil, gate: TrainingBuffer? = nil
+  ) throws -> Prologue {
+    let input = NormedTensor(y: try stored(value))
+    return prologue(
+      .forward(ForwardPrologue(input: input, activation: activation, gate: gate)), like: value)
+  }
+
+  /// What a layer reads: a norm, activation and gate of something stored, or something stored.
+  mutating func source(_ value: Value) throws -> Prologue {
+    let prologue = try prologue(value)
+    return prologue.isGradient ? try plain(value) : prologue
+  }
+
+  /// How a layer stores its result: with the statistics that a norm needs, where one reads it.
+  mutating func outputStore(_ value: Value) -> OutputStore {
+    var own: BatchStatistics?
+    if (readers[value] ?? []).contains(where: { graph.nodes[$0].operation is BatchNormTraining }) {
+      own = batchStatistics(value)
+      statistics[value] = own
+    }
+    return OutputStore(y: define(value), channels: Self.channels(shape(value)), statistics: own?.buffer)
+  }
+
+  /// The bias of a layer: its third input.
+  mutating func bias(_ node: Node) throws -> TrainingBuffer? {
+    node.inputs.count == 3 ? try stored(node.inputs[2]) : nil
+  }
+
+  /// The one node that reads a value, if nothing else needs it.
   func soleReader(_ value: Value) -> Int? {
     guard let all = readers[value], all.count == 1, !kept.contains(value) else { return nil }
     return all[0]
@@ -151,21 +254,15 @@ struct TrainingLowering {
 
   func isRead(_ value: Value) -> Bool { readers[value] != nil || kept.contains(value) }
 
-  /// The weights that a layer reads: a parameter, and not a result of something.
-  func parameter(_ value: Value) -> TrainingBuffer? { specs[value] == nil ? nil : persistent[value] }
-
-  /// The node of a label.
-  func position(_ label: String) -> Int? { positions[label] }
-
   /// The operation by its definition.
-  mutating func fallBack(_ node: Node) {
-    let inputs = node.inputs.map { (shape($0), stored($0)) }
-    // Never in the place of something that it reads.
+  private mutating func fallBack(_ node: Node) throws {
+    let inputs = try node.inputs.map { (shape($0), try stored($0)) }
+    // Never over something that it reads.
     let outputs = node.outputs.map { value in
       let result = buffer(shape(value).count)
       define(value, as: result)
       return result
     }
-    append(ReferenceWork(node.label, node.operation, inputs, outputs))
+    append(ReferenceOp(node.label, node.operation, inputs, outputs))
   }
 }

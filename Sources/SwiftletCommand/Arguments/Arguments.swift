@@ -88,6 +88,17 @@ struct Arguments: Sendable {
     }
   }
 
+  /// The value of an option that takes a probability.
+  ///
+  /// - Throws: ``UsageError`` where it is not a number between 0 and 1.
+  func probability(_ name: String) throws -> Double? {
+    let number = try number(name)
+    if let number, !(0...1).contains(number) {
+      throw UsageError("--\(name) must be between 0 and 1, got \(number)")
+    }
+    return number
+  }
+
   /// The value of an option that takes one of a few words.
   ///
   /// - Throws: ``UsageError`` listing the words.
