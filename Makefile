@@ -36,7 +36,7 @@ lint: ## Check the house style
 	@$(swift_files) | xargs -0 swift format lint --strict
 
 goldens: .venv/installed ## Recompute Tests/Goldens with the pinned Python packages (downloads them)
-	@set -e; for name in networks training steps vision formats; do \
+	@set -e; for name in networks training steps vision formats metrics; do \
 	  echo "Scripts/goldens/$$name.py"; .venv/bin/python Scripts/goldens/$$name.py; \
 	done
 

@@ -8,7 +8,10 @@ let package = Package(
   name: "Swiftlet",
   platforms: [.macOS(.v15)],
   products: [
+    // Everything: weight files of every kind, training, data sets, downloads.
     .library(name: "Swiftlet", targets: ["Swiftlet"]),
+    // Inference alone: links the image codecs, and neither libzip, libcrypto nor libisal.
+    .library(name: "SwiftletInference", targets: ["SwiftletInference"]),
     .executable(name: "swiftlet", targets: ["SwiftletCommand"]),
   ],
   targets: [
@@ -24,8 +27,17 @@ let package = Package(
     .target(name: "SwiftletArchitectures", dependencies: ["SwiftletGraph"]),
     // Photographs: codecs, resize, crop, augmentation.
     .target(name: "SwiftletVision", dependencies: ["SwiftletCore", "CImageCodecs"]),
-    // Weight files: safetensors, PyTorch checkpoints, name maps.
-    .target(name: "SwiftletFormats", dependencies: ["SwiftletGraph", "CZip", "CCrypto"]),
+    // Weights: safetensors, and the names that libraries give to them.
+    .target(name: "SwiftletWeights", dependencies: ["SwiftletGraph"]),
+    // Weight files that need libraries: PyTorch checkpoints; digests.
+    .target(name: "SwiftletFormats", dependencies: ["SwiftletWeights", "CZip", "CCrypto"]),
+    // Models and what is done with them, but training: what an application imports that only infers.
+    .target(
+      name: "SwiftletInference",
+      dependencies: [
+        "SwiftletCore", "SwiftletGraph", "SwiftletCPU", "SwiftletArchitectures", "SwiftletVision",
+        "SwiftletWeights",
+      ]),
     // Data sets, and batches from them on threads of their own.
     .target(name: "SwiftletData", dependencies: ["SwiftletVision", "SwiftletFormats"]),
     // Losses, optimisers, schedules, the trainer, checkpoints, reports. It sees backends, not the engine.
@@ -34,15 +46,16 @@ let package = Package(
       dependencies: ["SwiftletGraph", "SwiftletArchitectures", "SwiftletData", "SwiftletFormats", "CCRC"]),
     // A trained network as text, so that a copy of the binary still has it: no folder of resources.
     .target(name: "CEmbeddedModel"),
-    // What an application imports.
+    // What an application imports that does everything.
     .target(
       name: "Swiftlet",
       dependencies: [
-        "SwiftletCore", "SwiftletGraph", "SwiftletCPU", "SwiftletArchitectures", "SwiftletVision",
-        "SwiftletFormats", "SwiftletData", "SwiftletTraining", "CEmbeddedModel",
+        "SwiftletInference", "SwiftletFormats", "SwiftletData", "SwiftletTraining", "CEmbeddedModel",
       ]),
     // The executable `swiftlet`. (Its folder cannot be called `swiftlet`: macOS would see `Swiftlet`.)
-    .executableTarget(name: "SwiftletCommand", dependencies: ["Swiftlet"]),
+    .executableTarget(name: "SwiftletCommand", dependencies: ["SwiftletModules"]),
+    // Every module under one name, for the tool and the tests.
+    .target(name: "SwiftletModules", dependencies: ["Swiftlet"]),
 
     // libjpeg and libpng report errors with longjmp, which Swift frames must not see: one C file a library.
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
@@ -75,8 +88,10 @@ let package = Package(
     .testTarget(
       name: "SwiftletTrainingTests",
       dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport", "AllocationCounter"]),
-    .testTarget(name: "SwiftletTests", dependencies: ["Swiftlet", "TestSupport", "AllocationCounter"]),
-    .testTarget(name: "SwiftletCommandTests", dependencies: ["Swiftlet", "SwiftletCommand", "TestSupport"]),
+    .testTarget(
+      name: "SwiftletTests", dependencies: ["SwiftletModules", "TestSupport", "AllocationCounter"]),
+    .testTarget(
+      name: "SwiftletCommandTests", dependencies: ["SwiftletModules", "SwiftletCommand", "TestSupport"]),
     // What several test targets need: tolerance helper, goldens, shared data, running the binary.
     .target(name: "TestSupport", dependencies: ["SwiftletCore"], path: "Tests/TestSupport"),
   ],

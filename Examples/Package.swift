@@ -12,6 +12,10 @@ let package = Package(
     .executableTarget(
       name: "FineTune", dependencies: [.product(name: "Swiftlet", package: "Swiftlet")]),
     .executableTarget(
+      name: "InferenceOnly", dependencies: [.product(name: "SwiftletInference", package: "Swiftlet")]),
+    .executableTarget(
+      name: "ManyImages", dependencies: [.product(name: "Swiftlet", package: "Swiftlet")]),
+    .executableTarget(
       name: "OwnArchitecture", dependencies: [.product(name: "Swiftlet", package: "Swiftlet")]),
   ],
   swiftLanguageModes: [.v6]

@@ -49,13 +49,13 @@ static void error_exit(j_common_ptr library) {
   }
 }
 
-// Warnings (data that the decoder could repair) do not fail a picture.
+// Warnings (data that the decoder could repair) do not fail an image.
 static void output_message(j_common_ptr library) { (void)library; }
 
 static void init_source(j_decompress_ptr library) { (void)library; }
 
 // All bytes are there from the start, so being asked for more means that the file is cut short. Returning
-// FALSE suspends the decoder instead of inventing an end of image, which would fill the rest with grey.
+// FALSE suspends the decoder instead of inventing an end of image, which would fill the rest with gray.
 static boolean fill_input_buffer(j_decompress_ptr library) {
   (void)library;
   return FALSE;
@@ -110,7 +110,7 @@ static int prepare(swiftlet_jpeg *decoder, const uint8_t *bytes, size_t count, c
       decoder->library.out_color_space = JCS_CMYK;
       break;
     default:
-      leave(decoder, SWIFTLET_UNSUPPORTED, "neither 1, 3 nor 4 colour components");
+      leave(decoder, SWIFTLET_UNSUPPORTED, "neither 1, 3 nor 4 color components");
   }
   return SWIFTLET_OK;
 }

@@ -28,7 +28,7 @@ static void on_error(png_structp library, png_const_charp text) {
   png_longjmp(library, 1);
 }
 
-// Warnings (a bad colour profile, an unknown chunk) do not fail a picture.
+// Warnings (a bad color profile, an unknown chunk) do not fail an image.
 static void on_warning(png_structp library, png_const_charp text) {
   (void)library;
   (void)text;
@@ -52,7 +52,7 @@ static int prepare(swiftlet_png *decoder) {
   if (setjmp(png_jmpbuf(decoder->library))) return failure(decoder);
   png_set_read_fn(decoder->library, decoder, on_read);
   png_set_benign_errors(decoder->library, 1);
-  // The caller judges the size. Compressed text and colour profiles are bounded here: 32 of 4 MiB at most.
+  // The caller judges the size. Compressed text and color profiles are bounded here: 32 of 4 MiB at most.
   png_set_user_limits(decoder->library, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
   png_set_chunk_malloc_max(decoder->library, 4 << 20);
   png_set_chunk_cache_max(decoder->library, 32);
@@ -93,9 +93,9 @@ size_t swiftlet_png_height(const swiftlet_png *decoder) {
   return png_get_image_height(decoder->library, decoder->information);
 }
 
-// Widens rows of big-endian 16-bit grey, each at the start of its RGB row, to RGB, from the back so that
+// Widens rows of big-endian 16-bit gray, each at the start of its RGB row, to RGB, from the back so that
 // nothing is overwritten before it is read.
-static void widen_grey16(uint8_t *row, size_t width) {
+static void widen_gray16(uint8_t *row, size_t width) {
   for (size_t x = width; x-- > 0;) {
     uint8_t value = row[2 * x] ? 255 : row[2 * x + 1];
     row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = value;
@@ -106,31 +106,31 @@ static int read_pixels(swiftlet_png *decoder, uint8_t *pixels) {
   png_structp library = decoder->library;
   png_infop information = decoder->information;
   if (setjmp(png_jmpbuf(library))) return failure(decoder);
-  int colour = png_get_color_type(library, information);
+  int color = png_get_color_type(library, information);
   int depth = png_get_bit_depth(library, information);
-  bool grey16 = colour == PNG_COLOR_TYPE_GRAY && depth == 16;
-  if (!grey16) {
-    if (colour == PNG_COLOR_TYPE_PALETTE) {
+  bool gray16 = color == PNG_COLOR_TYPE_GRAY && depth == 16;
+  if (!gray16) {
+    if (color == PNG_COLOR_TYPE_PALETTE) {
       png_set_palette_to_rgb(library);
-    } else if (colour == PNG_COLOR_TYPE_GRAY && depth < 8) {
+    } else if (color == PNG_COLOR_TYPE_GRAY && depth < 8) {
       png_set_expand_gray_1_2_4_to_8(library);
     }
     if (depth == 16) png_set_strip_16(library);
-    if (!(colour & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(library);
+    if (!(color & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(library);
     png_set_strip_alpha(library);
   }
   int passes = png_set_interlace_handling(library);
   png_read_update_info(library, information);
   size_t width = png_get_image_width(library, information);
   size_t height = png_get_image_height(library, information);
-  if (png_get_rowbytes(library, information) != (grey16 ? 2 : 3) * width) {
+  if (png_get_rowbytes(library, information) != (gray16 ? 2 : 3) * width) {
     png_error(library, "unexpected row size");
   }
   for (int pass = 0; pass < passes; pass++) {
     for (size_t y = 0; y < height; y++) png_read_row(library, pixels + 3 * width * y, NULL);
   }
-  if (grey16) {
-    for (size_t y = 0; y < height; y++) widen_grey16(pixels + 3 * width * y, width);
+  if (gray16) {
+    for (size_t y = 0; y < height; y++) widen_gray16(pixels + 3 * width * y, width);
   }
   return SWIFTLET_OK;
 }

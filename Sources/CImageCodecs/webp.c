@@ -76,9 +76,13 @@ const uint8_t *swiftlet_webp_chunk(const swiftlet_webp *decoder, const char *nam
   return bytes;
 }
 
-// The first frame of an animation lies on a transparent black canvas, which it need not fill; a still picture
+// The first frame of an animation lies on a transparent black canvas, which it need not fill; a still image
 // is one frame that does. It is decoded into its place, so that no canvas of four channels is ever needed.
+//
+// Without `pixels` the frame is decoded to a thumbnail: a lossy one then takes the memory of a few of its rows. (A
+// lossless frame always takes four bytes for each pixel; libwebp touches them as far as it can decode.)
 static int read_frame(const swiftlet_webp *decoder, const WebPIterator *frame, uint8_t *pixels, char *message) {
+  uint8_t thumbnail[3 * 8 * 8];
   size_t width = swiftlet_webp_width(decoder), height = swiftlet_webp_height(decoder);
   size_t x = (size_t)frame->x_offset, y = (size_t)frame->y_offset;
   WebPDecoderConfig config;
@@ -86,13 +90,22 @@ static int read_frame(const swiftlet_webp *decoder, const WebPIterator *frame, u
       !WebPInitDecoderConfig(&config)) {
     return report(message, VP8_STATUS_BITSTREAM_ERROR);
   }
-  if ((size_t)frame->width < width || (size_t)frame->height < height) memset(pixels, 0, 3 * width * height);
-  size_t start = 3 * (y * width + x);
   config.output.colorspace = MODE_RGB;
   config.output.is_external_memory = 1;
-  config.output.u.RGBA.rgba = pixels + start;
-  config.output.u.RGBA.stride = (int)(3 * width);
-  config.output.u.RGBA.size = 3 * width * height - start;
+  if (pixels) {
+    if ((size_t)frame->width < width || (size_t)frame->height < height) memset(pixels, 0, 3 * width * height);
+    size_t start = 3 * (y * width + x);
+    config.output.u.RGBA.rgba = pixels + start;
+    config.output.u.RGBA.stride = (int)(3 * width);
+    config.output.u.RGBA.size = 3 * width * height - start;
+  } else {
+    config.options.use_scaling = 1;
+    config.options.scaled_width = config.options.scaled_height = 8;
+    config.options.bypass_filtering = 1;
+    config.output.u.RGBA.rgba = thumbnail;
+    config.output.u.RGBA.stride = 3 * 8;
+    config.output.u.RGBA.size = sizeof thumbnail;
+  }
   VP8StatusCode status = WebPGetFeatures(frame->fragment.bytes, frame->fragment.size, &config.input);
   if (status == VP8_STATUS_OK &&
       (config.input.width != frame->width || config.input.height != frame->height)) {
@@ -112,6 +125,10 @@ int swiftlet_webp_read(swiftlet_webp *decoder, uint8_t *pixels, char *message) {
   int status = read_frame(decoder, &frame, pixels, message);
   WebPDemuxReleaseIterator(&frame);
   return status;
+}
+
+int swiftlet_webp_check(swiftlet_webp *decoder, char *message) {
+  return swiftlet_webp_read(decoder, NULL, message);
 }
 
 void swiftlet_webp_close(swiftlet_webp *decoder) {

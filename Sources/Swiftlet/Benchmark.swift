@@ -1,5 +1,15 @@
 // Benchmark.swift: times a network on random input with seeded random weights.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
+
 /// Measures how long a network takes.
 public struct Benchmark {
   /// The time of one step of the plan.

@@ -1,5 +1,15 @@
 // EnvironmentVariable.swift: every environment variable that the tool and downloads read.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)

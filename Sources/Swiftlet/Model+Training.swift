@@ -1,6 +1,14 @@
 // Model+Training.swift: models that are trained, and what comes of it.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
 import SwiftletTraining
+import SwiftletVision
 
 extension Model {
   /// A network with seeded starting weights.
@@ -65,6 +73,7 @@ extension Model {
       }
     }
     return try Model(other, parameters: parameters, preprocessing: preprocessing, labels: classes)
+      .with(task: task)
   }
 }
 
@@ -93,18 +102,9 @@ extension Trainer {
     _ model: Model, _ recipe: Recipe, on data: DatasetSplit, freeze: Freeze = .none, folder: String? = nil,
     engine: CPUBackend = .automatic, options: Options = Options()
   ) throws {
-    let start = try model.withHead(classes: data.training.classes, seed: recipe.seed)
-    var options = options
-    options.writeModel =
-      options.writeModel ?? { parameters, path in
-        try Model(
-          start.architecture, parameters: parameters, preprocessing: start.preprocessing, labels: start.labels
-        ).save(to: path)
-      }
     try self.init(
-      .architecture(start.architecture), parameters: start.parameters, backend: engine,
-      recipe: recipe,
-      data: data, preprocessing: start.preprocessing, freeze: freeze, folder: folder, options: options)
+      model, recipe, task: ClassificationTask(), on: data.anyTargets, freeze: freeze, folder: folder,
+      engine: engine, options: options)
   }
 
   /// The trained model: the best weights; `nil` before the run is over.
@@ -114,7 +114,8 @@ extension Trainer {
     guard let architecture = network.architecture else { return nil }
     return try trained.map {
       try Model(
-        architecture, parameters: $0, preprocessing: preprocessing, labels: data.training.classes)
+        architecture, parameters: $0, preprocessing: preprocessing, labels: data.training.classes
+      ).with(task: task)
     }
   }
 }
@@ -135,48 +136,7 @@ extension Model {
     let evaluator = try Evaluator(
       .architecture(architecture), parameters: parameters, backend: engine,
       batch: max(1, min(batch, dataset.count)))
-    let known = try RelabelledDataset(dataset, labels: labels, classes: architecture.classes)
+    let known = try RelabeledImages(dataset, labels: labels, classes: architecture.classes) { $1[$0] }
     return try evaluator.run(on: known, preprocessing: preprocessing, threads: 2).evaluation
   }
-}
-
-/// A data set whose classes do not belong to the model.
-public struct EvaluationError: Error, Equatable, CustomStringConvertible {
-  public let description: String
-}
-
-/// Photographs with their classes by a model's numbers.
-private struct RelabelledDataset: Dataset {
-  let classes: [String]
-  private let base: any Dataset
-  private let numbers: [Int]
-
-  init(_ base: any Dataset, labels: [String], classes count: Int) throws {
-    self.base = base
-    guard labels.count == count, labels != base.classes else {
-      guard base.classes.count == count else {
-        throw EvaluationError(
-          description:
-            "the data have \(base.classes.count) classes, the model has \(count) and no names for them")
-      }
-      classes = base.classes
-      numbers = Array(0..<count)
-      return
-    }
-    classes = labels
-    let known = Dictionary(zip(labels, 0...)) { first, _ in first }
-    numbers = try base.classes.map { name in
-      guard let number = known[name] else {
-        let some = labels.prefix(4).joined(separator: ", ") + (count > 4 ? ", …" : "")
-        throw EvaluationError(
-          description: "the model does not know the data's class '\(name)'; it knows \(count): \(some)")
-      }
-      return number
-    }
-  }
-
-  var count: Int { base.count }
-  func name(_ index: Int) -> String { base.name(index) }
-  func label(_ index: Int) -> Int { numbers[base.label(index)] }
-  func image(_ index: Int) throws -> Image { try base.image(index) }
 }

@@ -1,5 +1,15 @@
 // TrainingBenchmark.swift: times whole steps of training on random data.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
@@ -39,12 +49,14 @@ public struct TrainingBenchmark {
 
   /// Prepares a network.
   ///
-  /// - Throws: ``ArchitectureError``, ``GraphError``.
+  /// - Throws: ``ArchitectureError``, ``GraphError``, ``TrainingError/tooLittleMemory(what:needed:available:)``.
   public init(_ definition: NetworkDefinition, batch: Int, engine: CPUBackend) throws {
     let network = try definition.graph(batch: batch, mode: .training)
     step = try TrainingStep(
       network, StepOptions(optimizer: .sgd(momentum: 0.9), weightDecay: 4e-5))
     instructionSet = engine.instructionSet
+    try MemoryNeed(step: step.graph, batch: batch, resolution: definition.resolution, prefetch: 0)
+      .check(limit: nil)
     session = try engine.makeTrainingSession(
       step.graph, parameters: try step.initialState(Parameters(initialising: network, seed: 1)))
     multiplyAdds = 3 * network.multiplyAdds
@@ -52,9 +64,9 @@ public struct TrainingBenchmark {
       var generator = SeededGenerator(seed: 2, stream: port.name)
       session.withInput(index) { floats in
         switch port.name {
-        case "rates": _ = floats.update(fromContentsOf: StepRates(learningRate: 0.01).values)
-        case "gradient.loss": floats[0] = 1
-        case "targets":
+        case PortName.rates: _ = floats.update(fromContentsOf: StepRates(learningRate: 0.01).values)
+        case PortName.gradient(of: PortName.loss): floats[0] = 1
+        case PortName.targets:
           for row in 0..<batch { floats[row * definition.classes + row % definition.classes] = 1 }
         default: for index in floats.indices { floats[index] = Float(generator.uniform(-1, 1)) }
         }

@@ -1,6 +1,14 @@
 // Tuning.swift: the choices that `swiftlet tune` measured on this machine.
 
+import SwiftletArchitectures
+import SwiftletCPU
 import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials

@@ -1,57 +1,10 @@
 // Architecture.swift: a network as a value: the paper's table, and the conventions of one source.
 
-/// What follows the last stage: `[N, H, W, C]` → logits `[N, classes]`.
-public struct Head: Sendable, Hashable, Codable {
-  /// How the feature map becomes a vector.
-  public enum Pool: Sendable, Hashable, Codable {
-    /// The mean over all pixels.
-    case global
-    /// Flattened, after pooling to that many rows and columns where they differ (VGG).
-    case flatten(size: Int)
-  }
-
-  /// A last 1×1 convolution with norm: channels at α = 1, 0 for none.
-  public var features: Int
-  /// How its width follows α.
-  public var featuresScaling: Scaling
-  /// How the feature map becomes a vector.
-  public var pool: Pool
-  /// Units of the linear layers before the classifier, at α = 1.
-  public var hidden: [Int]
-  /// After `features` and each of `hidden`.
-  public var activation: ActivationFunction
-  /// The rate of dropout after each hidden layer, or before the classifier where there is none.
-  public var dropout: Double
-
-  /// Creates a head.
-  public init(
-    features: Int = 0, featuresScaling: Scaling = .always, pool: Pool = .global, hidden: [Int] = [],
-    activation: ActivationFunction = .relu, dropout: Double = 0
-  ) {
-    self.features = features
-    self.featuresScaling = featuresScaling
-    self.pool = pool
-    self.hidden = hidden
-    self.activation = activation
-    self.dropout = dropout
-  }
-
-  /// Global pool and classifier.
-  public static let pooled = Head()
-
-  /// MobileNetV3's: 1×1 convolution, pool, a hidden layer without norm, classifier (arXiv 1905.02244, section 5.1).
-  public static func mobileNetV3(
-    features: Int, classifier: Int, _ activation: ActivationFunction = .hardSwish
-  ) -> Head {
-    Head(features: features, hidden: [classifier], activation: activation, dropout: 0.2)
-  }
-}
-
 /// A network: stem, stages and head as the paper's table has them, under one source's conventions.
 ///
 /// An architecture is a small value: print it (``summary(layers:)``), store it (it is `Codable`), change it, and make
-/// graphs of it (``graph(batch:mode:)``). Channels are those of the table, at α = 1.
-public struct Architecture: Sendable, Hashable, Codable {
+/// graphs of it (``graph(batch:mode:regularization:)``). Channels are those of the table, at α = 1.
+public struct Architecture: Sendable, Hashable {
   /// Its name: `mobilenet_v2`.
   public var name: String
   /// The source whose conventions it follows.
@@ -62,8 +15,15 @@ public struct Architecture: Sendable, Hashable, Codable {
   public var stem: [Row]
   /// Rows, grouped: parameters of stage s, block b are named `stages.s.b.…`.
   public var stages: [[Row]]
+  private var storedHead: StoredHead
   /// What follows the last stage.
-  public var head: Head
+  public var head: any HeadDefinition {
+    get { storedHead.head }
+    set { storedHead = StoredHead(newValue) }
+  }
+  /// Paths of values inside the network that are outputs too, by the same names: `stages.4.0.expand` is the result of
+  /// that layer, after its norm and its activation; `stages.4` is that of the whole stage.
+  public var taps: [String]
   /// Classes.
   public var classes: Int
   /// Height and width of the input, in pixels: the paper's resolution times ρ.
@@ -74,14 +34,16 @@ public struct Architecture: Sendable, Hashable, Codable {
   /// Creates an architecture. The conventions are the dialect's, unless others are given.
   public init(
     _ name: String, dialect: Dialect = .paper, conventions: Conventions? = nil, stem: [Row],
-    stages: [[Row]], head: Head, classes: Int = 1000, resolution: Int = 224, width: Double = 1
+    stages: [[Row]], head: some HeadDefinition, taps: [String] = [], classes: Int = 1000,
+    resolution: Int = 224, width: Double = 1
   ) {
     self.name = name
     self.dialect = dialect
     self.conventions = conventions ?? Conventions(dialect)
     self.stem = stem
     self.stages = stages
-    self.head = head
+    storedHead = StoredHead(head)
+    self.taps = taps
     self.classes = classes
     self.resolution = resolution
     self.width = width
@@ -90,10 +52,11 @@ public struct Architecture: Sendable, Hashable, Codable {
   /// Creates an architecture with a single row as its stem.
   public init(
     _ name: String, dialect: Dialect = .paper, conventions: Conventions? = nil, stem: Row,
-    stages: [[Row]], head: Head, classes: Int = 1000, resolution: Int = 224, width: Double = 1
+    stages: [[Row]], head: some HeadDefinition, taps: [String] = [], classes: Int = 1000,
+    resolution: Int = 224, width: Double = 1
   ) {
     self.init(
-      name, dialect: dialect, conventions: conventions, stem: [stem], stages: stages, head: head,
+      name, dialect: dialect, conventions: conventions, stem: [stem], stages: stages, head: head, taps: taps,
       classes: classes, resolution: resolution, width: width)
   }
 
@@ -114,8 +77,10 @@ public struct Architecture: Sendable, Hashable, Codable {
     }
     guard (1...Self.mostClasses).contains(classes) else { throw ArchitectureError.badClasses(classes) }
     for row in stem + stages.flatMap({ $0 }) { try row.check() }
-    for units in head.hidden + [head.features] { try BlockLimits.check("head", units, BlockLimits.channels) }
-    if case .flatten(let size) = head.pool { try BlockLimits.check("head pool", size, BlockLimits.window) }
+    try head.check()
+    guard taps.count <= Self.mostTaps else {
+      throw ArchitectureError.tooManyTaps(taps.count, most: Self.mostTaps)
+    }
     guard resolution >= totalStride, resolution <= Self.largestResolution else {
       throw ArchitectureError.badResolution(
         resolution, network: name, smallest: totalStride, largest: Self.largestResolution)
@@ -126,6 +91,43 @@ public struct Architecture: Sendable, Hashable, Codable {
   static let largestWidth = 16.0
   static let mostClasses = 1_000_000
   static let largestResolution = 4096
+  static let mostTaps = 1000
+}
+
+extension Architecture: Codable {
+  private enum CodingKeys: String, CodingKey {
+    case name, dialect, conventions, stem, stages, head, taps, classes, resolution, width
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    name = try container.decode(String.self, forKey: .name)
+    dialect = try container.decode(Dialect.self, forKey: .dialect)
+    conventions = try container.decode(Conventions.self, forKey: .conventions)
+    stem = try container.decode([Row].self, forKey: .stem)
+    stages = try container.decode([[Row]].self, forKey: .stages)
+    storedHead = try container.decode(StoredHead.self, forKey: .head)
+    taps = try container.decodeIfPresent([String].self, forKey: .taps) ?? []
+    classes = try container.decode(Int.self, forKey: .classes)
+    resolution = try container.decode(Int.self, forKey: .resolution)
+    width = try container.decode(Double.self, forKey: .width)
+  }
+
+  /// - Throws: ``ArchitectureError/unknownHead(_:)`` where nobody registered the head: the file could not be read.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(name, forKey: .name)
+    try container.encode(dialect, forKey: .dialect)
+    try container.encode(conventions, forKey: .conventions)
+    try container.encode(stem, forKey: .stem)
+    try container.encode(stages, forKey: .stages)
+    try container.encode(storedHead, forKey: .head)
+    // Files of networks without taps stay as they were.
+    if !taps.isEmpty { try container.encode(taps, forKey: .taps) }
+    try container.encode(classes, forKey: .classes)
+    try container.encode(resolution, forKey: .resolution)
+    try container.encode(width, forKey: .width)
+  }
 }
 
 /// What can be wrong with an architecture.
@@ -134,6 +136,12 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
   case unknownName(String, nearest: String?)
   /// A file names a block that the catalogue does not hold.
   case unknownBlock(String)
+  /// A file names a head that nobody registered, or a head is to be saved under a name that is not its own.
+  case unknownHead(String)
+  /// There is no layer or block of that path.
+  case unknownTap(String, network: String)
+  /// More taps than any network has.
+  case tooManyTaps(Int, most: Int)
   /// A number of a block or of the head that no network has.
   case badBlock(String, value: Int, allowed: ClosedRange<Int>)
   /// α is not in (0, 16].
@@ -151,6 +159,11 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
       "unknown network '\(name)'"
         + (nearest.map { "; did you mean '\($0)'?" } ?? "; 'swiftlet models' lists them all")
     case .unknownBlock(let name): "unknown block '\(name)' in an architecture"
+    case .unknownHead(let name):
+      "unknown head '\(name)' of an architecture; a program registers its own with HeadCatalogue.register before it "
+        + "saves or loads"
+    case .unknownTap(let path, let network): "\(network) has no layer or block '\(path)' to tap"
+    case .tooManyTaps(let count, let most): "an architecture has at most \(most) taps, got \(count)"
     case .badBlock(let what, let value, let allowed):
       "\(what) must be between \(allowed.lowerBound) and \(allowed.upperBound), got \(value)"
     case .badWidth(let width): "the width multiplier must be above 0 and at most 16, got \(width)"

@@ -11,11 +11,15 @@ public struct NetworkBuilder {
   public let conventions: Conventions
   /// The width multiplier α.
   public let width: Double
+  /// The number of classes, which heads need.
+  public let classes: Int
   /// Whether batch norm uses batch statistics, and dropout exists.
   public let mode: Mode
   /// Channels of the current block's input at α = 1.
   public internal(set) var nominalInput = 3
   var graph: GraphBuilder
+  /// The rows of the table so far.
+  private(set) var rows: [BuiltRow] = []
   /// How the part being built follows α: stems differ.
   var scaling = Scaling.always
   private let step: Value?
@@ -24,15 +28,16 @@ public struct NetworkBuilder {
   var depth = 1.0
 
   init(
-    name: String, conventions: Conventions, width: Double, mode: Mode,
+    name: String, conventions: Conventions, width: Double, classes: Int, mode: Mode,
     regularization: Regularization = Regularization()
   ) {
     self.regularization = regularization
     self.conventions = conventions
     self.width = width
+    self.classes = classes
     self.mode = mode
     graph = GraphBuilder(name: name)
-    step = mode == .training ? graph.input("step", TensorType([], .int64)) : nil
+    step = mode == .training ? graph.input(PortName.step, TensorType([], .int64)) : nil
   }
 
   /// `[N, H, W, C]` of a feature map, or `[N, C]` of a vector.
@@ -44,9 +49,63 @@ public struct NetworkBuilder {
   /// `channels` · α, rounded as the network's source rounds.
   public func scaled(_ channels: Int) -> Int { scaled(channels, scaling) }
 
-  func scaled(_ channels: Int, _ scaling: Scaling) -> Int {
+  /// The same by another rule than that of the part being built.
+  public func scaled(_ channels: Int, _ scaling: Scaling) -> Int {
     let multiplier = scaling.multiplier(width)
     return multiplier == 1 ? channels : conventions.width.apply(Double(channels) * multiplier)
+  }
+
+  /// The value of a layer or a block that has been built, for heads and for outputs.
+  ///
+  /// It is the result of the last operation whose path is `path` or begins with it and a dot: of a layer after its norm
+  /// and its activation (`stages.4.0.expand`), of a block its result (`stages.4.0`), of a stage that of its last block
+  /// (`stages.4`).
+  ///
+  /// - Throws: ``ArchitectureError/unknownTap(_:network:)`` where there is none.
+  public func tap(_ path: String) throws -> Value {
+    let node = graph.graph.nodes.last { $0.label == path || $0.label.hasPrefix(path + ".") }
+    guard !path.isEmpty, let value = node?.outputs.first else {
+      throw ArchitectureError.unknownTap(path, network: graph.graph.name)
+    }
+    return value
+  }
+
+  /// Adds operations that are a row of the network's table: what ``Architecture/summary(layers:)`` prints.
+  ///
+  /// - Parameters:
+  ///   - columns: what the row says.
+  ///   - repeats: how many blocks it has.
+  ///   - x: what the row begins with.
+  ///   - body: adds the operations, and gives their result.
+  public mutating func row(
+    _ columns: TableColumns, repeats: Int = 1, of x: Value,
+    _ body: (Value, inout NetworkBuilder) throws -> Value
+  ) rethrows -> Value {
+    let (nodes, parameters) = (graph.graph.nodes.count, graph.graph.parameters.count)
+    let y = try body(x, &self)
+    rows.append(
+      BuiltRow(
+        columns: columns, repeats: repeats, input: shape(x), output: shape(y),
+        nodes: nodes..<graph.graph.nodes.count, parameters: parameters..<graph.graph.parameters.count))
+    return y
+  }
+
+  /// Adds a head. What it adds outside of rows is a row of its own.
+  mutating func apply(_ head: any HeadDefinition, to x: Value) throws -> [NetworkOutput] {
+    let before = (rows: rows.count, nodes: graph.graph.nodes.count, parameters: graph.graph.parameters.count)
+    let outputs = try head.apply(x, in: &self)
+    guard let main = outputs.first else {
+      throw GraphError.invalidOperation(
+        node: graph.graph.name, operation: "head", reason: "'\(type(of: head).name)' gives no output")
+    }
+    if rows.count == before.rows {
+      rows.append(
+        BuiltRow(
+          columns: TableColumns(type(of: head).name), repeats: 1, input: shape(x), output: shape(main.value),
+          nodes: before.nodes..<graph.graph.nodes.count,
+          parameters: before.parameters..<graph.graph.parameters.count))
+    }
+    return outputs
   }
 
   /// Runs `body` with `name` appended to the path of whatever it adds; an empty name appends nothing.
@@ -158,6 +217,28 @@ public struct NetworkBuilder {
     try graph.emit(Concatenate(), parts, label: "concatenate")[0]
   }
 
+  /// Some neighboring channels of a value: `[…, C]` → `[…, count]`.
+  public mutating func slice(_ x: Value, from start: Int, count: Int) throws -> Value {
+    try graph.apply(SliceChannels(start: start, count: count), x, label: "slice")
+  }
+
+  /// The same elements in another shape, in the same order: `[N, H, W, A · K]` → `[N, H · W · A, K]`, say. The first
+  /// dimension stays the batch.
+  public mutating func reshape(_ x: Value, _ shape: Shape) throws -> Value {
+    try graph.apply(Reshape(shape), x, label: "reshape")
+  }
+
+  /// Logits to probabilities over the innermost dimension.
+  public mutating func softmax(_ x: Value) throws -> Value {
+    try graph.apply(Softmax(), x, label: "softmax")
+  }
+
+  /// The mean over a window; padding does not count.
+  public mutating func averagePool(_ x: Value, kernel: Int, stride: Int) throws -> Value {
+    let window = window(x, kernel: kernel, stride: stride, conventions.poolPadding)
+    return try graph.apply(AveragePool(window: window), x, label: "pool")
+  }
+
   /// `[N, H, W, C]` → `[N, C]`.
   public mutating func globalPool(_ x: Value) throws -> Value {
     try graph.apply(GlobalAveragePool(), x, label: "pool")
@@ -187,7 +268,7 @@ public struct NetworkBuilder {
   }
 
   /// Pools to `size` × `size` where the map is not that already, and flattens to `[N, size · size · C]`.
-  mutating func flatten(_ x: Value, pooledTo size: Int) throws -> Value {
+  public mutating func flatten(_ x: Value, pooledTo size: Int) throws -> Value {
     var y = x
     if shape(x)[1] != size || shape(x)[2] != size {
       y = try graph.apply(AdaptiveAveragePool(size: size), x, label: "pool")

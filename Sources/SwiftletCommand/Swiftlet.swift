@@ -1,6 +1,6 @@
 // Swiftlet.swift: the tool's entry: finds the command, runs it, turns errors into one line.
 
-import Swiftlet
+import SwiftletModules
 
 #if canImport(Darwin)
   import Darwin

@@ -2,35 +2,54 @@
 
 import SwiftletCore
 
-/// Photographs as a network takes them, with their classes.
+/// Images as a network takes them, with their targets.
 public struct Batch: Sendable {
-  /// `float32`, `[N, R, R, 3]`, normalised.
+  /// `float32`, `[N, R, R, 3]`, normalized.
   public let images: Tensor
-  /// `float32`, `[N, classes]`: a distribution for each photograph, all on its class unless photographs are mixed.
-  public let targets: Tensor
-  /// The class of each photograph (of its own part, where photographs are mixed).
+  /// `float32`, `[N, …]`: the targets, one tensor for each of the encoding's shapes.
+  public let targetTensors: [Tensor]
+  /// The class of each image (of its own part, where images are mixed); empty where images have no single class.
   public let labels: [Int]
-  /// Which photographs these are in the data set.
+  /// Which images these are in the data set.
   public let indices: [Int]
-  /// Which of them stand in for a broken file, and so occur more than once in the epoch: an evaluation leaves them out.
-  public let standIns: [Bool]
+  /// Which of them replace a broken file, and so occur more than once in the epoch: an evaluation leaves them out.
+  public let replacements: [Bool]
 
-  /// Creates a batch from its parts.
+  /// Creates a batch of images of one class each.
   ///
   /// - Parameters:
   ///   - images: `[N, R, R, 3]`.
   ///   - targets: `[N, classes]`.
   ///   - labels: N classes.
   ///   - indices: N indices into the data set.
-  ///   - standIns: N of them, or none where no photograph stands in for another.
-  public init(images: Tensor, targets: Tensor, labels: [Int], indices: [Int], standIns: [Bool] = []) {
-    self.images = images
-    self.targets = targets
-    self.labels = labels
-    self.indices = indices
-    self.standIns = standIns.isEmpty ? labels.map { _ in false } : standIns
+  ///   - replacements: N of them, or none where no image replaces another.
+  public init(images: Tensor, targets: Tensor, labels: [Int], indices: [Int], replacements: [Bool] = []) {
+    self.init(
+      images: images, targetTensors: [targets], labels: labels, indices: indices, replacements: replacements)
   }
 
-  /// How many photographs there are.
-  public var count: Int { labels.count }
+  /// Creates a batch of images with any targets.
+  ///
+  /// - Parameters:
+  ///   - images: `[N, R, R, 3]`.
+  ///   - targetTensors: each `[N, …]`.
+  ///   - labels: N classes, or none.
+  ///   - indices: N indices into the data set.
+  ///   - replacements: N of them, or none where no image replaces another.
+  public init(
+    images: Tensor, targetTensors: [Tensor], labels: [Int] = [], indices: [Int], replacements: [Bool] = []
+  ) {
+    self.images = images
+    self.targetTensors = targetTensors
+    self.labels = labels
+    self.indices = indices
+    self.replacements = replacements.isEmpty ? indices.map { _ in false } : replacements
+  }
+
+  /// The first target tensor: of classes `[N, classes]`, for each image a distribution, all on its class unless images
+  /// are mixed.
+  public var targets: Tensor { targetTensors[0] }
+
+  /// How many images there are.
+  public var count: Int { indices.count }
 }

@@ -4,13 +4,13 @@ import Dispatch
 import SwiftletCore
 import Synchronization
 
-/// The batches of one epoch, in order, made ahead of who takes them.
+/// The batches of one epoch, in order, made by threads of their own while the caller uses earlier ones.
 ///
 /// What is in a batch is a function of the data set, the seed, the epoch and the batch's number. It depends neither on the number
 /// of threads nor on where the epoch was started. Threads that have nothing to do sleep. They end with the epoch, or when the
 /// loader is gone.
 ///
-/// A broken file is reported in ``skipped``; in its place is the photograph nearest after it in the epoch's order that can be read.
+/// A broken file is reported in ``skipped``; in its place is the image nearest after it in the epoch's order that can be read.
 public final class BatchLoader: Sendable {
   private let line: AssemblyLine
   /// One caller at a time takes a batch; the number is that of the next.
@@ -27,26 +27,45 @@ public final class BatchLoader: Sendable {
   /// What is wrong with the arguments is thrown by the first ``next()``.
   ///
   /// - Parameters:
-  ///   - dataset: the photographs.
+  ///   - dataset: the images.
   ///   - preprocessing: how the network wants them.
   ///   - augmentation: how each is varied, see ``Preprocessing/augmented(_:by:using:)``; none for evaluation.
-  ///   - mixing: how photographs of a batch are mixed; `nil` for not at all.
-  ///   - batch: photographs in a batch; the last may have fewer.
+  ///   - mixing: how images of a batch are mixed; `nil` for not at all.
+  ///   - batch: images in a batch; the last may have fewer.
   ///   - seed: the seed of the run.
   ///   - epoch: the epoch's number; each has another order and other random numbers.
   ///   - startBatch: the batch to begin with, to resume within an epoch.
   ///   - shuffles: whether the order is random; otherwise it is the data set's.
-  ///   - dropsLast: whether a last batch with fewer photographs is left out.
+  ///   - dropsLast: whether a last batch with fewer images is left out.
   ///   - threads: how many threads make batches.
-  ///   - ahead: how many batches may be ready or in the making; at least as many as there are threads.
-  public init(
+  ///   - prefetch: how many batches may be ready or in the making; at least as many as there are threads.
+  public convenience init(
     _ dataset: any Dataset, preprocessing: Preprocessing, augmentation: [Augmentation] = [],
     mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int, startBatch: Int = 0, shuffles: Bool,
-    dropsLast: Bool, threads: Int = 2, ahead: Int = 3
+    dropsLast: Bool, threads: Int = 2, prefetch: Int = 3
+  ) {
+    self.init(
+      dataset, targets: .oneClass(of: dataset), preprocessing: preprocessing, augmentation: augmentation,
+      mixing: mixing, batch: batch, seed: seed, epoch: epoch, startBatch: startBatch, shuffles: shuffles,
+      dropsLast: dropsLast, threads: threads, prefetch: prefetch)
+  }
+
+  /// Starts to make batches of images with any targets.
+  ///
+  /// - Parameters:
+  ///   - dataset: the images.
+  ///   - targets: how their targets become tensors.
+  ///   - preprocessing: how the network takes images; the other arguments are those of
+  ///     ``init(_:preprocessing:augmentation:mixing:batch:seed:epoch:startBatch:shuffles:dropsLast:threads:prefetch:)``.
+  public init(
+    _ dataset: any ImageDataset, targets: TargetEncoding, preprocessing: Preprocessing,
+    augmentation: [Augmentation] = [], mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int,
+    startBatch: Int = 0, shuffles: Bool, dropsLast: Bool, threads: Int = 2, prefetch: Int = 3
   ) {
     let maker = Result {
       try BatchMaker(
-        dataset, preprocessing: preprocessing, augmentation: augmentation, mixing: mixing, batch: batch,
+        dataset, targets: targets, preprocessing: preprocessing, augmentation: augmentation, mixing: mixing,
+        batch: batch,
         seed: seed, epoch: epoch, shuffles: shuffles, dropsLast: dropsLast)
     }
     let first = max(0, startBatch)
@@ -54,7 +73,7 @@ public final class BatchLoader: Sendable {
     // More than an epoch has, or a machine, is of no use.
     let batches = max(1, (try? maker.get().count) ?? 1)
     let threads = max(1, min(threads, batches, 256))
-    line = AssemblyLine(maker, first: first, ahead: max(threads, min(ahead, batches)))
+    line = AssemblyLine(maker, first: first, prefetch: max(threads, min(prefetch, batches)))
     line.start(threads: threads)
   }
 
@@ -91,7 +110,7 @@ public final class BatchLoader: Sendable {
 /// What the loader and its threads share. Threads keep it alive, but not the loader.
 private final class AssemblyLine: Sendable {
   let maker: Result<BatchMaker, any Error>
-  private let ahead: Int
+  private let prefetch: Int
   private let state: Mutex<State>
   /// Counts the batches that may still be begun: each is a permit that taking a batch gives back.
   private let permits = DispatchSemaphore(value: 0)
@@ -107,16 +126,16 @@ private final class AssemblyLine: Sendable {
     var isStopped = false
   }
 
-  init(_ maker: Result<BatchMaker, any Error>, first: Int, ahead: Int) {
+  init(_ maker: Result<BatchMaker, any Error>, first: Int, prefetch: Int) {
     self.maker = maker
-    self.ahead = ahead
+    self.prefetch = prefetch
     state = Mutex(State(next: first))
   }
 
   func start(threads: Int) {
     guard case .success = maker else { return }
     // Semaphores begin at 0 and are raised: libdispatch ends the process where one is freed below its first value.
-    for _ in 0..<ahead { permits.signal() }
+    for _ in 0..<prefetch { permits.signal() }
     for _ in 0..<threads where DetachedThread.start(work) { state.withLock { $0.threads += 1 } }
   }
 

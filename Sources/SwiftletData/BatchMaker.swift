@@ -13,7 +13,8 @@ final class BatchMaker: Sendable {
 
   /// How many batches the epoch has.
   let count: Int
-  private let dataset: any Dataset
+  private let dataset: any ImageDataset
+  private let encoding: TargetEncoding
   private let writer: InputWriter
   private let resolution: Int
   private let mixing: Mixing?
@@ -25,8 +26,8 @@ final class BatchMaker: Sendable {
   private let broken = Mutex<[Int: SkippedFile]>([:])
 
   init(
-    _ dataset: any Dataset, preprocessing: Preprocessing, augmentation: [Augmentation], mixing: Mixing?,
-    batch: Int,
+    _ dataset: any ImageDataset, targets encoding: TargetEncoding, preprocessing: Preprocessing,
+    augmentation: [Augmentation], mixing: Mixing?, batch: Int,
     seed: UInt64, epoch: Int, shuffles: Bool, dropsLast: Bool
   ) throws {
     guard batch > 0 else { throw DatasetError.batchSize(batch: batch) }
@@ -35,7 +36,9 @@ final class BatchMaker: Sendable {
     }
     writer = try InputWriter(preprocessing, augmentation)
     try mixing?.check()
+    guard mixing == nil || encoding.canMix else { throw DatasetError.cannotMix }
     self.dataset = dataset
+    self.encoding = encoding
     self.mixing = mixing
     self.seed = seed
     self.epoch = epoch
@@ -51,60 +54,78 @@ final class BatchMaker: Sendable {
   ///
   /// - Throws: ``DatasetError/noneReadable(count:first:)`` where every file is broken; ``VisionError/preprocessing(reason:)``.
   func make(_ number: Int) throws -> Made {
-    let places = (number * size)..<min((number + 1) * size, order.count)
-    let classes = dataset.classes.count
+    let positions = (number * size)..<min((number + 1) * size, order.count)
     var met: [Int: SkippedFile] = [:]
     var indices: [Int] = []
-    var standIns: [Bool] = []
-    var labels: [Int] = []
-    var soft = [Float](repeating: 0, count: places.count * classes)
-    let images = try TensorStorage(byteCount: 4 * places.count * writer.count) { memory in
-      let pixels = memory.bindMemory(to: Float.self)
-      for (row, place) in places.enumerated() {
-        let index = try fill(
-          UnsafeMutableBufferPointer(rebasing: pixels[(row * writer.count)..<((row + 1) * writer.count)]),
-          place: place, &met)
-        indices.append(index)
-        standIns.append(index != order[place])
-        labels.append(dataset.label(index))
-        soft[row * classes + dataset.label(index)] = 1
-      }
-      guard let mixing else { return }
-      var generator = EpochOrder.generator(seed: seed, epoch: epoch, .mixing, number)
-      soft.withUnsafeMutableBufferPointer { soft in
+    var replacements: [Bool] = []
+    let count = positions.count
+    var images: TensorStorage?
+    let targets = try storages(encoding.shapes.map { count * $0.count }[...]) { targets in
+      images = try TensorStorage(byteCount: 4 * count * writer.count) { memory in
+        let pixels = memory.bindMemory(to: Float.self)
+        func row(_ row: Int, of buffer: UnsafeMutableBufferPointer<Float>) -> UnsafeMutableBufferPointer<
+          Float
+        > {
+          let size = buffer.count / count
+          return UnsafeMutableBufferPointer(rebasing: buffer[(row * size)..<((row + 1) * size)])
+        }
+        for (number, position) in positions.enumerated() {
+          let index = try fill(
+            row(number, of: pixels), targets: targets.map { row(number, of: $0) }, position: position, &met)
+          indices.append(index)
+          replacements.append(index != order[position])
+        }
+        guard let mixing else { return }
+        var generator = EpochOrder.generator(seed: seed, epoch: epoch, .mixing, number)
         let batch = MixableBatch(
-          count: places.count, height: resolution, width: resolution, channels: 3, pixels: pixels,
-          targets: soft)
+          count: count, height: resolution, width: resolution, channels: 3, pixels: pixels, targets: targets)
         mixing.apply(to: batch, using: &generator)
       }
     }
+    guard let images else { throw DatasetError.batchSize(batch: count) }
     let batch = try Batch(
-      images: Tensor(
-        shape: [places.count, resolution, resolution, 3], scalarType: .float32, storage: images),
-      targets: Tensor(shape: [places.count, classes], floats: soft), labels: labels, indices: indices,
-      standIns: standIns)
+      images: Tensor(shape: [count, resolution, resolution, 3], scalarType: .float32, storage: images),
+      targetTensors: zip(encoding.shapes, targets).map {
+        try Tensor(shape: Shape([count] + $0.dimensions), scalarType: .float32, storage: $1)
+      },
+      labels: encoding.label.map { indices.map($0) } ?? [], indices: indices, replacements: replacements)
     return Made(batch: batch, broken: met)
   }
 
-  /// Fills a place of the epoch with its photograph, or with the nearest after it that can be read.
+  /// Memory of so many floats each, zeroed, which `body` fills all at once.
+  private func storages(
+    _ counts: ArraySlice<Int>, _ filled: [UnsafeMutableBufferPointer<Float>] = [],
+    _ body: ([UnsafeMutableBufferPointer<Float>]) throws -> Void
+  ) throws -> [TensorStorage] {
+    guard let count = counts.first else {
+      try body(filled)
+      return []
+    }
+    var rest: [TensorStorage] = []
+    let storage = try TensorStorage(byteCount: 4 * count) { memory in
+      rest = try storages(counts.dropFirst(), filled + [memory.bindMemory(to: Float.self)], body)
+    }
+    return [storage] + rest
+  }
+
+  /// Fills a position of the epoch with its image, or with the nearest after it that can be read.
   ///
   /// - Returns: which it is.
   private func fill(
-    _ target: UnsafeMutableBufferPointer<Float>, place: Int, _ met: inout [Int: SkippedFile]
+    _ pixels: UnsafeMutableBufferPointer<Float>, targets: [UnsafeMutableBufferPointer<Float>], position: Int,
+    _ met: inout [Int: SkippedFile]
   ) throws -> Int {
     for offset in 0..<order.count {
-      let index = order[(place + offset) % order.count]
+      let index = order[(position + offset) % order.count]
       if let known = broken.withLock({ $0[index] }) {
         met[index] = known
         continue
       }
-      // The numbers are the place's own, so that a stand-in is varied in another way than where it stands for itself.
-      var generator = EpochOrder.generator(seed: seed, epoch: epoch, .image, order[place])
+      // The numbers belong to the position, so that a replacement is varied in another way than at its own position.
+      var generator = EpochOrder.generator(seed: seed, epoch: epoch, .image, order[position])
       do {
-        guard dataset.classes.indices.contains(dataset.label(index)) else {
-          throw DatasetError.label(dataset.label(index), classes: dataset.classes.count)
-        }
-        try writer.write(dataset.image(index), to: target, using: &generator)
+        let transform = try writer.write(dataset.image(index), to: pixels, using: &generator)
+        try encoding.write(index, transform, targets)
         return index
       } catch {
         let file = SkippedFile(name: dataset.name(index), reason: String(describing: error))

@@ -12,7 +12,7 @@ import SwiftletFormats
   import Musl
 #endif
 
-/// Pictures of 32×32 pixels from CIFAR's binary files.
+/// Images of 32×32 pixels from CIFAR's binary files.
 ///
 /// A record is one byte of label (CIFAR-100: the coarse, then the fine one, which is used) and the red, green and blue planes.
 public struct CIFARBinary: Dataset {
@@ -143,6 +143,17 @@ public struct CIFARBinary: Dataset {
   public func label(_ index: Int) -> Int {
     let (file, record) = position(index)
     return file.storage.withUnsafeBytes { Int($0[record * variety.recordBytes + variety.labelBytes - 1]) }
+  }
+
+  /// The file's own name, the record, and a hash of its bytes.
+  public func fingerprint(_ index: Int) -> String {
+    let (file, record) = position(index)
+    let hash = file.storage.withUnsafeBytes { bytes in
+      FowlerNollVo.hash(
+        UnsafeRawBufferPointer(rebasing: bytes[(record * variety.recordBytes)...].prefix(variety.recordBytes))
+      )
+    }
+    return "\(file.path.split(separator: "/").last ?? "") \(record) \(hash)"
   }
 
   public func image(_ index: Int) throws -> Image {

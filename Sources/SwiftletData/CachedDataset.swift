@@ -1,14 +1,14 @@
-// CachedDataset.swift: a data set whose photographs are decoded once and kept.
+// CachedDataset.swift: a data set whose images are decoded once and kept.
 
 import SwiftletCore
 import Synchronization
 
-/// A data set with all its photographs in memory: what a small one such as CIFAR-10 wants, read many times.
-public struct CachedDataset: Dataset {
-  private let base: any Dataset
+/// A data set with all its images in memory: for small ones such as CIFAR-10, which are read many times.
+public struct CachedImages<Target: Sendable>: ImageDataset {
+  private let base: any ImageDataset<Target>
   private let images: [Result<Image, any Error>]
 
-  /// Decodes all photographs of a data set.
+  /// Decodes all images of a data set.
   ///
   /// Broken files are remembered: ``image(_:)`` throws the same for them as the data set itself.
   ///
@@ -16,11 +16,11 @@ public struct CachedDataset: Dataset {
   ///   - dataset: what is decoded.
   ///   - bytes: how much memory the pixels may take. Where they need more, the result is `nil` (and decoding stops at once).
   ///   - threads: how many threads decode.
-  public init?(_ dataset: any Dataset, atMost bytes: Int, threads: Int = 2) {
+  public init?(_ dataset: some ImageDataset<Target>, atMost bytes: Int, threads: Int = 2) {
     let count = dataset.count
     let decoded = Mutex<[Result<Image, any Error>?]>(.init(repeating: nil, count: count))
     let room = Atomic<Int>(bytes)
-    // Photographs are handed out in runs: small ones take microseconds each.
+    // Each task is several images: small ones take microseconds each.
     let run = 16
     ThreadPool(count: max(1, threads)).forEach((count + run - 1) / run) { piece in
       for index in (piece * run)..<min(count, (piece + 1) * run) {
@@ -40,6 +40,14 @@ public struct CachedDataset: Dataset {
   public var classes: [String] { base.classes }
   public var count: Int { images.count }
   public func name(_ index: Int) -> String { base.name(index) }
-  public func label(_ index: Int) -> Int { base.label(index) }
+  public func target(_ index: Int) -> Target { base.target(index) }
   public func image(_ index: Int) throws -> Image { try images[index].get() }
+  public func fingerprint(_ index: Int) -> String { base.fingerprint(index) }
 }
+
+extension CachedImages: Dataset where Target == Int {
+  public func label(_ index: Int) -> Int { target(index) }
+}
+
+/// A data set of one class for each image, with all its images in memory.
+public typealias CachedDataset = CachedImages<Int>

@@ -15,7 +15,7 @@ struct ClassTree {
   var loose: [String] = []
 
   /// Files with classes.
-  struct Labelled {
+  struct Labeled {
     var classes: [String] = []
     var files: [String] = []
     var labels: [Int] = []
@@ -36,9 +36,9 @@ struct ClassTree {
 
   /// Finds the classes and numbers them in the order of their names.
   ///
-  /// - Parameter known: the classes of the training photographs, where these are for validation.
+  /// - Parameter known: the classes of the training images, where these are for validation.
   /// - Throws: ``DatasetError``.
-  func labelled(known: [String]? = nil) throws -> Labelled {
+  func labeled(known: [String]? = nil) throws -> Labeled {
     var groups: [(name: String, images: [String])]
     if folders.contains(where: { !$0.images.isEmpty }) {
       groups = folders
@@ -55,7 +55,7 @@ struct ClassTree {
     }
     groups.sort { Self.precedes($0.name, $1.name) }
     let classes = try known ?? Self.classes(groups.map(\.name), path: path)
-    var result = Labelled(classes: classes)
+    var result = Labeled(classes: classes)
     for group in groups {
       guard let label = classes.firstIndex(of: group.name) else {
         throw DatasetError.unknownClass(path: path, name: group.name)

@@ -1,19 +1,43 @@
-// Dataset.swift: what a set of labelled photographs is.
+// Dataset.swift: what a set of images with targets is.
 
 @_exported import SwiftletVision
 
-/// Photographs with classes, in a fixed order. A data set of your own is one struct that conforms.
-public protocol Dataset: Sendable {
+/// Images with a target each, in a fixed order. A data set of your own is one struct that conforms.
+///
+/// The target is what a network learns to say of an image: its class (``Dataset``), the classes that are on it
+/// (`[Int]`), or whatever a task of your own takes.
+public protocol ImageDataset<Target>: Sendable {
+  /// What belongs to an image.
+  associatedtype Target: Sendable
   /// The names of the classes.
   var classes: [String] { get }
-  /// How many photographs there are.
+  /// How many images there are.
   var count: Int { get }
-  /// What reports call a photograph: a path, or an entry of an archive.
+  /// What reports call an image: a path, or an entry of an archive.
   func name(_ index: Int) -> String
-  /// The class of a photograph, an index into ``classes``.
-  func label(_ index: Int) -> Int
-  /// Decodes a photograph. May be called from several threads at once.
+  /// What a network should say of an image.
+  func target(_ index: Int) -> Target
+  /// Decodes an image. May be called from several threads at once.
   ///
   /// - Throws: ``VisionError`` and the like, naming the file, where it is broken.
   func image(_ index: Int) throws -> Image
+  /// Identifies an image without decoding it, such as by its name below the data set's root and its file's size.
+  ///
+  /// A run can be resumed only with images of the same fingerprints. The default is ``name(_:)``, which tells other
+  /// names from the same, but not other images of the same names.
+  func fingerprint(_ index: Int) -> String
+}
+
+extension ImageDataset {
+  public func fingerprint(_ index: Int) -> String { name(index) }
+}
+
+/// Images of one class each.
+public protocol Dataset: ImageDataset where Target == Int {
+  /// The class of an image, an index into ``ImageDataset/classes``.
+  func label(_ index: Int) -> Int
+}
+
+extension Dataset {
+  public func target(_ index: Int) -> Int { label(index) }
 }

@@ -8,6 +8,8 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case unreadable(path: String, reason: String)
   /// What is there is of no kind that is known here.
   case notADataset(path: String)
+  /// Images with several classes each were asked for, and the path is no list of them.
+  case notAMultiLabelList(path: String)
   /// There is no image file.
   case noImages(path: String)
   /// The folder of a class has no image file.
@@ -16,7 +18,7 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case noClassInName(path: String)
   /// Two classes whose names differ only in case, in spaces at the ends or in how Unicode spells them.
   case similarClasses(path: String, first: String, second: String)
-  /// A class of the validation photographs that no training photograph has.
+  /// A class of the validation images that no training image has.
   case unknownClass(path: String, name: String)
   /// Fewer than two classes.
   case tooFewClasses(path: String, count: Int)
@@ -26,17 +28,19 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case recordSize(path: String, bytes: Int, recordBytes: Int)
   /// A CIFAR file whose contents break the format.
   case malformed(path: String, reason: String)
-  /// A share of held-out photographs that is not in 0..<1.
+  /// A share of held-out images that is not in 0..<1.
   case holdOut(share: Double)
   /// An index that is not of the data set.
   case outside(index: Int, count: Int)
-  /// A photograph's class that is not an index of the data set's classes.
+  /// An image's class that is not an index of the data set's classes.
   case label(Int, classes: Int)
-  /// A batch needs at least one photograph.
+  /// Images are to be mixed, but their targets cannot be.
+  case cannotMix
+  /// A batch needs at least one image.
   case batchSize(batch: Int)
-  /// Only whole batches are wanted, and there are too few photographs for one.
+  /// Only whole batches are wanted, and there are too few images for one.
   case batchTooLarge(batch: Int, count: Int)
-  /// No photograph can be read; what is wrong with the first that was tried.
+  /// No image can be read; what is wrong with the first that was tried.
   case noneReadable(count: Int, first: String)
   /// The system gives no thread.
   case noThread
@@ -48,6 +52,9 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notADataset(let path):
       Self.line(
         "\(path): not a data set: neither a folder of images, a zip of them, a .csv list nor CIFAR's files")
+    case .notAMultiLabelList(let path):
+      Self.line(
+        "\(path): not a list of images with their classes: a .csv file, or a folder with a labels.csv")
     case .noImages(let path): Self.line("\(path): no images (\(ClassTree.endings.joined(separator: ", ")))")
     case .emptyClass(let path): Self.line("\(path): the folder of a class, but it has no images")
     case .noClassInName(let path):
@@ -56,7 +63,7 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
       Self.line(
         "\(path): the classes '\(first)' and '\(second)' have the same name but for case, spaces or spelling")
     case .unknownClass(let path, let name):
-      Self.line("\(path): the class '\(name)' is unknown in the training photographs")
+      Self.line("\(path): the class '\(name)' is unknown in the training images")
     case .tooFewClasses(let path, let count):
       Self.line("\(path): \(count == 1 ? "1 class" : "\(count) classes"); at least 2 are needed")
     case .malformedLine(let path, let line, let reason): Self.line("\(path): line \(line): \(reason)")
@@ -64,14 +71,15 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
       Self.line("\(path): \(bytes) bytes are not a number of CIFAR records of \(recordBytes) bytes")
     case .malformed(let path, let reason): Self.line("\(path): \(reason)")
     case .holdOut(let share): "data set: a held-out share of \(share) is not in 0..<1"
-    case .outside(let index, let count): "data set: there is no photograph \(index) among \(count)"
+    case .outside(let index, let count): "data set: there is no image \(index) among \(count)"
     case .label(let label, let classes): "data set: class \(label) is not one of \(classes) classes"
-    case .batchSize(let batch): "data set: a batch of \(batch) photographs; at least 1 is needed"
+    case .cannotMix: "data set: these targets cannot be mixed; mixing must be off"
+    case .batchSize(let batch): "data set: a batch of \(batch) images; at least 1 is needed"
     case .batchTooLarge(let batch, let count):
-      "data set: a batch of \(batch) photographs is more than the \(count) that there are"
+      "data set: a batch of \(batch) images is more than the \(count) that there are"
     case .noneReadable(let count, let first):
-      Self.line("data set: none of the \(count) photographs can be read; the first: \(first)")
-    case .noThread: "data set: the system gives no thread to load photographs"
+      Self.line("data set: none of the \(count) images can be read; the first: \(first)")
+    case .noThread: "data set: the system gives no thread to load images"
     }
   }
 

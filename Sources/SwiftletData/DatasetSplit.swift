@@ -1,4 +1,4 @@
-// DatasetSplit.swift: photographs to train on and photographs to judge by, and what kind of data set a path is.
+// DatasetSplit.swift: images to train on and images to validate on, and what kind of data set a path is.
 
 import SwiftletCore
 
@@ -10,27 +10,37 @@ import SwiftletCore
   import Musl
 #endif
 
-/// A data set in two parts with the same classes.
-public struct DatasetSplit: Sendable {
-  /// What is trained on.
-  public let training: any Dataset
-  /// What is held out; `nil` where nothing is.
-  public let validation: (any Dataset)?
+/// A data set in two parts with the same classes: ``DatasetSplit``, ``MultiLabelSplit``, or one of any targets.
+public struct Split<Images: Sendable>: Sendable {
+  /// The part that is trained on.
+  public let training: Images
+  /// The part that is held out; `nil` where nothing is.
+  public let validation: Images?
 
   /// Creates a split from its parts.
-  public init(training: any Dataset, validation: (any Dataset)?) {
+  public init(training: Images, validation: Images?) {
     self.training = training
     self.validation = validation
+  }
+}
+
+/// Images of one class each, in two parts.
+public typealias DatasetSplit = Split<any Dataset>
+
+extension Split where Images == any Dataset {
+  /// The same images for a task of any targets.
+  public var anyTargets: Split<any ImageDataset> {
+    Split<any ImageDataset>(training: training, validation: validation)
   }
 
   /// Holds out a share of each class, at random but the same for the same seed.
   ///
-  /// Of a class with two photographs or more at least one is held out and at least one is not.
+  /// Of a class with two images or more at least one is held out and at least one is not.
   ///
   /// - Parameters:
   ///   - share: the share, in 0..<1; 0 holds out nothing.
   ///   - dataset: what is split. Both parts keep its order.
-  ///   - seed: decides which photographs are held out.
+  ///   - seed: decides which images are held out.
   /// - Throws: ``DatasetError/holdOut(share:)``.
   public init(holdingOut share: Double, of dataset: any Dataset, seed: UInt64) throws {
     guard share >= 0, share < 1 else { throw DatasetError.holdOut(share: share) }

@@ -1,4 +1,4 @@
-// EpochOrder.swift: in which order an epoch visits its photographs, and the random numbers of each.
+// EpochOrder.swift: in which order an epoch visits its images, and the random numbers of each.
 
 import SwiftletCore
 
@@ -10,7 +10,7 @@ enum EpochOrder {
     case order, image, mixing
   }
 
-  /// The numbers for one photograph or batch of an epoch.
+  /// The numbers for one image or batch of an epoch.
   static func generator(seed: UInt64, epoch: Int, _ purpose: Purpose, _ index: Int = 0) -> SeededGenerator {
     var outer = SeededGenerator(
       seed: seed, stream: UInt64(truncatingIfNeeded: epoch) &* 4 &+ purpose.rawValue)

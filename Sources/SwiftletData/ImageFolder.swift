@@ -1,4 +1,4 @@
-// ImageFolder.swift: photographs in a folder for each class, or with their class in their names.
+// ImageFolder.swift: images in a folder for each class, or with their class in their names.
 
 #if canImport(Darwin)
   import Darwin
@@ -13,12 +13,13 @@
   import Foundation
 #endif
 
-/// Photographs in one folder for each class; below it they may lie at any depth.
+/// Images in one folder for each class; below it they may lie at any depth.
 ///
 /// A folder without such sub-folders may hold files named `<class>_<anything>.jpg`. Classes, and the files of
 /// each, are in the order of the bytes of their names. Files that are not images, and hidden ones, are ignored.
 public struct ImageFolder: Dataset {
   public let classes: [String]
+  private let root: String
   private let paths: [String]
   private let labels: [Int]
 
@@ -28,7 +29,8 @@ public struct ImageFolder: Dataset {
   public init(_ path: String) throws { try self.init(path, known: nil) }
 
   private init(_ path: String, known: [String]?) throws {
-    let listed = try Self.tree(path).labelled(known: known)
+    let listed = try Self.tree(path).labeled(known: known)
+    root = path
     classes = listed.classes
     paths = listed.files
     labels = listed.labels
@@ -59,6 +61,17 @@ public struct ImageFolder: Dataset {
   public func name(_ index: Int) -> String { paths[index] }
   public func label(_ index: Int) -> Int { labels[index] }
   public func image(_ index: Int) throws -> Image { try Image(contentsOf: paths[index]) }
+  public func fingerprint(_ index: Int) -> String {
+    let path = paths[index]
+    return Self.fingerprint(path.hasPrefix(root) ? String(path.dropFirst(root.count)) : path, file: path)
+  }
+
+  /// A name within a data set, and the size of a file; 0 bytes where it cannot be read.
+  static func fingerprint(_ name: String, file: String) -> String {
+    var status = stat()
+    let bytes = stat(file, &status) == 0 ? Int(status.st_size) : 0
+    return "\(name.drop { $0 == "/" }) \(bytes)"
+  }
 
   // MARK: Listing
 
@@ -118,7 +131,7 @@ public struct ImageFolder: Dataset {
     guard visited.insert(Identity(path)).inserted else { return }
     for name in try contents(path) {
       let child = join(path, name)
-      // A link that leads nowhere is a broken photograph if it is called one.
+      // A link that leads nowhere is a broken image if it is called one.
       if Identity(child) != nil {
         try collect(child, &visited, &images)
       } else if ClassTree.isImage(name) {

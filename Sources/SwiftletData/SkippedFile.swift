@@ -1,4 +1,4 @@
-// SkippedFile.swift: a photograph that could not be read, and why.
+// SkippedFile.swift: an image that could not be read, and why.
 
 /// A broken file: it is reported and counted, and the others are still used.
 public struct SkippedFile: Sendable, Codable, Equatable {

@@ -4,7 +4,7 @@ import SwiftletCore
 import SwiftletFormats
 import Synchronization
 
-/// Photographs in a zip archive, in one folder for each class or with their class in their names.
+/// Images in a zip archive, in one folder for each class or with their class in their names.
 ///
 /// An archive whose entries all lie in one folder is read from there on.
 public struct ZipFolder: Dataset {
@@ -22,7 +22,7 @@ public struct ZipFolder: Dataset {
   }
 
   private init(_ archive: SharedArchive, in folder: [Substring], known: [String]?) throws {
-    let listed = try archive.tree(folder).labelled(known: known)
+    let listed = try archive.tree(folder).labeled(known: known)
     classes = listed.classes
     labels = listed.labels
     entries = listed.files.compactMap { archive.entry($0) }
@@ -56,6 +56,10 @@ public struct ZipFolder: Dataset {
   public var count: Int { entries.count }
   public func name(_ index: Int) -> String { "\(archive.path)/\(entries[index].name)" }
   public func label(_ index: Int) -> Int { labels[index] }
+  public func fingerprint(_ index: Int) -> String {
+    let entry = entries[index]
+    return "\(entry.name) \(entry.byteCount)"
+  }
 
   public func image(_ index: Int) throws -> Image {
     // The bytes are read one caller at a time; decoding, which takes longer, runs in parallel.

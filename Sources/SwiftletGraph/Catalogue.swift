@@ -8,7 +8,8 @@ public enum Catalogue {
     BatchNormTraining.self, ChannelScale.self, Concatenate.self, Convolution.self,
     DepthwiseConvolution.self, Distillation.self, Dropout.self, GlobalAveragePool.self, Linear.self,
     MaxPool.self,
-    PadChannels.self, Reshape.self, SliceChannels.self, Softmax.self, SoftmaxCrossEntropy.self,
+    PadChannels.self, Reshape.self, SigmoidCrossEntropy.self, SliceChannels.self, Softmax.self,
+    SoftmaxCrossEntropy.self,
     StochasticDepth.self,
   ]
 
@@ -19,7 +20,8 @@ public enum Catalogue {
     ConvolutionWeightGradient.self, DepthwiseInputGradient.self, DepthwiseWeightGradient.self,
     DistillationGradient.self,
     GlobalAveragePoolGradient.self, LinearInputGradient.self, LinearWeightGradient.self,
-    MaxPoolGradient.self, SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self, SumToChannels.self,
+    MaxPoolGradient.self, SigmoidCrossEntropyGradient.self, SoftmaxCrossEntropyGradient.self,
+    SoftmaxGradient.self, SumToChannels.self,
   ]
 
   /// What a step of training ends with; none has a gradient.

@@ -24,6 +24,12 @@ public protocol TrainingSession: AnyObject {
   func parameters() throws -> Parameters
   /// Bytes that the step holds: activations, gradients, parameters and state.
   var byteCount: Int { get }
+  /// Nodes that the backend has no fast path for and runs by their definition, as labels with operations.
+  var referenceOps: [String] { get }
+}
+
+extension TrainingSession {
+  public var referenceOps: [String] { [] }
 }
 
 extension ReferenceBackend: TrainingBackend {

@@ -1,9 +1,14 @@
-// Loss.swift: what training makes small.
+// Loss.swift: the losses of tasks whose outputs are logits.
 
-import SwiftletGraph
+import SwiftletArchitectures
 
 /// A loss: emits a scalar from the logits. One of your own is one struct that conforms.
-public protocol Loss: Sendable {
+///
+/// Its name and its constants, which are its encoded members, are a part of a run's identity: a run is resumed only with
+/// the same loss.
+public protocol Loss: Sendable, Encodable {
+  /// The name in checkpoints; the type's own if it is not given.
+  static var name: String { get }
   /// Whether the step has an input `teacher` `[N, C]`: another network's logits for the same images.
   var needsTeacher: Bool { get }
   /// Emits the loss.
@@ -17,6 +22,7 @@ public protocol Loss: Sendable {
 }
 
 extension Loss {
+  public static var name: String { "\(Self.self)" }
   public var needsTeacher: Bool { false }
 }
 
@@ -31,7 +37,7 @@ public struct CrossEntropyLoss: Loss {
   public func emit(
     logits: Value, targets: Value, teacher: Value?, in graph: inout GraphBuilder
   ) throws -> Value {
-    try graph.apply(SoftmaxCrossEntropy(smoothing: smoothing), logits, targets, label: "loss")
+    try graph.apply(SoftmaxCrossEntropy(smoothing: smoothing), logits, targets, label: PortName.loss)
   }
 }
 
@@ -61,6 +67,6 @@ public struct DistillationLoss: Loss {
     guard let teacher else { return hard }
     let soft = try graph.apply(
       Distillation(temperature: temperature, weight: weight), logits, teacher, label: "loss.teacher")
-    return try graph.apply(Add(), hard, soft, label: "loss")
+    return try graph.apply(Add(), hard, soft, label: PortName.loss)
   }
 }

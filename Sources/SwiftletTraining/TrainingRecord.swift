@@ -10,12 +10,14 @@ public struct EpochRecord: Sendable, Codable, Equatable {
   public var step: Int
   /// The learning rate of the epoch's last step.
   public var learningRate: Double
-  /// Mean loss, and share of photographs whose class had the largest logit, over the epoch's batches as they were trained on.
+  /// Mean loss, and share of images whose class had the largest logit, over the epoch's batches as they were trained on.
   public var trainingLoss: Double, trainingAccuracy: Double
-  /// The same over the held-out photographs after the epoch, and the share with the class among the five largest; `nil` where
+  /// The same over the held-out images after the epoch, and the share with the class among the five largest; `nil` where
   /// there are none.
   public var validationLoss: Double?, validationAccuracy: Double?, validationTop5: Double?
-  /// Photographs trained on in a second, waiting included.
+  /// What else the task measured on the held-out images, by ``TaskMetric/key``; `nil` where that is nothing.
+  public var metrics: [String: Double]?
+  /// Images trained on in a second, waiting included.
   public var imagesPerSecond: Double
   /// Seconds of the epoch's training, and of its validation.
   public var trainingSeconds: Double, validationSeconds: Double
@@ -26,7 +28,8 @@ public struct EpochRecord: Sendable, Codable, Equatable {
   public init(
     epoch: Int, step: Int, learningRate: Double, trainingLoss: Double, trainingAccuracy: Double,
     validationLoss: Double? = nil, validationAccuracy: Double? = nil, validationTop5: Double? = nil,
-    imagesPerSecond: Double, trainingSeconds: Double, validationSeconds: Double, waitingShare: Double
+    metrics: [String: Double]? = nil, imagesPerSecond: Double, trainingSeconds: Double,
+    validationSeconds: Double, waitingShare: Double
   ) {
     self.epoch = epoch
     self.step = step
@@ -36,6 +39,7 @@ public struct EpochRecord: Sendable, Codable, Equatable {
     self.validationLoss = validationLoss
     self.validationAccuracy = validationAccuracy
     self.validationTop5 = validationTop5
+    self.metrics = metrics
     self.imagesPerSecond = imagesPerSecond
     self.trainingSeconds = trainingSeconds
     self.validationSeconds = validationSeconds
@@ -45,7 +49,7 @@ public struct EpochRecord: Sendable, Codable, Equatable {
 
 /// What a network says of a data set.
 public struct Evaluation: Sendable, Codable, Equatable {
-  /// A photograph that was taken for another class.
+  /// An image that was taken for another class.
   public struct Mistake: Sendable, Codable, Equatable {
     /// Its index in the data set, and its name there.
     public var index: Int, name: String
@@ -66,17 +70,17 @@ public struct Evaluation: Sendable, Codable, Equatable {
 
   /// The names of the classes.
   public var classes: [String]
-  /// How many photographs were seen.
+  /// How many images were seen.
   public var count: Int
   /// Mean cross-entropy.
   public var loss: Double
-  /// Share of photographs whose class has the largest logit, or one of the five largest.
+  /// Share of images whose class has the largest logit, or one of the five largest.
   public var top1: Double, top5: Double
-  /// `confusion[class][prediction]`: photographs.
+  /// `confusion[class][prediction]`: images.
   public var confusion: [[Int]]
   /// Mistakes, the most confident first, 100 at most.
   public var mistakes: [Mistake]
-  /// Photographs that could not be read: name and reason.
+  /// Images that could not be read: name and reason.
   public var skipped: [SkippedFile]
 
   /// Creates an evaluation.
@@ -99,7 +103,7 @@ public struct Evaluation: Sendable, Codable, Equatable {
 public struct GateRecord: Sendable, Codable, Equatable {
   /// The gate's path: `stages.2.1.squeeze`.
   public var gate: String
-  /// `[class][channel]`: the mean of the gate over the class's photographs.
+  /// `[class][channel]`: the mean of the gate over the class's images.
   public var means: [[Float]]
 
   /// Creates a record.

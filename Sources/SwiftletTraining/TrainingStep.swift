@@ -1,10 +1,13 @@
 // TrainingStep.swift: forward, loss, backward, update and averages as one graph.
 
+import SwiftletArchitectures
 @_exported import SwiftletGraph
 
-/// What of a step is not the network's: loss, optimiser, and what it is kept from.
+/// The parts of a step that are not the network's: task, loss, optimizer, and what stays frozen.
 public struct StepOptions: Sendable {
-  /// What is made small.
+  /// What the network is trained for: which outputs are compared with which targets.
+  public var task: any TrainingTask
+  /// The loss.
   public var loss: any Loss
   /// How gradients change weights.
   public var optimizer: Optimizer
@@ -25,12 +28,14 @@ public struct StepOptions: Sendable {
 
   /// Creates options.
   public init(
-    loss: any Loss = CrossEntropyLoss(), optimizer: Optimizer, weightDecay: Double = 0,
+    task: any TrainingTask = ClassificationTask(), loss: any Loss = CrossEntropyLoss(), optimizer: Optimizer,
+    weightDecay: Double = 0,
     decayExclusions: Set<ParameterRole> = [.depthwise, .normScale, .normOffset, .bias],
     clipNorm: Double? = nil, accumulates: Bool = false, averages: Bool = false,
     exposesGradients: Bool = false,
     isFrozen: @escaping @Sendable (ParameterSpec) -> Bool = { _ in false }
   ) {
+    self.task = task
     self.loss = loss
     self.optimizer = optimizer
     self.weightDecay = weightDecay
@@ -45,9 +50,10 @@ public struct StepOptions: Sendable {
 
 /// One step of training as one graph over a network in training form.
 ///
-/// Inputs, beside the network's `step` and `image`: `targets` `[N, C]`, `teacher` `[N, C]` where the loss needs one, `rates` `[5]`
-/// (``StepRates``), and `gradient.loss`, which scales all gradients: 1, or 1 / n where n runs are accumulated. Outputs: `loss`,
-/// `logits` `[N, C]` and `gradientNorm`, and gradients where they are asked for. Updates: weights, running statistics, and what the step remembers: parameters
+/// Inputs, beside the network's `step` and `image`: the task's targets (of classes `targets` `[N, C]`), `teacher` `[N, C]` where the
+/// loss needs one, `rates` `[5]` (``StepRates``), and `gradient.loss`, which scales all gradients: 1, or 1 / n where n runs are
+/// accumulated. Outputs: `loss`, the task's outputs (of classes `logits` `[N, C]`) and `gradientNorm`, and gradients where
+/// ``StepOptions/exposesGradients`` is set. Names are in ``PortName``. Updates: weights, running statistics, and what the step remembers: parameters
 /// `<moment>/<weight>`, `accumulated/<weight>`, `average/<parameter>` of role `state`.
 public struct TrainingStep: Sendable {
   /// The graph.
@@ -62,26 +68,32 @@ public struct TrainingStep: Sendable {
   /// Builds the step.
   ///
   /// - Parameters:
-  ///   - network: in training form, with an output `logits`.
+  ///   - network: in training form, with the task's outputs.
   ///   - options: the rest.
-  /// - Throws: ``GraphError``.
+  /// - Throws: ``GraphError``, ``TrainingError/missingOutput(_:network:)`` where the network lacks an output of the task.
   public init(_ network: Graph, _ options: StepOptions) throws {
-    var builder = GraphBuilder(extending: network)
-    guard let logits = network.outputs.first(where: { $0.name == "logits" })?.value else {
-      throw GraphError.undefinedValue(node: "logits", value: -1)
+    let task = options.task
+    let outputs = try task.outputs.map { name in
+      guard let port = network.outputs.first(where: { $0.name == name }) else {
+        throw TrainingError.missingOutput(name, network: network.name)
+      }
+      return port.value
     }
-    let targets = builder.input("targets", network.type(of: logits))
-    let teacher = options.loss.needsTeacher ? builder.input("teacher", network.type(of: logits)) : nil
-    let rates = builder.input("rates", TensorType([StepRates.count]))
-    let loss = try options.loss.emit(logits: logits, targets: targets, teacher: teacher, in: &builder)
-    builder.output("loss", loss)
-    let differentiated = try builder.finish().differentiated(of: "loss", isFrozen: options.isFrozen)
+    // Outputs that the task does not read, such as taps, are not computed.
+    var builder = GraphBuilder(extending: network.withOutputs(task.outputs))
+    let types = outputs.map { network.type(of: $0) }
+    let targets = task.targetInputs(for: types).map { builder.input($0.name, $0.type) }
+    let teacher = options.loss.needsTeacher ? types.first.map { builder.input(PortName.teacher, $0) } : nil
+    let rates = builder.input(PortName.rates, TensorType([StepRates.count]))
+    let loss = try task.emit(options.loss, outputs: outputs, targets: targets, teacher: teacher, in: &builder)
+    builder.output(PortName.loss, loss)
+    let differentiated = try builder.finish().differentiated(of: PortName.loss, isFrozen: options.isFrozen)
     let gradients = Dictionary(
       uniqueKeysWithValues: differentiated.outputs.compactMap { port in
-        port.name.hasPrefix("gradient.") ? (String(port.name.dropFirst(9)), port.value) : nil
+        PortName.gradientTarget(port.name).map { ($0, port.value) }
       })
 
-    builder = GraphBuilder(extending: differentiated.withOutputs(["loss", "logits"]))
+    builder = GraphBuilder(extending: differentiated.withOutputs([PortName.loss] + task.outputs))
     var starts: [String: Float] = [:]
     let weights = differentiated.parameters.filter { gradients[$0.name] != nil }
     var sums: [Value] = []
@@ -101,9 +113,9 @@ public struct TrainingStep: Sendable {
       throw GraphError.notDifferentiable(node: network.name, operation: "network with every weight frozen")
     }
     let scale = try builder.emit(GradientScale(maximum: options.clipNorm), sums, label: "gradientScale")
-    builder.output("gradientNorm", scale[1])
+    builder.output(PortName.gradientNorm, scale[1])
     if options.exposesGradients {
-      for (spec, sum) in zip(weights, sums) { builder.output("gradient.\(spec.name)", sum) }
+      for (spec, sum) in zip(weights, sums) { builder.output(PortName.gradient(of: spec.name), sum) }
     }
     var current = Dictionary(
       uniqueKeysWithValues: differentiated.updates.map { ($0.name, $0.value) })
@@ -136,12 +148,13 @@ public struct TrainingStep: Sendable {
     networkParameters = network.parameters.map(\.name)
   }
 
-  /// The network's parameters with the step's state at its start: moments as the optimiser has them, averages equal to what
+  /// The network's parameters with the step's state at its start: moments as the optimizer has them, averages equal to what
   /// they are averages of.
   ///
   /// - Throws: ``ParametersError`` where the parameters are not the network's.
   public func initialState(_ parameters: Parameters) throws -> Parameters {
-    var state = parameters
+    var state = Parameters()
+    for spec in graph.parameters where spec.role != .state { state[spec.name] = parameters[spec.name] }
     for spec in graph.parameters where spec.role == .state {
       let prefix = spec.name.prefix { $0 != "/" }
       if prefix == "average" {
@@ -157,10 +170,13 @@ public struct TrainingStep: Sendable {
   }
 
   /// The network's own parameters out of the step's; their averages where there are some and `averaged`.
-  public func network(_ state: Parameters, averaged: Bool) -> Parameters {
+  ///
+  /// - Parameter start: where the run began: what the task's outputs do not depend on is not a part of the step, and stays.
+  public func network(_ state: Parameters, averaged: Bool, start: Parameters = Parameters()) -> Parameters {
     var result = Parameters()
     for name in networkParameters {
-      result[name] = averaged ? state["average/\(name)"] ?? state[name] : state[name]
+      let own = state[name] ?? start[name]
+      result[name] = averaged ? state["average/\(name)"] ?? own : own
     }
     return result
   }

@@ -33,13 +33,13 @@ struct DecodedPicture {
 }
 
 extension Image {
-  /// Reads a JPEG, PNG, WebP or BMP file, upright: EXIF orientation is applied, colour profiles are not.
+  /// Reads a JPEG, PNG, WebP or BMP file, upright: EXIF orientation is applied, color profiles are not.
   ///
-  /// Grey becomes RGB, alpha is dropped, 16-bit colour keeps its high byte and 16-bit grey saturates at 255;
+  /// Gray becomes RGB, alpha is dropped, 16-bit color keeps its high byte and 16-bit gray saturates at 255;
   /// of an animation the first frame is taken.
   ///
   /// - Parameter path: the file. Its format is told by its first bytes.
-  /// - Throws: ``VisionError`` naming the file and the cause. Pictures above ``maximumPixels`` and files above
+  /// - Throws: ``VisionError`` naming the file and the cause. Images above ``maximumPixels`` and files above
   ///   ``maximumFileBytes`` are refused before memory is taken for them.
   public init(contentsOf path: String) throws {
     let bytes: [UInt8]

@@ -1,4 +1,4 @@
-// Image+Pixels.swift: pictures from pixels as applications have them.
+// Image+Pixels.swift: images from pixels as applications have them.
 
 #if canImport(CoreGraphics)
   import CoreGraphics
@@ -28,7 +28,7 @@ public enum PixelFormat: String, Sendable, Hashable, CaseIterable {
 }
 
 extension Image {
-  /// Copies a picture from pixels in memory.
+  /// Copies an image from pixels in memory.
   ///
   /// - Parameters:
   ///   - width: pixels per row.
@@ -67,7 +67,7 @@ extension Image {
     self.init(width: width, height: height, valid: copied)
   }
 
-  /// Copies a picture from an array of pixels.
+  /// Copies an image from an array of pixels.
   ///
   /// - Throws: as ``init(width:height:pixels:format:bytesPerRow:)``.
   public init(width: Int, height: Int, pixels: [UInt8], format: PixelFormat, bytesPerRow: Int? = nil) throws {

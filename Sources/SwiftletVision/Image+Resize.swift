@@ -7,7 +7,7 @@ struct PixelRegion {
 }
 
 extension Image {
-  /// The picture at another size.
+  /// The image at another size.
   ///
   /// - Parameters:
   ///   - width: pixels per row.
@@ -23,7 +23,7 @@ extension Image {
       region: PixelRegion(x: 0, y: 0, width: width, height: height))
   }
 
-  /// Part of the picture at another size: no pixel outside `region` is computed.
+  /// Part of the image at another size: no pixel outside `region` is computed.
   ///
   /// - Precondition: the region lies inside `width` × `height` and within the limits; `width` and `height`
   ///   themselves may be above them.
@@ -51,7 +51,7 @@ extension Image {
 
     // The first pass computes only what the second will ask for. Each pass rounds to bytes, so the order is
     // part of the result: Pillow (from 13.0 on) begins with the rows where the height loses more than twice
-    // as many pixels as the width. The picture between the passes is never larger than the larger of the
+    // as many pixels as the width. The image between the passes is never larger than the larger of the
     // other two.
     let rowsFirst = self.height - height > 2 * max(0, self.width - width)
     if rowsFirst {

@@ -4,7 +4,7 @@
 import SwiftletCore
 
 extension Image {
-  /// The picture at another size as TensorFlow computes it, fractions kept.
+  /// The image at another size as TensorFlow computes it, fractions kept.
   ///
   /// - Parameters:
   ///   - width: pixels per row.
@@ -21,13 +21,13 @@ extension Image {
     return try Tensor(shape: [1, height, width, 3], floats: values)
   }
 
-  /// Part of the picture at another size. The region is inside, and of a size that has been checked.
+  /// Part of the image at another size. The region is inside, and of a size that has been checked.
   func tensorFlowResized(
     width: Int, height: Int, halfPixelCenters: Bool, region: PixelRegion
   ) -> [Float] {
-    let columns = Self.neighbours(
+    let columns = Self.neighbors(
       source: self.width, target: width, range: region.x..<(region.x + region.width), halfPixelCenters)
-    let rows = Self.neighbours(
+    let rows = Self.neighbors(
       source: self.height, target: height, range: region.y..<(region.y + region.height), halfPixelCenters)
     let count = 3 * region.width * region.height
     return [Float](unsafeUninitializedCapacity: count) { target, initialized in
@@ -55,21 +55,21 @@ extension Image {
     }
   }
 
-  private struct Neighbours {
+  private struct Neighbors {
     let lower: Int
     let upper: Int
     let fraction: Float
   }
 
-  private static func neighbours(
+  private static func neighbors(
     source: Int, target: Int, range: Range<Int>, _ halfPixelCenters: Bool
-  ) -> [Neighbours] {
+  ) -> [Neighbors] {
     let scale = Float(source) / Float(target)
     return range.map { index in
       let position = halfPixelCenters ? (Float(index) + 0.5) * scale - 0.5 : Float(index) * scale
       let floor = position.rounded(.down)
       // Rounding of very long sides may step past the end.
-      return Neighbours(
+      return Neighbors(
         lower: min(max(Int(floor), 0), source - 1), upper: min(Int(position.rounded(.up)), source - 1),
         fraction: position - floor)
     }

@@ -1,11 +1,11 @@
-// Image.swift: a picture in memory.
+// Image.swift: an image in memory.
 
-/// A picture of 8-bit RGB pixels.
+/// An image of 8-bit RGB pixels.
 public struct Image: Sendable, Equatable {
-  /// The most pixels a picture may have: 178,956,970, where Pillow too calls a file a decompression bomb
+  /// The most pixels an image may have: 178,956,970, where Pillow too calls a file a decompression bomb
   /// (512 MiB of RGB).
   public static let maximumPixels = 178_956_970
-  /// The longest side a picture may have: 1,000,000, libpng's own limit.
+  /// The longest side an image may have: 1,000,000, libpng's own limit.
   public static let maximumSide = 1_000_000
   /// The largest image file that is read: 256 MiB.
   public static let maximumFileBytes = 256 << 20
@@ -17,7 +17,7 @@ public struct Image: Sendable, Equatable {
   /// Red, green and blue of each pixel, row by row from the top: `3 * width * height` bytes.
   public let pixels: [UInt8]
 
-  /// Creates a picture from its pixels.
+  /// Creates an image from its pixels.
   ///
   /// - Parameters:
   ///   - width: pixels per row.
@@ -33,7 +33,7 @@ public struct Image: Sendable, Equatable {
     self.init(width: width, height: height, valid: pixels)
   }
 
-  /// Creates a picture whose size has been checked.
+  /// Creates an image whose size has been checked.
   init(width: Int, height: Int, valid pixels: [UInt8]) {
     self.width = width
     self.height = height
@@ -50,7 +50,7 @@ public struct Image: Sendable, Equatable {
     }
   }
 
-  /// The part of the picture at column `x` and row `y`.
+  /// The part of the image at column `x` and row `y`.
   ///
   /// - Parameters:
   ///   - x: the first column.
@@ -58,7 +58,7 @@ public struct Image: Sendable, Equatable {
   ///   - width: columns of the part.
   ///   - height: rows of the part.
   /// - Throws: ``VisionError/outside(width:height:x:y:cropWidth:cropHeight:)`` where the part is empty or not
-  ///   inside the picture.
+  ///   inside the image.
   public func cropped(x: Int, y: Int, width cropWidth: Int, height cropHeight: Int) throws -> Image {
     guard x >= 0, y >= 0, cropWidth > 0, cropHeight > 0, x < width, y < height, cropWidth <= width - x,
       cropHeight <= height - y
@@ -82,7 +82,7 @@ public struct Image: Sendable, Equatable {
     return Image(width: cropWidth, height: cropHeight, valid: part)
   }
 
-  /// The picture with a black border.
+  /// The image with a black border.
   ///
   /// - Precondition: the size with the border is within the limits; callers check.
   func padded(left: Int, top: Int, right: Int, bottom: Int) -> Image {

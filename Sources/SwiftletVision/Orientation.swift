@@ -1,4 +1,4 @@
-// Orientation.swift: the EXIF orientation: where it is written, and turning a picture by it.
+// Orientation.swift: the EXIF orientation: where it is written, and turning an image by it.
 // (Exif 2.3, 4.6.4, tag 0x0112; TIFF 6.0 for the directory; XMP part 2, tiff:Orientation.)
 
 /// How stored pixels are to be turned to stand upright; raw values are EXIF's.
@@ -6,7 +6,7 @@ enum Orientation: Int {
   case upright = 1
   case mirrored, halfTurn, flipped, transposed, quarterTurn, transversed, threeQuarterTurn
 
-  /// Reads it from a picture's metadata. EXIF goes before XMP; damaged metadata turn nothing.
+  /// Reads it from an image's metadata. EXIF goes before XMP; damaged metadata turn nothing.
   ///
   /// - Parameters:
   ///   - exif: a TIFF structure, with or without the "Exif" preamble.
@@ -74,7 +74,7 @@ enum Orientation: Int {
 }
 
 extension Image {
-  /// The picture turned upright.
+  /// The image turned upright.
   func oriented(_ orientation: Orientation) -> Image {
     let (columns, rows) = (width, height)
     // The pixel of the source that becomes the first, and the steps (in pixels) along a row and a column.

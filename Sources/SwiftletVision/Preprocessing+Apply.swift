@@ -3,7 +3,7 @@
 import SwiftletCore
 
 extension Preprocessing {
-  /// The 8-bit picture that the network sees, `resolution` × `resolution`, channels still red, green, blue.
+  /// The 8-bit image that the network sees, `resolution` × `resolution`, channels still red, green, blue.
   ///
   /// With a TensorFlow filter this is for the eye: fractions are rounded here and kept in ``input(_:)``.
   ///
@@ -21,6 +21,27 @@ extension Preprocessing {
     }
   }
 
+  /// Where the points of an image are in the network's input: the transform that ``crop(_:)`` and ``input(_:)`` apply.
+  ///
+  /// - Throws: as ``crop(_:)``.
+  public func cropTransform(of image: Image) throws -> ImageTransform {
+    try check()
+    // TensorFlow's older resize aligns the corners of the first pixels instead of the corners of the images.
+    let center = filter == .tensorFlowBilinear ? 0.5 : 0
+    func scaled(_ x: Double, _ y: Double) -> ImageTransform {
+      .translation(x: -center, y: -center).then(.scaling(x: x, y: y))
+        .then(.translation(x: center, y: center))
+    }
+    switch try plan(image) {
+    case .resizeThenCut(let width, let height, let cut, let padding):
+      return scaled(Double(width) / Double(image.width), Double(height) / Double(image.height))
+        .then(.translation(x: Double(padding.left - cut.x), y: Double(padding.top - cut.y)))
+    case .cutThenResize(let cut):
+      return ImageTransform.translation(x: -Double(cut.x), y: -Double(cut.y))
+        .then(scaled(Double(resolution) / Double(cut.width), Double(resolution) / Double(cut.height)))
+    }
+  }
+
   /// The network's input: `float32`, `[1, resolution, resolution, 3]`.
   ///
   /// Each step is rounded to float32 in the order that torchvision takes: byte to 0...1, minus the mean,
@@ -32,16 +53,16 @@ extension Preprocessing {
     let shape: Shape = [1, resolution, resolution, 3]
     let order = channelOrder == .rgb ? [0, 1, 2] : [2, 1, 0]
     if filter.support == nil, let values = try floats(image) {
-      let normalised = values.indices.map { index in
+      let normalized = values.indices.map { index in
         let channel = index % 3
-        return normalise(values[index - channel + order[channel]], channel: channel)
+        return normalize(values[index - channel + order[channel]], channel: channel)
       }
-      return try Tensor(shape: shape, floats: normalised)
+      return try Tensor(shape: shape, floats: normalized)
     }
 
     let crop = try crop(image)
     // There are only 256 values a channel.
-    let table = (0..<768).map { normalise(Float($0 % 256), channel: $0 / 256) }
+    let table = (0..<768).map { normalize(Float($0 % 256), channel: $0 / 256) }
     let storage = TensorStorage(byteCount: 4 * crop.pixels.count) { memory in
       let target = memory.bindMemory(to: Float.self)
       let (first, third) = (order[0], order[2])
@@ -58,7 +79,7 @@ extension Preprocessing {
     return try Tensor(shape: shape, scalarType: .float32, storage: storage)
   }
 
-  private func normalise(_ value: Float, channel: Int) -> Float {
+  private func normalize(_ value: Float, channel: Int) -> Float {
     let scaled = scale == .unit ? value / 255 : value
     return (scaled - mean[channel]) / standardDeviation[channel]
   }
@@ -116,7 +137,7 @@ private struct Padding: Equatable {
   var left = 0, top = 0, right = 0, bottom = 0
 }
 
-/// How a picture of one size becomes the crop.
+/// How an image of one size becomes the crop.
 private enum CropPlan {
   case resizeThenCut(width: Int, height: Int, cut: PixelRegion, padding: Padding)
   case cutThenResize(PixelRegion)
@@ -126,9 +147,9 @@ extension Preprocessing {
   private func plan(_ image: Image) throws -> CropPlan {
     switch framing {
     case .shorterSide(let pixels):
-      return try centre(image, shorterSide: pixels)
+      return try center(image, shorterSide: pixels)
     case .cropFraction(let fraction):
-      return try centre(image, shorterSide: Int(Double(resolution) / fraction))
+      return try center(image, shorterSide: Int(Double(resolution) / fraction))
     case .centralFraction(let fraction):
       let width = max(1, Int(Double(image.width) * fraction))
       let height = max(1, Int(Double(image.height) * fraction))
@@ -145,8 +166,8 @@ extension Preprocessing {
     }
   }
 
-  /// torchvision's resize of the shorter side and its centre crop, which rounds halves to even as Python does.
-  private func centre(_ image: Image, shorterSide: Int) throws -> CropPlan {
+  /// torchvision's resize of the shorter side and its center crop, which rounds halves to even as Python does.
+  private func center(_ image: Image, shorterSide: Int) throws -> CropPlan {
     let (short, long) = (min(image.width, image.height), max(image.width, image.height))
     let longer = Int(Double(shorterSide * long) / Double(short))
     let (width, height) = image.width <= image.height ? (shorterSide, longer) : (longer, shorterSide)
@@ -156,7 +177,7 @@ extension Preprocessing {
     padding.right = max(0, (resolution - width + 1) / 2)
     padding.top = max(0, (resolution - height) / 2)
     padding.bottom = max(0, (resolution - height + 1) / 2)
-    // The cut is positioned in the padded picture, then taken from the part of it that is not border. A side
+    // The cut is positioned in the padded image, then taken from the part of it that is not border. A side
     // has a border only where all of it is seen.
     func start(_ side: Int) -> Int {
       side <= resolution ? 0 : Int((Double(side - resolution) / 2).rounded(.toNearestOrEven))

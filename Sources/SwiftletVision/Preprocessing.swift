@@ -1,23 +1,23 @@
-// Preprocessing.swift: how a network wants its pictures: data that travels with the weights.
+// Preprocessing.swift: how a network wants its images: data that travels with the weights.
 
-/// How a picture becomes a network's input: framing, size, filter, scale and normalisation.
+/// How an image becomes a network's input: framing, size, filter, scale and normalization.
 ///
 /// The presets are what torchvision, timm and TensorFlow's slim do when they evaluate; see the static
 /// functions. Values decoded from a file are checked when they are used.
 public struct Preprocessing: Sendable, Codable, Hashable {
-  /// Which part of the picture is seen.
+  /// Which part of the image is seen.
   public enum Framing: Sendable, Codable, Hashable {
-    /// Resize the shorter side to `pixels` (the longer in proportion, rounded down), then cut out the centre;
+    /// Resize the shorter side to `pixels` (the longer in proportion, rounded down), then cut out the center;
     /// where that is too small, pad with black. torchvision's `Resize` and `CenterCrop`.
     case shorterSide(pixels: Int)
     /// The same with the shorter side at `resolution / fraction`, rounded down: timm's `crop_pct`.
     case cropFraction(fraction: Double)
-    /// Cut out the centre, `fraction` of each side rounded down, then resize it to a square.
+    /// Cut out the center, `fraction` of each side rounded down, then resize it to a square.
     case centralFraction(fraction: Double)
-    /// Cut out the centre as `tf.image.central_crop` does, whose margins are rounded down, then resize it to
+    /// Cut out the center as `tf.image.central_crop` does, whose margins are rounded down, then resize it to
     /// a square.
     case centralMargins(fraction: Double)
-    /// Resize the whole picture to a square; of that size already, it stays as it is.
+    /// Resize the whole image to a square; of that size already, it stays as it is.
     case whole
   }
 
@@ -39,13 +39,13 @@ public struct Preprocessing: Sendable, Codable, Hashable {
 
   /// Width and height of the input in pixels.
   public var resolution: Int
-  /// Which part of the picture is seen.
+  /// Which part of the image is seen.
   public var framing: Framing
-  /// How pixels are weighed when the picture is resized.
+  /// How pixels are weighed when the image is resized.
   public var filter: ResizeFilter
   /// The order of the channels in the input.
   public var channelOrder: ChannelOrder
-  /// What bytes become before they are normalised.
+  /// What bytes become before they are normalized.
   public var scale: InputScale
   /// What is subtracted from each channel of the input, in the units of `scale`.
   public var mean: [Float]
@@ -72,7 +72,7 @@ public struct Preprocessing: Sendable, Codable, Hashable {
   /// Standard deviation of ImageNet's pixels in 0...1.
   public static let imageNetStandardDeviation: [Float] = [0.229, 0.224, 0.225]
 
-  /// torchvision's evaluation: shorter side to `resize`, bilinear with antialias, centre crop.
+  /// torchvision's evaluation: shorter side to `resize`, bilinear with antialias, center crop.
   ///
   /// - Parameters:
   ///   - resolution: side of the crop.
@@ -85,7 +85,7 @@ public struct Preprocessing: Sendable, Codable, Hashable {
     return Preprocessing(resolution: resolution, framing: .shorterSide(pixels: pixels), filter: filter)
   }
 
-  /// timm's evaluation: shorter side to `resolution / cropFraction`, rounded down, then centre crop.
+  /// timm's evaluation: shorter side to `resolution / cropFraction`, rounded down, then center crop.
   ///
   /// - Parameters:
   ///   - resolution: side of the crop.
@@ -102,7 +102,7 @@ public struct Preprocessing: Sendable, Codable, Hashable {
       standardDeviation: standardDeviation)
   }
 
-  /// The published TensorFlow MobileNets on 8-bit pictures: the central 87.5 %, bilinear with antialias to
+  /// The published TensorFlow MobileNets on 8-bit images: the central 87.5 %, bilinear with antialias to
   /// `resolution`, then (x − 127.5) / 127.5.
   public static func tensorFlow(resolution: Int = 224) -> Preprocessing {
     Preprocessing(
@@ -119,7 +119,7 @@ public struct Preprocessing: Sendable, Codable, Hashable {
       standardDeviation: [0.5, 0.5, 0.5])
   }
 
-  /// CIFAR-10: pictures of 32×32 pixels as they are, others resized to that.
+  /// CIFAR-10: images of 32×32 pixels as they are, others resized to that.
   public static func cifar(resolution: Int = 32) -> Preprocessing {
     Preprocessing(
       resolution: resolution, framing: .whole, mean: [0.4914, 0.4822, 0.4465],

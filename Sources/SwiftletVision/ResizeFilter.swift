@@ -10,7 +10,7 @@
   import Darwin
 #endif
 
-/// How pixels are weighed when a picture changes its size.
+/// How pixels are weighed when an image changes its size.
 ///
 /// The first four are Pillow's: they average over all source pixels that a new pixel covers (antialias). The
 /// last two are TensorFlow's `resize_bilinear`, which looks at 4 source pixels however much it shrinks.
@@ -32,7 +32,7 @@ public enum ResizeFilter: String, Sendable, Codable, Hashable, CaseIterable {
     }
   }
 
-  /// The kernel at `offset` pixels from its centre.
+  /// The kernel at `offset` pixels from its center.
   fileprivate func weight(at offset: Double) -> Double {
     let distance = abs(offset)
     switch self {
@@ -94,12 +94,12 @@ package struct FilterTaps: Sendable {
     weights.reserveCapacity(range.count * stride)
     var exact = [Double](repeating: 0, count: stride)
     for index in range {
-      let centre = (Double(index) + 0.5) * scale
-      let start = max(0, Int(centre - reach + 0.5))
-      let count = max(0, min(source, Int(centre + reach + 0.5)) - start)
+      let center = (Double(index) + 0.5) * scale
+      let start = max(0, Int(center - reach + 0.5))
+      let count = max(0, min(source, Int(center + reach + 0.5)) - start)
       var sum = 0.0
       for tap in 0..<count {
-        exact[tap] = filter.weight(at: (Double(tap + start) - centre + 0.5) * (1 / stretch))
+        exact[tap] = filter.weight(at: (Double(tap + start) - center + 0.5) * (1 / stretch))
         sum += exact[tap]
       }
       starts.append(start)

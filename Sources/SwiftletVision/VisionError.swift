@@ -1,6 +1,6 @@
-// VisionError.swift: what can be wrong with a picture, a preset or an array file.
+// VisionError.swift: what can be wrong with an image, a preset or an array file.
 
-/// Why a picture could not be read, resized or prepared.
+/// Why an image could not be read, resized or prepared.
 ///
 /// `description` is one line that names the file or the part, and the cause.
 public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -10,7 +10,7 @@ public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
   case fileTooLarge(file: String, bytes: Int)
   /// The first bytes belong to no format that is known here.
   case notAnImage(file: String)
-  /// The bytes end before the picture does.
+  /// The bytes end before the image does.
   case truncated(file: String, format: ImageFormat)
   /// The bytes break the format's rules.
   case corrupt(file: String, format: ImageFormat, reason: String)
@@ -18,9 +18,9 @@ public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
   case unsupported(file: String, format: ImageFormat, reason: String)
   /// A side is longer than `Image.maximumSide`, or there are more pixels than `Image.maximumPixels`.
   case tooManyPixels(what: String, width: Int, height: Int)
-  /// A picture needs at least one pixel, and 3 bytes for each.
+  /// An image needs at least one pixel, and 3 bytes for each.
   case invalidPixels(width: Int, height: Int, bytes: Int)
-  /// A rectangle that does not lie inside the picture.
+  /// A rectangle that does not lie inside the image.
   case outside(width: Int, height: Int, x: Int, y: Int, cropWidth: Int, cropHeight: Int)
   /// A preset whose numbers make no sense.
   case preprocessing(reason: String)

@@ -71,7 +71,8 @@ let availableSets = InstructionSet.allCases.filter(\.isAvailable)
     let training = Set((Catalogue.backward + Catalogue.updates).map { $0.name })
     #expect(
       slow.subtracting(training) == [
-        "batchNorm", "batchNormTraining", "distillation", "dropout", "softmaxCrossEntropy", "stochasticDepth",
+        "batchNorm", "batchNormTraining", "distillation", "dropout", "sigmoidCrossEntropy",
+        "softmaxCrossEntropy", "stochasticDepth",
       ])
     #expect(slow.isSuperset(of: training))
   }

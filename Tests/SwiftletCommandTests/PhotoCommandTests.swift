@@ -1,7 +1,7 @@
 // PhotoCommandTests.swift: classify, preprocess and convert, as a user runs them, on good and bad input.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 // PullCommandTests.swift: pull from a mirror of our own: whole, resumed, wrong, missing and offline.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

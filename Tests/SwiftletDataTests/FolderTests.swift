@@ -119,7 +119,7 @@ import Testing
     }
     try Files.withScratch { root in
       for file in ["train/a/1.bmp", "train/b/1.bmp", "val/c/1.bmp"] { try root.write(file, bitmap(red: 1)) }
-      #expect(try refusal(root) == "ROOT/val: the class 'c' is unknown in the training photographs")
+      #expect(try refusal(root) == "ROOT/val: the class 'c' is unknown in the training images")
     }
   }
 

@@ -46,7 +46,7 @@ import Testing
     ("\"1\n.bmp\",a\n2.bmp\n", "line 3: 1 field, not path,class or path,class,part"),
     ("1.bmp,a\n2.bmp,a\n", "1 class; at least 2 are needed"),
     ("1.bmp,a\n2.bmp,A\n", "the classes 'A' and 'a' have the same name but for case, spaces or spelling"),
-    ("1.bmp,a\n2.bmp,b\n3.bmp,c,val\n", "the class 'c' is unknown in the training photographs"),
+    ("1.bmp,a\n2.bmp,b\n3.bmp,c,val\n", "the class 'c' is unknown in the training images"),
     ("path,class\n", "no images (jpg, jpeg, jpe, png, webp, bmp)"),
   ])
   func badListsAreRefused(_ text: String, _ reason: String) throws {
@@ -149,7 +149,7 @@ import Testing
   // MARK: Subsets and the cache
 
   @Test func subsetsPointIntoTheirBase() throws {
-    let base = Colours(count: 10)
+    let base = Colors(count: 10)
     let some = try Subset(base, indices: [7, 2, 7])
     #expect(some.listing == ["picture 7:odd", "picture 2:even", "picture 7:odd"])
     #expect(try some.image(1) == base.image(2))
@@ -158,13 +158,13 @@ import Testing
   }
 
   @Test func theCacheKeepsPixelsAndErrors() throws {
-    let base = Colours(count: 100, broken: [3, 98])
+    let base = Colors(count: 100, broken: [3, 98])
     let cached = try #require(CachedDataset(base, atMost: 98 * 192, threads: 3))
     #expect(cached.count == 100 && cached.classes == base.classes && cached.listing == base.listing)
     for index in 0..<100 where !base.broken.contains(index) {
       #expect(try cached.image(index) == base.image(index))
     }
-    #expect(throws: Colours.Broken.self) { try cached.image(3) }
+    #expect(throws: Colors.Broken.self) { try cached.image(3) }
     #expect(CachedDataset(base, atMost: 98 * 192 - 1, threads: 3) == nil)
   }
 }

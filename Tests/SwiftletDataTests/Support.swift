@@ -10,7 +10,7 @@ func littleEndian<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
   withUnsafeBytes(of: number.littleEndian) { Array($0) }
 }
 
-/// A BMP file of one colour, of which every picture of a test may have its own.
+/// A BMP file of one color, of which every picture of a test may have its own.
 func bitmap(width: Int = 4, height: Int = 4, red: UInt8, green: UInt8 = 0, blue: UInt8 = 0) -> [UInt8] {
   let padding = (4 - 3 * width % 4) % 4
   let row = (0..<width).flatMap { _ in [blue, green, red] } + [UInt8](repeating: 0, count: padding)
@@ -81,8 +81,8 @@ extension Dataset {
   }
 }
 
-/// Pictures of one colour each, some of which are broken.
-struct Colours: Dataset {
+/// Pictures of one color each, some of which are broken.
+struct Colors: Dataset {
   var classes = ["even", "odd"]
   var count: Int
   var broken: Set<Int> = []

@@ -98,7 +98,7 @@ import Testing
     }
     let constants =
       switch sample.operation {
-      case is Dropout, is StochasticDepth, is SoftmaxCrossEntropy, is Distillation: 1
+      case is Dropout, is StochasticDepth, is SoftmaxCrossEntropy, is SigmoidCrossEntropy, is Distillation: 1
       case is BatchNorm, is BatchNormTraining: 2
       default: 0
       }

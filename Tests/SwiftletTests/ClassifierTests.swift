@@ -2,7 +2,7 @@
 
 import AllocationCounter
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 // EmbeddedModelTests.swift: the network that is part of the program, and weights in half precision.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

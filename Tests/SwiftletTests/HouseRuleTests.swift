@@ -1,7 +1,7 @@
 // HouseRuleTests.swift: rules of the project that the compiler does not hold.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 
@@ -106,5 +106,26 @@ import Testing
       }
     }
     #expect(links > 5)
+  }
+
+  /// Every public error says whose affair it is.
+  @Test func everyPublicErrorHasACategory() throws {
+    let files = try sources(["Sources"])
+    let all = files.map(\.text).joined(separator: "\n")
+    var errors: [String] = []
+    for line in all.split(separator: "\n") where line.contains("public ") {
+      guard let match = line.firstMatch(of: /public (?:enum|struct) (\w+): .*\bError\b/) else { continue }
+      errors.append(String(match.1))
+    }
+    #expect(errors.count >= 16)
+    for name in errors {
+      let conforms =
+        all.contains("extension \(name): SwiftletError") || all.contains(".\(name): SwiftletError")
+      #expect(conforms, "\(name)")
+    }
+    #expect(VisionError.notAnImage(file: "x").category == .file)
+    #expect(PlanError.unplaced(network: "x", step: "y", value: 1).category == .fault)
+    #expect(GraphError.duplicateName("x").category == .usage)
+    #expect(AtomicFileError.diskFull(path: "x").category == .resources)
   }
 }

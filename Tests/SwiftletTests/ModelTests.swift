@@ -1,7 +1,7 @@
 // ModelTests.swift: models as files, their recognition, and mutation of what they say about themselves.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 // ModelTrainingTests.swift: new heads, feature vectors, models that the library trains.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 // RealWeightsTests.swift: published MobileNetV2 weights on real photographs, against PyTorch.
 
 import Foundation
-import Swiftlet
+import SwiftletModules
 import TestSupport
 import Testing
 

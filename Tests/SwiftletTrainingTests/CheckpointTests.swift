@@ -90,6 +90,108 @@ import Testing
     }
   }
 
+  /// A loss of another package.
+  private struct Halved: Loss {
+    var factor = 0.5
+    func emit(logits: Value, targets: Value, teacher: Value?, in graph: inout GraphBuilder) throws -> Value {
+      try graph.apply(SoftmaxCrossEntropy(weight: factor), logits, targets, label: "loss")
+    }
+  }
+
+  @Test func anotherLossTeacherOrImagesAreNotContinued() throws {
+    func teacher(seed: UInt64) throws -> Trainer.Teacher {
+      Trainer.Teacher(
+        .architecture(TinyRun.architecture),
+        parameters: try Parameters(initialising: TinyRun.architecture.graph(), seed: seed))
+    }
+    func refusal(
+      _ folder: URL, _ data: DatasetSplit = TinyRun.data(), _ change: (inout Trainer.Options) -> Void
+    )
+      throws -> String
+    {
+      let error = #expect(throws: TrainingError.self) {
+        try TinyRun.trainer(data: data, folder: folder) {
+          $0.resumes = true
+          change(&$0)
+        }.run()
+      }
+      return error.map(\.description) ?? ""
+    }
+    try Files.withScratch { folder in
+      try TinyRun.trainer(folder: folder) { $0.loss = Halved() }.run()
+      #expect(try refusal(folder) { _ in }.contains("loss"))
+      #expect(try refusal(folder) { $0.loss = Halved(factor: 0.25) }.contains("0.25"))
+      try TinyRun.trainer(folder: folder) { ($0.loss, $0.resumes) = (Halved(), true) }.run()
+    }
+    try Files.withScratch { folder in
+      let first = try teacher(seed: 3)
+      try TinyRun.trainer(folder: folder) { ($0.loss, $0.teacher) = (DistillationLoss(), first) }.run()
+      let second = try teacher(seed: 4)
+      let text = try refusal(folder) { ($0.loss, $0.teacher) = (DistillationLoss(), second) }
+      #expect(text.contains("teacher's weights"), "\(text)")
+      try TinyRun.trainer(folder: folder) {
+        ($0.loss, $0.teacher, $0.resumes) = (DistillationLoss(), first, true)
+      }.run()
+    }
+    try Files.withScratch { folder in
+      // Files of the same number and classes: another name, or another size.
+      func data(_ root: String, _ name: (Int) -> String, side: Int = 8) throws -> DatasetSplit {
+        let root = folder.appending(path: root)
+        for index in 0..<12 {
+          let place = root.appending(path: index % 2 == 0 ? "a" : "b")
+          try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+          let pixels = [UInt8](repeating: UInt8(20 * index), count: 3 * side * side)
+          let image = try Image(width: side, height: side, pixels: pixels)
+          try Data(image.bitmap()).write(to: place.appending(path: name(index)))
+        }
+        return try DatasetSplit.open(path: root.path, seed: 1)
+      }
+      let two = TinyRun.architecture.with(classes: 2)
+      let run = folder.appending(path: "run")
+      let recipe = TinyRun.recipe { $0.batch = 4 }
+      let original = try data("one") { "\($0).bmp" }
+      try TinyRun.trainer(recipe, architecture: two, data: original, folder: run).run()
+      for other in [
+        try data("two") { "x\($0).bmp" }, try data("three", { "\($0).bmp" }, side: 9),
+      ] {
+        let error = #expect(throws: TrainingError.self) {
+          try TinyRun.trainer(recipe, architecture: two, data: other, folder: run) { $0.resumes = true }.run()
+        }
+        #expect("\(try #require(error))".contains("list of images"))
+      }
+      // The same files elsewhere are the same images.
+      let moved = try data("moved") { "\($0).bmp" }
+      try TinyRun.trainer(recipe, architecture: two, data: moved, folder: run) { $0.resumes = true }.run()
+    }
+  }
+
+  /// Checkpoints of versions that did not store loss, images and teacher's weights can still be resumed.
+  @Test func olderCheckpointsAreContinued() throws {
+    let whole = try TinyRun.trainer().run()
+    try Files.withScratch { folder in
+      let trainer = try TinyRun.trainer(folder: folder)
+      var steps = 0
+      #expect(throws: TrainingError.self) {
+        try trainer.run(onStep: { _ in
+          steps += 1
+          if steps == 6 { trainer.stop() }
+        })
+      }
+      for name in ["last", "best"] {
+        let path = folder.appending(path: "checkpoints/\(name).safetensors").path
+        let checkpoint = try Checkpoint(contentsOf: path)
+        var identity = checkpoint.identity
+        (identity.loss, identity.data.images, identity.teacherWeights, identity.task) = (nil, nil, nil, nil)
+        try Checkpoint(identity: identity, progress: checkpoint.progress, state: checkpoint.state)
+          .write(to: path)
+        let text = String(decoding: try Data(contentsOf: URL(filePath: path)).prefix(20_000), as: UTF8.self)
+        #expect(!text.contains("\\\"loss\\\":\\\"Cross") && !text.contains("\\\"images\\\""))
+      }
+      let resumed = try TinyRun.trainer(folder: folder) { $0.resumes = true }.run()
+      #expect(areIdentical(resumed.parameters, whole.parameters))
+    }
+  }
+
   @Test func aDamagedCheckpointIsRefused() throws {
     try Files.withScratch { folder in
       try TinyRun.trainer(folder: folder).run()

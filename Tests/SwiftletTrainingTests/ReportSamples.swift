@@ -47,7 +47,7 @@ enum ReportSamples {
     var noise = Noise(state: seed &* 77)
     for _ in 0..<5 { _ = noise.next() }
     let height = height ?? side
-    let colours = (0..<4).map { _ in (0..<3).map { _ in 40 + 190 * noise.next() } }
+    let colors = (0..<4).map { _ in (0..<3).map { _ in 40 + 190 * noise.next() } }
     let (cx, cy, radius) = (0.3 + 0.4 * noise.next(), 0.35 + 0.3 * noise.next(), 0.2 + 0.15 * noise.next())
     var pixels: [UInt8] = []
     for y in 0..<height {
@@ -55,8 +55,8 @@ enum ReportSamples {
         let (u, v) = (Double(x) / Double(side), Double(y) / Double(height))
         let inside = hypot(u - cx, v - cy) < radius
         for channel in 0..<3 {
-          let ground = colours[0][channel] * (1 - v) + colours[1][channel] * v
-          let value = inside ? colours[2][channel] * (1.2 - v) + colours[3][channel] * (v - 0.2) : ground
+          let ground = colors[0][channel] * (1 - v) + colors[1][channel] * v
+          let value = inside ? colors[2][channel] * (1.2 - v) + colors[3][channel] * (v - 0.2) : ground
           pixels.append(UInt8(max(0, min(255, value + 6 * noise.normal()))))
         }
       }
@@ -76,7 +76,7 @@ enum ReportSamples {
         index += 1
         var prediction = label
         if noise.next() > own, classes.count > 1 {
-          // Neighbours are taken for each other more often than others.
+          // Neighbors are taken for each other more often than others.
           let near = label % 2 == 0 ? min(label + 1, classes.count - 1) : label - 1
           let other = Int(noise.next() * Double(classes.count))
           prediction = noise.next() < 0.45 ? near : min(other, classes.count - 1)
@@ -148,7 +148,7 @@ enum ReportSamples {
           title: "MobileNetV3-Small on CIFAR-10", network: "mobilenet_v3_small", dataset: "CIFAR-10",
           configuration: [
             ("network", "mobilenet_v3_small"), ("data", "cifar10"), ("batch", "128"), ("epochs", "60"),
-            ("optimiser", "SGD, momentum 0.9, weight decay 5e-4"),
+            ("optimizer", "SGD, momentum 0.9, weight decay 5e-4"),
             ("schedule", "cosine from 0.05, warm-up of 6 epochs"), ("augmentation", "pad 4, crop 32, flip"),
             ("seed", "1"), ("threads", "2"),
           ],

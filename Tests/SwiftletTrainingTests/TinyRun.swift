@@ -5,8 +5,8 @@ import SwiftletArchitectures
 import SwiftletTraining
 import TestSupport
 
-/// Coloured squares: the class is the colour, with noise.
-struct ColouredSquares: Dataset {
+/// Colored squares: the class is the color, with noise.
+struct ColoredSquares: Dataset {
   let classes = ["red", "green", "blue"]
   let count: Int
   var seed: UInt64 = 1
@@ -47,8 +47,8 @@ enum TinyRun {
 
   static func data(_ count: Int = 24, validation: Int? = 9) -> DatasetSplit {
     DatasetSplit(
-      training: ColouredSquares(count: count),
-      validation: validation.map { ColouredSquares(count: $0, seed: 2) })
+      training: ColoredSquares(count: count),
+      validation: validation.map { ColoredSquares(count: $0, seed: 2) })
   }
 
   static func trainer(
@@ -63,6 +63,26 @@ enum TinyRun {
       parameters: Parameters(initialising: architecture.graph(), seed: recipe.seed),
       backend: ReferenceBackend(), recipe: recipe, data: data, preprocessing: preprocessing, freeze: freeze,
       folder: folder?.path, options: options)
+  }
+}
+
+extension Image {
+  /// The file of a BMP.
+  func bitmap() -> [UInt8] {
+    func little(_ value: Int, _ bytes: Int = 4) -> [UInt8] {
+      (0..<bytes).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    let padding = (4 - 3 * width % 4) % 4
+    var rows: [UInt8] = []
+    for row in (0..<height).reversed() {
+      for column in 0..<width {
+        rows += (0..<3).reversed().map { pixels[3 * (row * width + column) + $0] }
+      }
+      rows += [UInt8](repeating: 0, count: padding)
+    }
+    return Array("BM".utf8) + little(54 + rows.count) + little(0) + little(54) + little(40) + little(width)
+      + little(height) + little(1, 2) + little(24, 2) + little(0) + little(rows.count) + little(0) + little(0)
+      + little(0) + little(0) + rows
   }
 }
 

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct TrainerTests {
-  @Test func learnsColours() throws {
+  @Test func learnsColors() throws {
     let trainer = try TinyRun.trainer(TinyRun.recipe(epochs: 12) { $0.averageDecay = nil })
     let result = try trainer.run()
     #expect(result.records.map(\.epoch) == Array(1...12))
@@ -122,8 +122,8 @@ import Testing
 
   @Test func brokenPhotographsAreCounted() throws {
     let data = DatasetSplit(
-      training: ColouredSquares(count: 24, broken: [3, 8]),
-      validation: ColouredSquares(count: 9, seed: 2, broken: [1]))
+      training: ColoredSquares(count: 24, broken: [3, 8]),
+      validation: ColoredSquares(count: 9, seed: 2, broken: [1]))
     let result = try TinyRun.trainer(data: data).run()
     #expect(result.skipped.map(\.name).sorted() == ["square 3", "square 8"])
     let evaluation = try #require(result.evaluation)
@@ -131,7 +131,7 @@ import Testing
   }
 
   @Test func refusesWhatCannotWork() throws {
-    #expect(throws: TrainingError.batchTooLarge(batch: 25, accumulation: 1, photographs: 24)) {
+    #expect(throws: TrainingError.batchTooLarge(batch: 25, accumulation: 1, images: 24)) {
       try TinyRun.trainer(TinyRun.recipe { $0.batch = 25 }).run()
     }
     #expect(throws: TrainingError.wrongClasses(network: "tiny", classes: 4, data: 3)) {
@@ -155,6 +155,52 @@ import Testing
     ] {
       #expect(throws: TrainingError.self) { try TinyRun.trainer(TinyRun.recipe(change)) }
     }
+  }
+
+  /// A backend that says of some operations that it computes them by their definition.
+  private struct Partial: TrainingBackend {
+    final class Session: TrainingSession {
+      let base: any TrainingSession
+      init(_ base: any TrainingSession) { self.base = base }
+      var graph: Graph { base.graph }
+      var byteCount: Int { base.byteCount }
+      var referenceOps: [String] { (1...8).map { "layer \($0) (strange)" } }
+      func withInput(_ index: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Void) rethrows {
+        try base.withInput(index, body)
+      }
+      func run() throws { try base.run() }
+      func withOutput<Result>(
+        _ index: Int, _ body: (UnsafeBufferPointer<Float>) throws -> Result
+      ) rethrows -> Result { try base.withOutput(index, body) }
+      func parameters() throws -> Parameters { try base.parameters() }
+    }
+
+    func compile(_ graph: Graph, parameters: Parameters) throws -> any Plan {
+      try ReferenceBackend().compile(graph, parameters: parameters)
+    }
+    func makeTrainingSession(_ graph: Graph, parameters: Parameters) throws -> any TrainingSession {
+      Session(try ReferenceBackend().makeTrainingSession(graph, parameters: parameters))
+    }
+  }
+
+  @Test func whatRunsByDefinitionIsSaid() throws {
+    try Files.withScratch { folder in
+      let trainer = try Trainer(
+        .architecture(TinyRun.architecture),
+        parameters: Parameters(initialising: TinyRun.architecture.graph(), seed: 1), backend: Partial(),
+        recipe: TinyRun.recipe(epochs: 1), data: TinyRun.data(), preprocessing: TinyRun.preprocessing,
+        folder: folder.path)
+      #expect(trainer.referenceOps.isEmpty && trainer.referenceNote == nil)
+      try trainer.run()
+      #expect(trainer.referenceOps.count == 8)
+      let note = try #require(trainer.referenceNote)
+      #expect(note.contains("layer 6 (strange) and 2 others") && !note.contains("layer 7"))
+      let page = try String(contentsOf: folder.appending(path: "report.html"), encoding: .utf8)
+      #expect(page.contains(note.dropFirst()))
+    }
+    let usual = try TinyRun.trainer()
+    try usual.run()
+    #expect(usual.referenceNote == nil)
   }
 
   @Test func presetsAreSound() throws {

@@ -67,12 +67,12 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
       var floats = [Float](repeating: 0, count: 3 * preprocessing.resolution * preprocessing.resolution)
       var generator = SeededGenerator(seed: 1)
       let plain = try InputWriter(preprocessing, [])
-      try floats.withUnsafeMutableBufferPointer { try plain.write(image, to: $0, using: &generator) }
+      _ = try floats.withUnsafeMutableBufferPointer { try plain.write(image, to: $0, using: &generator) }
       #expect(try floats == preprocessing.input(image).floats())
       // Padding by nothing changes nothing, but takes the other way, on bytes.
       guard preprocessing.filter == .bilinear, preprocessing.resolution == 32 else { continue }
       let padded = try InputWriter(preprocessing, [.padAndCrop(0)])
-      try floats.withUnsafeMutableBufferPointer { try padded.write(image, to: $0, using: &generator) }
+      _ = try floats.withUnsafeMutableBufferPointer { try padded.write(image, to: $0, using: &generator) }
       #expect(try floats == preprocessing.input(image).floats())
     }
   }
@@ -188,11 +188,11 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
     let preprocessing = Preprocessing(resolution: 40, framing: .whole)
     let writer = try InputWriter(preprocessing, [.randomErasing(probability: 1)])
     var floats = [Float](repeating: 9, count: writer.count)
-    try floats.withUnsafeMutableBufferPointer { try writer.write(image, to: $0, using: &generator) }
+    _ = try floats.withUnsafeMutableBufferPointer { try writer.write(image, to: $0, using: &generator) }
     #expect(floats.contains { abs($0) < 0.01 } && floats.contains { $0 > 1 })
   }
 
-  /// Photographs of CIFAR's size in a second on one thread, flipped, shifted and normalised. It is printed, not judged.
+  /// Photographs of CIFAR's size in a second on one thread, flipped, shifted and normalized. It is printed, not judged.
   @Test func speedOfSmallPictures() throws {
     let image = try noise(32, 32)
     let writer = try InputWriter(.cifar(), [.padAndCrop(4), .horizontalFlip])
@@ -203,6 +203,6 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
       for _ in 0..<20_000 { try writer.write(image, to: floats, using: &generator) }
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    print("CIFAR augmentation: \(Int(20_000 / seconds)) photographs/s on one thread")
+    print("CIFAR augmentation: \(Int(20_000 / seconds)) images/s on one thread")
   }
 }

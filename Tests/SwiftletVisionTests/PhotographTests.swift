@@ -67,7 +67,7 @@ struct PhotographTests {
         })
     }
     times.sort()
-    print("decode + resize + crop + normalise, 500×375: median \(times[10]), least \(times[0])")
+    print("decode + resize + crop + normalize, 500×375: median \(times[10]), least \(times[0])")
     // Not a benchmark: this only catches a build or an algorithm that has gone wrong.
     #expect(times[10] < .milliseconds(200))
   }

@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test func inputIsNormalisedInTorchvisionsOrderOfRounding() throws {
+  @Test func inputIsNormalizedInTorchvisionsOrderOfRounding() throws {
     let expected = try Golden.array("normalised.npy")
     #expect(expected.shape == [256, 1, 3])
     let ramp = try Image(

@@ -66,9 +66,9 @@ import Testing
 
   @Test(arguments: ResizeFilter.allCases)
   func aUniformPictureStaysUniform(filter: ResizeFilter) throws {
-    let grey = try Image(width: 9, height: 5, pixels: [UInt8](repeating: 201, count: 135))
+    let gray = try Image(width: 9, height: 5, pixels: [UInt8](repeating: 201, count: 135))
     for (width, height) in [(1, 1), (3, 4), (9, 5), (31, 17)] {
-      let resized = try grey.resized(width: width, height: height, filter: filter)
+      let resized = try gray.resized(width: width, height: height, filter: filter)
       #expect(resized.pixels == [UInt8](repeating: 201, count: 3 * width * height))
     }
   }

@@ -13,8 +13,6 @@ let tiny = Architecture(
 for row in try tiny.summary().rows {
   print(row.operator, row.output, row.parameters, row.multiplyAdds, separator: "\t")
 }
-let graph = try tiny.graph()
-let plan = try ReferenceBackend().compile(graph, parameters: Parameters(initialising: graph, seed: 1))
-var session = plan.makeSession()
-let image = try Tensor(shape: [1, 224, 224, 3], floats: [Float](repeating: 0.5, count: 224 * 224 * 3))
-print("logits:", try session.run([image])[0].shape)
+let model = try Model(tiny, parameters: Parameters(initialising: tiny.graph(), seed: 1))
+let image = try Image(width: 2, height: 2, pixels: [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255])
+print("logits:", try Classifier(model)(image).logits.count)

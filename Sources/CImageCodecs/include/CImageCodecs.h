@@ -3,7 +3,7 @@
 // libjpeg and libpng report errors with longjmp, which must not cross Swift frames. Each codec here is an
 // opaque decoder: open (reads the header), look at width and height, read (decodes), look at the metadata,
 // close. The encoded bytes belong to the caller and must outlive the decoder. Nothing is allocated in
-// proportion to the picture before read, so the caller can refuse a size first.
+// proportion to the image before read, so the caller can refuse a size first.
 #pragma once
 
 #include <stddef.h>
@@ -16,7 +16,7 @@ extern "C" {
 /// What a call came to. Everything but `SWIFTLET_OK` leaves one line in the message.
 enum {
   SWIFTLET_OK = 0,
-  /// The bytes end before the picture does.
+  /// The bytes end before the image does.
   SWIFTLET_TRUNCATED = 1,
   /// The bytes break the format's rules.
   SWIFTLET_CORRUPT = 2,
@@ -43,7 +43,7 @@ int swiftlet_jpeg_open(const uint8_t *bytes, size_t count, swiftlet_jpeg **decod
 size_t swiftlet_jpeg_width(const swiftlet_jpeg *decoder);
 /// Rows.
 size_t swiftlet_jpeg_height(const swiftlet_jpeg *decoder);
-/// The APP1 segments before the picture, in order; NULL past the last. Valid until `swiftlet_jpeg_read`.
+/// The APP1 segments before the image, in order; NULL past the last. Valid until `swiftlet_jpeg_read`.
 const uint8_t *swiftlet_jpeg_app1(const swiftlet_jpeg *decoder, size_t index, size_t *count);
 /// Decodes to RGB, 3 * width * height bytes. Once per decoder.
 int swiftlet_jpeg_read(swiftlet_jpeg *decoder, uint8_t *pixels, char *message);
@@ -61,7 +61,7 @@ int swiftlet_png_open(const uint8_t *bytes, size_t count, swiftlet_png **decoder
 size_t swiftlet_png_width(const swiftlet_png *decoder);
 /// Rows.
 size_t swiftlet_png_height(const swiftlet_png *decoder);
-/// Decodes to RGB, 3 * width * height bytes. Alpha is dropped; 16-bit grey saturates at 255, other 16-bit
+/// Decodes to RGB, 3 * width * height bytes. Alpha is dropped; 16-bit gray saturates at 255, other 16-bit
 /// samples keep their high byte. Once per decoder.
 int swiftlet_png_read(swiftlet_png *decoder, uint8_t *pixels, char *message);
 /// The eXIf chunk, or NULL. Complete after `swiftlet_png_read`: it may stand behind the pixels.
@@ -91,8 +91,11 @@ size_t swiftlet_webp_width(const swiftlet_webp *decoder);
 size_t swiftlet_webp_height(const swiftlet_webp *decoder);
 /// The first chunk named by the four characters of `name` ("EXIF", "XMP "), or NULL.
 const uint8_t *swiftlet_webp_chunk(const swiftlet_webp *decoder, const char *name, size_t *count);
-/// Decodes the picture, of an animation the first frame, to RGB, 3 * width * height bytes.
+/// Decodes the image, of an animation the first frame, to RGB, 3 * width * height bytes.
 int swiftlet_webp_read(swiftlet_webp *decoder, uint8_t *pixels, char *message);
+/// Decodes the same without keeping pixels: what is damaged is refused before memory is taken for an image. Costs as
+/// long as reading.
+int swiftlet_webp_check(swiftlet_webp *decoder, char *message);
 /// Frees the decoder; NULL is allowed.
 void swiftlet_webp_close(swiftlet_webp *decoder);
 

@@ -1,7 +1,15 @@
 // EmbeddedModel.swift: the network that every copy of the program carries.
 
 import CEmbeddedModel
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
 import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials

@@ -1,5 +1,15 @@
 // Subprocess.swift: runs a program of the system and waits for it.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)

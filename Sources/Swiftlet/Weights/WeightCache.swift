@@ -1,5 +1,15 @@
 // WeightCache.swift: the folder that downloaded weights are kept in.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
+
 #if canImport(FoundationEssentials)
   import FoundationEssentials
 #else

@@ -1,5 +1,15 @@
 // WeightSource+Pull.swift: fetches published weights: resumable, checked, and in place only when whole.
 
+import SwiftletArchitectures
+import SwiftletCPU
+import SwiftletCore
+import SwiftletData
+import SwiftletFormats
+import SwiftletGraph
+import SwiftletInference
+import SwiftletTraining
+import SwiftletVision
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)

@@ -24,7 +24,7 @@ public struct ZooOptions: Sendable, Hashable {
 
 /// A published accuracy, with where it is from.
 public struct Published: Sendable, Hashable, Codable {
-  /// Top-1 accuracy in percent: ImageNet validation, single centre crop; CIFAR-10 test set for `cifar_*`.
+  /// Top-1 accuracy in percent: ImageNet validation, single center crop; CIFAR-10 test set for `cifar_*`.
   public var top1: Double
   /// The table or release that it is from.
   public var source: String

@@ -1,6 +1,6 @@
 // Arguments+Engine.swift: the engine as the command line, the environment and the measured choices set it up.
 
-import Swiftlet
+import SwiftletModules
 
 extension Arguments {
   /// The engine of a run.

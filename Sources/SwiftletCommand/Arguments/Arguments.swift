@@ -1,6 +1,6 @@
 // Arguments.swift: a command line taken apart by a CommandSpec. Unknown and repeated options are errors.
 
-import Swiftlet
+import SwiftletModules
 
 /// The arguments of one command.
 struct Arguments: Sendable {
@@ -86,6 +86,17 @@ struct Arguments: Sendable {
       guard let number = Double(text) else { throw UsageError("--\(name) takes a number, got '\(text)'") }
       return number
     }
+  }
+
+  /// The value of an option that takes a probability.
+  ///
+  /// - Throws: ``UsageError`` where it is not a number between 0 and 1.
+  func probability(_ name: String) throws -> Double? {
+    let number = try number(name)
+    if let number, !(0...1).contains(number) {
+      throw UsageError("--\(name) must be between 0 and 1, got \(number)")
+    }
+    return number
   }
 
   /// The value of an option that takes one of a few words.

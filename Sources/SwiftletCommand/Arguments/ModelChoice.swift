@@ -1,6 +1,6 @@
 // ModelChoice.swift: which model a command line means: --weights, --model and the cache.
 
-import Swiftlet
+import SwiftletModules
 
 /// The options `--weights`, `--model` and those of ``NetworkOptions``.
 struct ModelChoice {

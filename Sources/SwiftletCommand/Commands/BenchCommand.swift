@@ -1,6 +1,6 @@
 // BenchCommand.swift: how fast networks run on this machine.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet bench MODEL…`.
 struct BenchCommand: Command {

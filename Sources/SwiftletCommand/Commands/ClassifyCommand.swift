@@ -1,6 +1,6 @@
 // ClassifyCommand.swift: what is on a photograph.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet classify PHOTO…`.
 struct ClassifyCommand: Command {
@@ -26,7 +26,11 @@ struct ClassifyCommand: Command {
         "weights", "FILE",
         "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
       .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
-      .value("top", "N", "How many classes to print (default 5)."),
+      .value(
+        "top", "N", "How many classes to print (default 5; of a multi-label model all above the threshold)."),
+      .value(
+        "threshold", "P",
+        "Print only classes of at least that probability (default 0.5 for a multi-label model)."),
       .value("threads", "N", "Threads of each classification (default: those of the processor)."),
       .flag("half-weights", "Keep weights in half precision: half the memory, logits move by up to 3e-3."),
     ] + NetworkOptions.specs + [
@@ -38,9 +42,13 @@ struct ClassifyCommand: Command {
     ])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
-    let top = try arguments.integer("top", in: 1...Int.max) ?? 5
+    let threshold = try arguments.probability("threshold")
     let engine = try arguments.engine(halfWeights: arguments.flag("half-weights"))
     let classifier = try Classifier(ModelChoice(arguments).model(fallsBack: true), engine: engine)
+    var usual: Double?
+    if case .any(let threshold) = classifier.model.task.rule { usual = threshold }
+    let least = threshold ?? usual ?? 0
+    let top = try arguments.integer("top", in: 1...Int.max) ?? (usual == nil && threshold == nil ? 5 : .max)
     let (files, isFolder) = try PhotoList.expand(arguments.positionals)
     let json = arguments.flag("json")
     var failures = 0
@@ -48,7 +56,7 @@ struct ClassifyCommand: Command {
     for file in files {
       var answer = Answer(file: file)
       do {
-        answer.predictions = try classifier(Image(contentsOf: file)).top(top)
+        answer.predictions = Array(try classifier(Image(contentsOf: file)).above(least).prefix(top))
       } catch {
         answer.error = SwiftletTool.oneLine(error)
         failures += 1
@@ -74,6 +82,9 @@ struct ClassifyCommand: Command {
       let bar = String(repeating: "█", count: Int((20 * prediction.probability).rounded()))
       return
         "\(percent) %  \(bar.isEmpty ? prediction.label : prediction.label.padded(to: width) + "  " + bar)"
+    }
+    if lines.isEmpty {
+      return [named ? "\(file): no class above the threshold" : "no class above the threshold"]
     }
     return named ? [file] + lines.map { "  " + $0 } : lines
   }

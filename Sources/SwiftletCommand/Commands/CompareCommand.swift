@@ -1,6 +1,6 @@
 // CompareCommand.swift: networks side by side, and the papers' own comparisons.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet compare A B…`.
 struct CompareCommand: Command {

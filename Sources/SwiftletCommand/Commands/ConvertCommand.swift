@@ -1,6 +1,6 @@
 // ConvertCommand.swift: another library's weights as one of our files.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet convert WEIGHTS --output FILE`.
 struct ConvertCommand: Command {

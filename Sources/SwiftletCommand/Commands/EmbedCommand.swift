@@ -1,6 +1,6 @@
 // EmbedCommand.swift: feature vectors of photographs.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet embed PHOTO…`.
 struct EmbedCommand: Command {

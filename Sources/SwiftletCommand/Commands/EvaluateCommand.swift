@@ -1,24 +1,27 @@
-// EvaluateCommand.swift: how often a model is right.
+// EvaluateCommand.swift: how good a model is on images with known classes.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet evaluate`.
 struct EvaluateCommand: Command {
   static let spec = CommandSpec(
-    name: "evaluate", summary: "Count how often a model is right on labelled photographs",
+    name: "evaluate", summary: "Measure a model on labeled images",
     positionals: "", count: 0...0,
     discussion: """
-      Classifies the photographs of --data (as for 'swiftlet train'): its validation part where it has one, otherwise
-      all, and prints top-1 and top-5 accuracy, the mean loss, a table of the classes and the confusion between them.
-      Without --weights the published weights of --model (default mobilenet_v2) are used. Classes are told by name.
+      Classifies the images of --data (as for 'swiftlet train'): the validation part if there is one, otherwise all.
+      Prints top-1 and top-5 accuracy, the mean loss, a table of the classes and the confusion matrix. For a model that
+      was trained with --task multi-label --data is a list with any number of classes for each image; it prints mean
+      average precision (mAP), F1 at --threshold, and a table of the classes. Without --weights the published weights of
+      --model (default mobilenet_v2) are used. Classes are matched by name.
       """,
     options: [
-      .value("data", "PATH", "The photographs."),
+      .value("data", "PATH", "The images."),
       .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),
-      .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
-      .value("hold-out", "SHARE", "Use only that share, as 'train' holds it out (default 0: all)."),
-      .value("seed", "N", "Decides which are held out (default 1)."),
-      .value("batch", "N", "Photographs at a time (default 64)."),
+      .value("model", "NAME", "Network, or 'embedded' (default: the network of the weights)."),
+      .value("hold-out", "SHARE", "Use only that share, the one that 'train' holds out (default 0: all)."),
+      .value("seed", "N", "Seed of the held-out share (default 1)."),
+      .value("batch", "N", "Images at a time (default 64)."),
+      .value("threshold", "P", "Probability from which on a multi-label model finds a class (default 0.5)."),
       .value("threads", "N", "Threads of each batch (default: those of the processor)."),
     ] + NetworkOptions.specs + [.flag("json", "Print one JSON object.")],
     examples: ["swiftlet evaluate --data flowers/ --weights runs/flowers/model.safetensors"])
@@ -40,11 +43,11 @@ struct EvaluateCommand: Command {
     private enum Key: String, CodingKey { case data, model, perClass }
   }
 
-  /// How one class fared.
+  /// How well one class was recognized.
   struct ClassResult: Encodable {
     let name: String
     let count: Int
-    /// The share of its photographs that were recognised, and of photographs taken for it that are.
+    /// The share of its images that were recognized, and of images taken for it that are.
     let recall: Double, precision: Double
   }
 
@@ -54,8 +57,18 @@ struct EvaluateCommand: Command {
     let engine = try arguments.engine()
     let seed = try arguments.integer("seed", in: 0...Int.max) ?? 1
     let model = try ModelChoice(arguments).model()
-    let data = try DatasetSplit.open(
-      path: path, holdOut: try arguments.number("hold-out") ?? 0, seed: UInt64(seed))
+    let holdOut = try arguments.number("hold-out") ?? 0
+    let threshold = try arguments.probability("threshold")
+    if case .any = model.task.rule {
+      let data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
+      let evaluation = try model.evaluate(
+        on: data.validation ?? data.training, threshold: threshold, engine: engine, batch: batch)
+      try MultiLabelOutput(data: path, model: model.architecture.name, evaluation: evaluation)
+        .print(json: arguments.flag("json"))
+      return 0
+    }
+    guard threshold == nil else { throw UsageError("--threshold is for multi-label models") }
+    let data = try DatasetSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
     let evaluation = try model.evaluate(
       on: data.validation ?? data.training, engine: engine, batch: batch)
     let classes = perClass(evaluation)
@@ -64,7 +77,7 @@ struct EvaluateCommand: Command {
         Result(data: path, model: model.architecture.name, evaluation: evaluation, perClass: classes))
       return 0
     }
-    var table = TextTable(["class ", "photographs", "recall %", "precision %", "mostly taken for "])
+    var table = TextTable(["class ", "images", "recall %", "precision %", "mostly taken for "])
     for (label, result) in classes.enumerated() where result.count > 0 {
       table.add([
         result.name, result.count.grouped, (100 * result.recall).fixed(1), (100 * result.precision).fixed(1),
@@ -80,16 +93,18 @@ struct EvaluateCommand: Command {
     try Console.print(
       "\n\(model.architecture.name): top-1 \((100 * evaluation.top1).fixed(2)) %, "
         + "top-5 \((100 * evaluation.top5).fixed(2)) %, loss \(evaluation.loss.fixed(4)), "
-        + "\(evaluation.count.grouped) photographs")
-    if !evaluation.skipped.isEmpty {
-      let first = evaluation.skipped[0]
-      let count = evaluation.skipped.count
-      Console.warn(
-        count == 1
-          ? "a photograph could not be read: \(first.reason)"
-          : "\(count) photographs could not be read; the first: \(first.reason)")
-    }
+        + "\(evaluation.count.grouped) images")
+    warn(of: evaluation.skipped)
     return 0
+  }
+
+  /// Says how many images could not be read.
+  static func warn(of skipped: [SkippedFile]) {
+    guard let first = skipped.first else { return }
+    Console.warn(
+      skipped.count == 1
+        ? "an image could not be read: \(first.reason)"
+        : "\(skipped.count) images could not be read; the first: \(first.reason)")
   }
 
   private static func perClass(_ evaluation: Evaluation) -> [ClassResult] {
@@ -104,7 +119,7 @@ struct EvaluateCommand: Command {
     }
   }
 
-  /// The other class that most photographs of a class were taken for.
+  /// The other class that most images of a class were taken for.
   private static func confused(_ evaluation: Evaluation, _ label: Int) -> String? {
     let row = evaluation.confusion[label]
     let others = row.indices.filter { $0 != label && row[$0] > 0 }

@@ -1,6 +1,6 @@
 // InspectCommand.swift: any station of the way from the table to the plan, as text.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet inspect MODEL --stage STAGE`.
 struct InspectCommand: Command {

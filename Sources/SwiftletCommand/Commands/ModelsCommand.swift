@@ -1,6 +1,6 @@
 // ModelsCommand.swift: the list of networks.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet models`.
 struct ModelsCommand: Command {

@@ -1,6 +1,6 @@
 // PreprocessCommand.swift: a network's input, for comparison with another framework.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet preprocess PHOTO`.
 struct PreprocessCommand: Command {

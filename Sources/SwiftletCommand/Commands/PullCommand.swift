@@ -1,6 +1,6 @@
 // PullCommand.swift: fetches published weights.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet pull NAME`.
 struct PullCommand: Command {

@@ -1,6 +1,6 @@
 // SummaryCommand.swift: a network as its paper's table.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet summary MODEL`.
 struct SummaryCommand: Command {

@@ -1,6 +1,6 @@
-// TrainCommand.swift: trains a network on a folder of photographs.
+// TrainCommand.swift: trains a network on images with their classes.
 
-import Swiftlet
+import SwiftletModules
 import Synchronization
 
 #if canImport(Darwin)
@@ -19,38 +19,46 @@ import Synchronization
 /// `swiftlet train`.
 struct TrainCommand: Command {
   static let spec = CommandSpec(
-    name: "train", summary: "Train a network on your photographs",
+    name: "train", summary: "Train a network on your images",
     positionals: "", count: 0...0,
     discussion: """
-      Trains --model from scratch, or from the weights --from, on --data: a folder with a folder of photographs for
-      each class (or train/ and val/ with those), a zip of one, a .csv list of path,class, or CIFAR's files. Everything
-      goes to the folder --output: model.safetensors, which the other commands take, checkpoints, config.json,
-      metrics.csv, events for TensorBoard and report.html. Interrupted, it writes a checkpoint; --resume goes on from
-      the last one as if it had never stopped.
+      Trains --model from scratch, or from the weights --from, on --data: a folder with a folder of images for each
+      class (or train/ and val/ with those), a zip of one, a .csv list of path,class, or CIFAR's files. With --task
+      multi-label an image may have any number of classes, and --data is a .csv list (or a folder with labels.csv):
+      path,labels with the labels separated by ';', or a header path,CLASS,CLASS,… and a 0 or 1 for each class.
+
+      The folder --output gets model.safetensors, which the other commands take, checkpoints, config.json, metrics.csv,
+      events for TensorBoard and report.html. When interrupted it writes a checkpoint; --resume continues from the last
+      one with the same results as an uninterrupted run.
 
       Recipes:
       \(Recipe.presets.map { "  " + $0.name.padded(to: 14) + $0.summary }.joined(separator: "\n"))
       """,
     options: [
-      .value("data", "PATH", "The photographs."),
+      .value("data", "PATH", "The images."),
+      .value(
+        "task", "NAME",
+        "\(taskNames): one class for each image (default), or any number of classes."),
       .value(
         "model", "NAME",
-        "The network; with --from whatever the weights are of, or a form of it: a cifar_ one."),
+        "Network to train. With --from the default is the network of those weights; a variant of it may be named, "
+          + "such as cifar_mobilenet_v2."),
       .value("from", "FILE", "Weights to start from; another number of classes gets a new classifier."),
-      .value("freeze", "PART", "What stays as it is: none (default), backbone or stages:N."),
+      .value("freeze", "PART", "Part that is not trained: none (default), backbone or stages:N."),
       .value(
         "recipe", "NAME",
-        "How it is trained (default: fine-tune with --from, else cifar); or a .json file: a run's config.json."
+        "Recipe (default: fine-tune with --from, else cifar), or a .json file, such as a run's config.json."
       ),
-      .value("teacher", "FILE", "A trained model whose answers for the same classes are learnt as well."),
-      .value("epochs", "N", "Passes over the photographs, instead of the recipe's."),
-      .value("batch", "N", "Photographs in a step, instead of the recipe's."),
-      .value("learning-rate", "X", "The learning rate, instead of the recipe's."),
-      .value("seed", "N", "Decides all that is random (default 1)."),
-      .value("hold-out", "SHARE", "The share held out for validation where the data has none (default 0.2)."),
+      .value("teacher", "FILE", "Trained model of the same classes to distill from."),
+      .value("epochs", "N", "Passes over the images, instead of the recipe's."),
+      .value("batch", "N", "Images in a step, instead of the recipe's."),
+      .value("learning-rate", "X", "Learning rate, instead of the recipe's."),
+      .value("seed", "N", "Seed of everything random (default 1)."),
+      .value(
+        "hold-out", "SHARE", "Share held out for validation if the data has no such part (default 0.2)."),
       .value("threads", "N", "Threads of each step (default: those of the processor)."),
-      .value("output", "DIR", "The run's folder (default: runs/MODEL-N)."),
-      .flag("resume", "Go on with the run that the folder has; the last of the model's without --output."),
+      .value("output", "DIR", "Folder of the run (default: runs/MODEL-N)."),
+      .flag("resume", "Continue the run in the folder; without --output the last run of the model."),
       .value("checkpoint-every", "N", "Steps between checkpoints (default: 5 minutes, and every epoch)."),
     ] + NetworkOptions.specs.filter { $0.name != "classes" } + [
       .flag("json", "Print one JSON object per epoch.")
@@ -59,7 +67,16 @@ struct TrainCommand: Command {
       "swiftlet train --data flowers/ --from mobilenet_v2-b0353104.pth --output runs/flowers",
       "swiftlet train --data cifar10.zip --model cifar_mobilenet_v2 --recipe cifar",
       "swiftlet train --data cifar10.zip --model cifar_mobilenet_v2 --recipe cifar --resume",
+      "swiftlet train --data photos.csv --task multi-label --from mobilenet_v2-b0353104.pth",
     ])
+
+  /// What `--task` takes.
+  private enum TaskChoice: String, CaseIterable {
+    case classification
+    case multiLabel = "multi-label"
+  }
+
+  private static var taskNames: String { TaskChoice.allCases.map(\.rawValue).joined(separator: " or ") }
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     guard let path = arguments.string("data") else { throw UsageError("'train' needs --data PATH") }
@@ -67,8 +84,17 @@ struct TrainCommand: Command {
     let recipe = try recipe(arguments)
     try recipe.check()
     let freeze = try Freeze(arguments.string("freeze") ?? "none")
-    let data = try DatasetSplit.open(
-      path: path, holdOut: try arguments.number("hold-out") ?? 0.2, seed: recipe.seed)
+    let holdOut = try arguments.number("hold-out") ?? 0.2
+    let task: any TrainingTask
+    let data: Split<any ImageDataset>
+    switch try arguments.choice("task", TaskChoice.self) ?? .classification {
+    case .classification:
+      task = ClassificationTask()
+      data = try DatasetSplit.open(path: path, holdOut: holdOut, seed: recipe.seed).anyTargets
+    case .multiLabel:
+      task = MultiLabelTask()
+      data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: recipe.seed).anyTargets
+    }
     let model = try start(arguments, classes: data.training.classes, seed: recipe.seed)
     let resumes = arguments.flag("resume")
     let folder = try outputFolder(arguments, model.architecture.name, resumes: resumes)
@@ -79,7 +105,7 @@ struct TrainCommand: Command {
     options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
     let trainer = try Trainer(
-      model, recipe, on: data, freeze: freeze, folder: folder, engine: engine, options: options)
+      model, recipe, task: task, on: data, freeze: freeze, folder: folder, engine: engine, options: options)
 
     Interruption.watch()
     let json = arguments.flag("json")
@@ -92,8 +118,9 @@ struct TrainCommand: Command {
       let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
       try Console.print(
         "\(folder): \(trainer.network.name), \(data.training.classes.count) classes, "
-          + "\(data.training.count.grouped) photographs\(held), "
+          + "\(data.training.count.grouped) images\(held), "
           + "\(recipe.epochs) \(recipe.epochs == 1 ? "epoch" : "epochs")")
+      if let note = trainer.referenceNote { try Console.print(note) }
     }
     do {
       let result = try trainer.run(
@@ -105,14 +132,18 @@ struct TrainCommand: Command {
         onEpoch: { record in
           try announce()
           line.clear()
-          if json { try Console.printJSON(record) } else { try Console.print(text(record, of: recipe)) }
+          if json {
+            try Console.printJSON(record)
+          } else {
+            try Console.print(text(record, of: recipe, task.metrics))
+          }
         })
       line.clear()
       if !json { try Console.print(summary(result, folder)) }
       if !result.skipped.isEmpty {
         let count = result.skipped.count
         Console.warn(
-          "\(count) \(count == 1 ? "photograph" : "photographs") could not be read; report.html lists "
+          "\(count) \(count == 1 ? "image" : "images") could not be read; report.html lists "
             + (count == 1 ? "it" : "them"))
       }
       return 0
@@ -186,22 +217,23 @@ struct TrainCommand: Command {
       + "\(progress.imagesPerSecond.fixed(0)) images/s  \(time(progress.secondsLeft)) left"
   }
 
-  private static func text(_ record: EpochRecord, of recipe: Recipe) -> String {
+  private static func text(_ record: EpochRecord, of recipe: Recipe, _ metrics: [TaskMetric]) -> String {
     var text =
       "epoch \(record.epoch)/\(recipe.epochs)  loss \(record.trainingLoss.fixed(4))  "
       + "accuracy \((100 * record.trainingAccuracy).fixed(2)) %"
-    if let loss = record.validationLoss, let accuracy = record.validationAccuracy {
-      text += "  validation \(loss.fixed(4)), \((100 * accuracy).fixed(2)) %"
+    // The first metric is what the best epoch is chosen by.
+    if let loss = record.validationLoss, let metric = metrics.first, let value = metric.value(in: record) {
+      let name = metric.key == "accuracy" ? "" : metric.title + " "
+      text += "  validation \(loss.fixed(4)), \(name)\((100 * value).fixed(2)) %"
     }
     return text + "  \(record.imagesPerSecond.fixed(0)) images/s  "
       + time(record.trainingSeconds + record.validationSeconds)
   }
 
   private static func summary(_ result: TrainingResult, _ folder: String) -> String {
-    let accuracy =
-      result.evaluation.map { ", \((100 * $0.top1).fixed(2)) % of \($0.count.grouped) right" } ?? ""
+    let score = result.taskEvaluation.map { ", " + $0.summary } ?? ""
     return
-      "\(folder): the best is epoch \(result.bestEpoch)\(accuracy); see \(Trainer.modelName) and report.html"
+      "\(folder): the best is epoch \(result.bestEpoch)\(score); see \(Trainer.modelName) and report.html"
   }
 
   /// 1:02:03, 2:03 or 3 s.

@@ -1,6 +1,6 @@
 // TrainingBench.swift: `bench --training`: how fast networks train on this machine.
 
-import Swiftlet
+import SwiftletModules
 
 /// What `bench` does with `--training`.
 enum TrainingBench {

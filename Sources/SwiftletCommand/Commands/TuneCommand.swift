@@ -1,6 +1,6 @@
 // TuneCommand.swift: measures which way is faster on this machine.
 
-import Swiftlet
+import SwiftletModules
 
 /// `swiftlet tune [MODEL…]`.
 struct TuneCommand: Command {

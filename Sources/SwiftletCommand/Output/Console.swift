@@ -1,6 +1,6 @@
 // Console.swift: standard output and standard error, written through to the end.
 
-import Swiftlet
+import SwiftletModules
 
 #if canImport(Darwin)
   import Darwin

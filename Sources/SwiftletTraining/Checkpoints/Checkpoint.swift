@@ -1,5 +1,6 @@
 // Checkpoint.swift: the whole state of a run as one file.
 
+import SwiftletArchitectures
 import SwiftletCore
 import SwiftletFormats
 
@@ -15,17 +16,21 @@ public struct RunProgress: Sendable, Codable, Equatable {
   public struct Best: Sendable, Codable, Equatable {
     /// The epoch, from 1.
     public var epoch: Int
-    /// Its validation accuracy; `nil` where there is no validation.
-    public var accuracy: Double?
+    /// Its ``TaskEvaluation/score`` on the validation images; `nil` where there are none.
+    public var score: Double?
     /// Its validation loss; its training loss where there is no validation.
     public var loss: Double
 
-    /// Whether it is better than another: by accuracy where there is one, then by loss. Of equals the earlier one stays.
+    // Files have called it so since there were no tasks but classification.
+    private enum CodingKeys: String, CodingKey {
+      case epoch, loss
+      case score = "accuracy"
+    }
+
+    /// Whether it is better than another: by score where there is one, then by loss. Of equals the earlier one stays.
     func isBetter(than other: Best?) -> Bool {
       guard let other else { return true }
-      if let accuracy, let otherAccuracy = other.accuracy, accuracy != otherAccuracy {
-        return accuracy > otherAccuracy
-      }
+      if let score, let otherScore = other.score, score != otherScore { return score > otherScore }
       return loss < other.loss
     }
   }
@@ -38,11 +43,11 @@ public struct RunProgress: Sendable, Codable, Equatable {
   public var step = 0
   /// Updates of the weights since the start of the run.
   public var updates = 0
-  /// Sum of the losses of the epoch's photographs so far, and how many of them were recognised, of how many.
-  public var lossSum = 0.0, correct = 0, seen = 0
+  /// Sums over the epoch's images so far: of their losses, and of their shares of right decisions; and how many images.
+  public var lossSum = 0.0, correct = 0.0, seen = 0
   /// The learning rate of the last step.
   public var learningRate = 0.0
-  /// Seconds of the epoch so far, and those of them that were spent waiting for photographs.
+  /// Seconds of the epoch so far, and those of them that were spent waiting for batches.
   public var seconds = 0.0, waitingSeconds = 0.0
   /// The epochs that are done.
   public var records: [EpochRecord] = []
@@ -95,7 +100,11 @@ public struct Checkpoint: Sendable {
       guard let text = file.metadata[key] else {
         throw TrainingError.badCheckpoint(file: path, reason: "it has no metadata '\(key)'")
       }
-      do { return try JSONDecoder().decode(type, from: Data(text.utf8)) } catch {
+      do { return try JSONDecoder().decode(type, from: Data(text.utf8)) } catch let error as TrainingError {
+        throw TrainingError.badCheckpoint(file: path, reason: "\(error)")
+      } catch let error as ArchitectureError {
+        throw TrainingError.badCheckpoint(file: path, reason: "\(error)")
+      } catch {
         throw TrainingError.badCheckpoint(
           file: path, reason: "metadata '\(key)' is not the JSON that Swiftlet writes")
       }

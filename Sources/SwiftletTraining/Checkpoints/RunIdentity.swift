@@ -4,30 +4,46 @@ import SwiftletArchitectures
 import SwiftletCore
 import SwiftletData
 
-/// All that decides the numbers of a run. It is in every checkpoint and in `config.json`.
+/// Everything that decides the numbers of a run. It is in every checkpoint and in `config.json`.
+///
+/// Members that older checkpoints lack are not compared with them.
 public struct RunIdentity: Sendable, Codable, Equatable {
-  /// The photographs, as far as a run depends on them.
+  /// The images, as far as a run depends on them.
   public struct DataIdentity: Sendable, Codable, Equatable {
     /// The classes' names.
     public var classes: [String]
-    /// How many photographs there are in each part.
+    /// How many images there are in each part.
     public var training: Int, validation: Int
-    /// A hash of their labels in order: tells another split of the same photographs.
+    /// A hash of their targets in order: tells another split of the same images.
     public var labels: String
+    /// A hash of their fingerprints in order (``ImageDataset/fingerprint(_:)``): of files their names below the data
+    /// set's root and their sizes, of CIFAR's records their bytes. Files whose bytes change and whose names and sizes
+    /// stay are not told apart.
+    public var images: String?
 
     /// What is known of a split.
-    public init(_ data: DatasetSplit) {
+    public init(_ data: Split<any ImageDataset>) {
       classes = data.training.classes
       training = data.training.count
       validation = data.validation?.count ?? 0
-      // FNV-1a, as the seeded generators hash names.
-      var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+      var (targets, fingerprints) = (FowlerNollVo(), FowlerNollVo())
       for part in [data.training, data.validation].compactMap({ $0 }) {
-        for index in 0..<part.count {
-          hash = (hash ^ UInt64(truncatingIfNeeded: part.label(index))) &* 0x100_0000_01B3
+        Self.add(part, to: &targets)
+        for index in 0..<part.count { fingerprints.add(part.fingerprint(index)) }
+      }
+      (labels, images) = (targets.text, fingerprints.text)
+    }
+
+    private static func add<Images: ImageDataset>(_ part: Images, to hash: inout FowlerNollVo) {
+      for index in 0..<part.count {
+        switch part.target(index) {
+        case let label as Int: hash.add(UInt64(truncatingIfNeeded: label))
+        case let labels as [Int]:
+          hash.add(UInt64(labels.count))
+          for label in labels { hash.add(UInt64(truncatingIfNeeded: label)) }
+        case let other: hash.add("\(other)")
         }
       }
-      labels = String(hash, radix: 16)
     }
   }
 
@@ -37,17 +53,22 @@ public struct RunIdentity: Sendable, Codable, Equatable {
   public var recipe: Recipe
   /// What is frozen.
   public var freeze: Freeze
-  /// How photographs become inputs.
+  /// How images become inputs.
   public var preprocessing: Preprocessing
-  /// The photographs.
+  /// The images.
   public var data: DataIdentity
-  /// The network that it learns from.
-  public var teacher: String?
+  /// The network that it learns from, and a hash of its weights and of how it takes images.
+  public var teacher: String?, teacherWeights: String?
+  /// The task; `nil` for ``ClassificationTask``.
+  public var task: StoredTask?
+  /// The loss: its name and its constants.
+  public var loss: String?
 
   /// Collects what decides a run.
   public init(
     network: NetworkDefinition, recipe: Recipe, freeze: Freeze, preprocessing: Preprocessing,
-    data: DataIdentity, teacher: String?
+    data: DataIdentity, teacher: Trainer.Teacher? = nil, task: any TrainingTask = ClassificationTask(),
+    loss: any Loss
   ) {
     switch network {
     case .architecture(let architecture): self.architecture = architecture
@@ -57,7 +78,11 @@ public struct RunIdentity: Sendable, Codable, Equatable {
     self.freeze = freeze
     self.preprocessing = preprocessing
     self.data = data
-    self.teacher = teacher
+    self.teacher = teacher?.network.name
+    teacherWeights = teacher?.digest
+    self.task = task is ClassificationTask ? nil : StoredTask(task)
+    // Whatever has no text of its own has at least its name.
+    self.loss = "\(type(of: loss).name) \((try? StableJSON.text(loss, namesNonFinite: true)) ?? "")"
   }
 
   /// What the network is called.
@@ -74,15 +99,20 @@ public struct RunIdentity: Sendable, Codable, Equatable {
     }
     rows += [
       ("classes", "\(data.classes.count)"),
-      ("training photographs", "\(data.training)"), ("validation photographs", "\(data.validation)"),
+      ("training images", "\(data.training)"), ("validation images", "\(data.validation)"),
       ("frozen", "\(freeze)"), ("epochs", "\(recipe.epochs)"), ("batch", "\(recipe.batch)"),
-      ("accumulation", "\(recipe.accumulation)"), ("optimiser", "\(recipe.optimizer)"),
+      ("accumulation", "\(recipe.accumulation)"), ("optimizer", "\(recipe.optimizer)"),
       ("learning rate", "\(recipe.learningRate)"), ("schedule", "\(recipe.schedule.curve)"),
       ("warm-up epochs", "\(recipe.schedule.warmUp)"), ("weight decay", "\(recipe.weightDecay)"),
       ("no decay of", recipe.decayExclusions.map(\.rawValue).joined(separator: ", ")),
       ("label smoothing", "\(recipe.labelSmoothing)"),
       ("augmentation", recipe.augmentation.map { "\($0)" }.joined(separator: ", ")),
     ]
+    if let task {
+      let attributes = (try? StableJSON.text(task.task)) ?? "{}"
+      let name = type(of: task.task).name
+      rows.insert(("task", attributes == "{}" ? name : "\(name) \(attributes)"), at: 1)
+    }
     if let clip = recipe.clipNorm { rows.append(("largest gradient norm", "\(clip)")) }
     if let mixing = recipe.mixing { rows.append(("mixing", "\(mixing)")) }
     if let dropout = recipe.dropout { rows.append(("dropout", "\(dropout)")) }
@@ -103,6 +133,10 @@ public struct RunIdentity: Sendable, Codable, Equatable {
   ///
   /// - Throws: ``TrainingError/otherRun(file:what:there:here:)`` with the first thing that differs.
   func check(against stored: RunIdentity, file: String) throws {
+    var stored = stored
+    stored.loss = stored.loss ?? loss
+    stored.data.images = stored.data.images ?? data.images
+    if stored.teacher != nil { stored.teacherWeights = stored.teacherWeights ?? teacherWeights }
     guard stored != self else { return }
     func refuse(_ what: String, _ there: String, _ here: String) -> TrainingError {
       .otherRun(file: file, what: what, there: there, here: here)
@@ -122,11 +156,27 @@ public struct RunIdentity: Sendable, Codable, Equatable {
       throw refuse("list of classes", text(stored.data.classes), text(data.classes))
     }
     if stored.data.training != data.training {
-      throw refuse("number of photographs", "\(stored.data.training)", "\(data.training)")
+      throw refuse("number of images", "\(stored.data.training)", "\(data.training)")
+    }
+    if stored.task != task {
+      func name(_ task: StoredTask?) -> String {
+        task.flatMap { try? StableJSON.text($0) } ?? ClassificationTask.name
+      }
+      throw refuse("task", name(stored.task), name(task))
+    }
+    if stored.data.labels != data.labels {
+      throw refuse("list of targets", "another one", "of as many images")
+    }
+    if stored.data.images != data.images {
+      throw refuse("list of images", "another one (names or sizes of files)", "of the same targets")
     }
     if stored.freeze != freeze { throw refuse("freeze", "\(stored.freeze)", "\(freeze)") }
     if stored.teacher != teacher { throw refuse("teacher", stored.teacher ?? "none", teacher ?? "none") }
+    if stored.teacherWeights != teacherWeights {
+      throw refuse("teacher's weights", stored.teacherWeights ?? "none", teacherWeights ?? "none")
+    }
     if stored.recipe != recipe { throw Self.difference(stored.recipe, recipe, "recipe", file: file) }
+    if stored.loss != loss { throw refuse("loss", stored.loss ?? "none", loss ?? "none") }
     throw Self.difference(stored, self, "configuration", file: file)
   }
 

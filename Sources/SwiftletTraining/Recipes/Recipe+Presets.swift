@@ -15,8 +15,8 @@ extension Recipe {
 
   /// All presets.
   public static let presets = [
-    Preset(name: "cifar", summary: "small pictures from scratch: SGD, one cycle, 30 epochs", recipe: .cifar),
-    Preset(name: "fine-tune", summary: "a network that was trained on other photographs", recipe: .fineTune),
+    Preset(name: "cifar", summary: "small images from scratch: SGD, one cycle, 30 epochs", recipe: .cifar),
+    Preset(name: "fine-tune", summary: "a network that was trained on other images", recipe: .fineTune),
     Preset(name: "quick", summary: "three epochs, to see whether it works", recipe: .quick),
     Preset(name: "mobilenet-v1", summary: "MobileNetV1's paper, for ImageNet", recipe: .mobileNetV1),
     Preset(name: "mobilenet-v2", summary: "MobileNetV2's paper, for ImageNet", recipe: .mobileNetV2),
@@ -40,7 +40,7 @@ extension Recipe {
     epochs: 30, batch: 64, learningRate: 0.08, schedule: Schedule(.oneCycle(peak: 0.15)),
     weightDecay: 4e-4, labelSmoothing: 0.1, augmentation: [.padAndCrop(4), .horizontalFlip], dropout: 0)
 
-  /// For a network that was trained on other photographs, with a new classifier.
+  /// For a network that was trained on other images, with a new classifier.
   public static let fineTune = Recipe(
     epochs: 12, batch: 32, learningRate: 0.02, schedule: Schedule(.cosine(), warmUp: 1), weightDecay: 1e-4,
     labelSmoothing: 0.1, augmentation: [.randomResizedCrop(scale: 0.5...1), .horizontalFlip])

@@ -3,16 +3,16 @@
 import SwiftletArchitectures
 import SwiftletData
 
-/// All that decides what a run of training comes to, beside the network, its starting weights and the photographs.
+/// All that decides what a run of training comes to, beside the network, its starting weights and the images.
 ///
 /// ```swift
 /// var recipe = Recipe.fineTune
 /// recipe.epochs = 20
 /// ```
 public struct Recipe: Sendable, Hashable, Codable {
-  /// Passes over the training photographs.
+  /// Passes over the training images.
   public var epochs: Int
-  /// Photographs in a step.
+  /// Images in a step.
   public var batch: Int
   /// Steps whose gradients are summed before weights change: batches of `batch` · `accumulation` in the memory of one of `batch`.
   public var accumulation: Int
@@ -30,9 +30,9 @@ public struct Recipe: Sendable, Hashable, Codable {
   public var clipNorm: Double?
   /// ε of label smoothing (Szegedy et al. 2016, arXiv 1512.00567, section 7).
   public var labelSmoothing: Double
-  /// How photographs are changed before they are trained on, in order.
+  /// How images are changed before they are trained on, in order.
   public var augmentation: [Augmentation]
-  /// How photographs of a batch are mixed; `nil` for not.
+  /// How images of a batch are mixed; `nil` for not.
   public var mixing: Mixing?
   /// The rate of dropout in the head; the network's own if `nil`.
   public var dropout: Double?
@@ -41,9 +41,9 @@ public struct Recipe: Sendable, Hashable, Codable {
   /// The decay d of the average of weights that is evaluated and saved; `nil` for none. The tᵗʰ update, from 0, uses
   /// min(d, (1 + t) / (10 + t)), so that the average forgets the start soon.
   public var averageDecay: Double?
-  /// How much is learnt from a teacher's answers; `nil` for nothing.
+  /// How much is learned from a teacher's answers; `nil` for nothing.
   public var distillation: Distillation?
-  /// Decides the order of photographs, their augmentation, dropout, and the starting weights where there are none.
+  /// Decides the order of images, their augmentation, dropout, and the starting weights where there are none.
   public var seed: UInt64
 
   /// Creates a recipe: plain SGD, unless said otherwise.
@@ -75,7 +75,7 @@ public struct Recipe: Sendable, Hashable, Codable {
     self.seed = seed
   }
 
-  /// How a teacher's answers are learnt from, see ``DistillationLoss``.
+  /// How a teacher's answers are learned from, see ``DistillationLoss``.
   public struct Distillation: Sendable, Hashable, Codable {
     /// T of both softmaxes.
     public var temperature: Double
@@ -117,7 +117,7 @@ public struct Recipe: Sendable, Hashable, Codable {
       ("label smoothing", labelSmoothing), ("dropout", dropout ?? 0), ("stochastic depth", stochasticDepth),
       ("the decay of the average", averageDecay ?? 0),
     ] { try require(value >= 0 && value < 1, "\(name) must be in 0..<1, got \(value)") }
-    if let problem = optimizer.problem { throw TrainingError.badRecipe("the optimiser has \(problem)") }
+    if let problem = optimizer.problem { throw TrainingError.badRecipe("the optimizer has \(problem)") }
     if let distillation {
       try require(
         distillation.temperature > 0 && distillation.temperature.isFinite,

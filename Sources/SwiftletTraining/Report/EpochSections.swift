@@ -3,16 +3,20 @@
 /// The parts of the page that come from the epochs' records.
 struct EpochSections {
   private let records: [EpochRecord]
-  private let evaluation: Evaluation?
+  private let evaluation: (any TaskEvaluation)?
+  /// The task's metrics that say something of so many classes.
+  private let metrics: [TaskMetric]
 
-  init(records: [EpochRecord], evaluation: Evaluation?) {
+  init(records: [EpochRecord], evaluation: (any TaskEvaluation)?, metrics: [TaskMetric]) {
     self.records = records.sorted { $0.epoch < $1.epoch }
     self.evaluation = evaluation
+    self.metrics = metrics.filter { $0.leastClasses <= evaluation?.classes.count ?? .max }
   }
 
+  /// Whether the training accuracy is of the same kind as the first metric.
+  private var showsAccuracy: Bool { metrics.first?.key == "accuracy" }
+
   private var last: EpochRecord? { records.last }
-  /// With five classes or fewer the right one is always among the first five.
-  private var hasTop5: Bool { (evaluation?.classes.count ?? 6) > 5 }
 
   /// The epoch with the best value, among those that are finite.
   private func best(_ value: (EpochRecord) -> Double?, highest: Bool = true) -> (index: Int, value: Double)? {
@@ -48,10 +52,8 @@ struct EpochSections {
     var text = "\(what), trained for \(epochs) (\(Format.grouped(last.step)) steps)."
     if let evaluation, evaluation.count > 0 {
       text +=
-        " Of \(Format.grouped(evaluation.count)) photograph\(evaluation.count == 1 ? "" : "s") it was asked about, it names "
-        + "\(Format.percent(evaluation.top1, 2)) correctly"
-      if hasTop5 { text += ", and has \(Format.percent(evaluation.top5, 2)) among its first five guesses" }
-      text += "."
+        " On \(Format.grouped(evaluation.count)) image\(evaluation.count == 1 ? "" : "s") "
+        + "\(evaluation.lead)."
     }
     return text
   }
@@ -61,10 +63,14 @@ struct EpochSections {
     let values: [(String, (EpochRecord) -> Double?)] = [
       ("training loss", { $0.trainingLoss }), ("training accuracy", { $0.trainingAccuracy }),
       ("validation loss", { $0.validationLoss }), ("validation accuracy", { $0.validationAccuracy }),
-      ("validation top-5 accuracy", { $0.validationTop5 }), ("learning rate", { $0.learningRate }),
-      ("speed", { $0.imagesPerSecond }),
     ]
-    return values.compactMap { name, value in
+    let own = metrics.filter { $0.key != "accuracy" }.map { metric in
+      ("validation \(metric.title)", { (record: EpochRecord) in metric.value(in: record) })
+    }
+    let speeds: [(String, (EpochRecord) -> Double?)] = [
+      ("learning rate", { $0.learningRate }), ("speed", { $0.imagesPerSecond }),
+    ]
+    return (values + own + speeds).compactMap { name, value in
       let epochs = records.filter { value($0).map { !$0.isFinite } ?? false }.map(\.epoch)
       guard !epochs.isEmpty else { return nil }
       return
@@ -88,32 +94,26 @@ struct EpochSections {
       figures.append((name, text(final), detail ?? "final"))
     }
     if records.contains(where: { $0.validationAccuracy != nil || $0.validationLoss != nil }) {
-      add("Validation top-1", { $0.validationAccuracy }) { Format.percent($0, 2) }
-      if hasTop5 { add("Validation top-5", { $0.validationTop5 }) { Format.percent($0, 2) } }
+      for metric in metrics {
+        add("Validation \(metric.title)", { metric.value(in: $0) }) { Format.percent($0, 2) }
+      }
       add("Validation loss", { $0.validationLoss }, highest: false) { Format.fixed($0, 3) }
     } else {
       add("Training accuracy", { $0.trainingAccuracy }) { Format.percent($0, 2) }
       add("Training loss", { $0.trainingLoss }, highest: false) { Format.fixed($0, 3) }
     }
-    if let evaluation, records.isEmpty, evaluation.count > 0 {
-      figures.append(
-        ("Top-1", Format.percent(evaluation.top1, 2), "of \(Format.grouped(evaluation.count)) photographs"))
-      if hasTop5 {
-        figures.append(("Top-5", Format.percent(evaluation.top5, 2), "among the first five guesses"))
-      }
-      figures.append(("Loss", Format.fixed(evaluation.loss, 3), "mean cross-entropy"))
-    }
+    if let evaluation, records.isEmpty, evaluation.count > 0 { figures += evaluation.figures }
     if let last {
       if let speed = mean(\.imagesPerSecond) {
         let text = speed < 100 ? Format.significant(speed, 3) : Format.grouped(whole(speed))
-        figures.append(("Speed", text, "photographs a second in training"))
+        figures.append(("Speed", text, "images/s in training"))
       }
       figures.append(("Epochs", Format.grouped(records.count), "\(Format.grouped(last.step)) steps"))
       let (training, validation) = (total(\.trainingSeconds), total(\.validationSeconds))
       let detail = validation > 0 ? "\(Format.duration(validation)) of it validation" : "training"
       figures.append(("Time", Format.duration(training + validation), detail))
       if let waiting = mean(\.waitingShare) {
-        figures.append(("Waiting", Format.percent(waiting), "of training, for photographs to be ready"))
+        figures.append(("Waiting", Format.percent(waiting), "of training, for images to be ready"))
       }
     }
     guard !figures.isEmpty else { return "" }
@@ -132,10 +132,10 @@ struct EpochSections {
   func curves() -> String {
     guard !records.isEmpty else { return "" }
     let positions = records.map { max(0, min($0.epoch, 1 << 40)) }
-    func line(_ name: String, _ colour: String, dashed: Bool = false, _ value: (EpochRecord) -> Double?)
+    func line(_ name: String, _ color: String, dashed: Bool = false, _ value: (EpochRecord) -> Double?)
       -> LineChart.Series
     {
-      LineChart.Series(name: name, colour: colour, dashed: dashed, values: records.map(value))
+      LineChart.Series(name: name, color: color, dashed: dashed, values: records.map(value))
     }
     var charts = [
       LineChart(
@@ -145,17 +145,19 @@ struct EpochSections {
           line("validation", "c0") { $0.validationLoss },
         ])
     ]
-    var accuracies = [
-      line("training", "c1", dashed: true) { $0.trainingAccuracy },
-      line("validation", "c0") { $0.validationAccuracy },
-    ]
-    if hasTop5 { accuracies.append(line("top-5", "c2") { $0.validationTop5 }) }
+    // The first metric is what the best epoch is chosen by.
+    var series = showsAccuracy ? [line("training", "c1", dashed: true) { $0.trainingAccuracy }] : []
+    for (metric, color) in zip(metrics, ["c0", "c2", "c4", "c3", "c1"]) {
+      let name = showsAccuracy && metric.key == "accuracy" ? "validation" : metric.title
+      series.append(line(name, color) { metric.value(in: $0) })
+    }
     charts.append(
       LineChart(
-        title: "Accuracy", positions: positions, series: accuracies, percent: true,
+        title: showsAccuracy ? "Accuracy" : metrics.map(\.title).joined(separator: ", "),
+        positions: positions, series: series, percent: true,
         mark: records.count > 1
-          ? best { $0.validationAccuracy }.map { best in
-            (1, best.index, "best, epoch \(records[best.index].epoch)")
+          ? metrics.first.flatMap { metric in best { metric.value(in: $0) } }.map { best in
+            (showsAccuracy ? 1 : 0, best.index, "best, epoch \(records[best.index].epoch)")
           } : nil))
     charts.append(
       LineChart(
@@ -164,7 +166,7 @@ struct EpochSections {
         startsAtZero: true))
     charts.append(
       LineChart(
-        title: "Photographs a second", positions: positions,
+        title: "Images/s", positions: positions,
         series: [line("speed", "c2") { $0.imagesPerSecond }],
         startsAtZero: true))
     return "<div class=\"charts\">\n\(charts.map { $0.figure() }.joined(separator: "\n"))\n</div>\n\(table())"
@@ -173,22 +175,27 @@ struct EpochSections {
   /// Every epoch, for those who cannot see curves or want the numbers.
   private func table() -> String {
     func cell(_ text: String?) -> String { "<td class=\"n\">\(text ?? "–")</td>" }
+    // Top-5 stands here even where it is always 100 %: the columns are those of the file.
+    let columns = showsAccuracy ? ClassificationTask().metrics : metrics
     let rows = records.suffix(2000).map { record in
       "<tr><th scope=\"row\" class=\"n\">\(record.epoch)</th>"
         + [
           Format.fixed(record.trainingLoss, 4), Format.percent(record.trainingAccuracy, 2),
           record.validationLoss.map { Format.fixed($0, 4) },
-          record.validationAccuracy.map { Format.percent($0, 2) },
-          record.validationTop5.map { Format.percent($0, 2) }, Format.significant(record.learningRate),
-          Format.significant(record.imagesPerSecond), Format.duration(record.trainingSeconds),
-          Format.percent(record.waitingShare),
+        ].map(cell).joined()
+        + columns.map { cell($0.value(in: record).map { Format.percent($0, 2) }) }.joined()
+        + [
+          Format.significant(record.learningRate), Format.significant(record.imagesPerSecond),
+          Format.duration(record.trainingSeconds), Format.percent(record.waitingShare),
         ].map(cell).joined() + "</tr>"
     }
-    let header = HTML.header([
-      "#Epoch", "#Training loss", "#Training top-1", "#Validation loss", "#Validation top-1",
-      "#Validation top-5",
-      "#Learning rate", "#Photographs a second", "#Time", "#Waiting",
-    ])
+    let header = HTML.header(
+      [
+        "#Epoch", "#Training loss", showsAccuracy ? "#Training top-1" : "#Training accuracy",
+        "#Validation loss",
+      ]
+        + columns.map { "#Validation \(HTML.text($0.title))" }
+        + ["#Learning rate", "#Images/s", "#Time", "#Waiting"])
     let table = HTML.table(
       caption: "What <code>metrics.csv</code> has too.", kind: "numbers", header: header, rows: rows)
     return "<details><summary>Every epoch in numbers</summary>\n\(table)\n</details>"

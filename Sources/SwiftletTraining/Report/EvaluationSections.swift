@@ -15,7 +15,7 @@ struct EvaluationSections {
   private let classes: [String]
   /// `counts[class][prediction]`: square, and without what cannot be a count, whatever the evaluation held.
   private let counts: [[Int]]
-  /// Photographs of each class, and photographs taken for it.
+  /// Images of each class, and images taken for it.
   private let support: [Int], predicted: [Int]
 
   init(evaluation: Evaluation, thumbnails: [Int: Image]) {
@@ -73,7 +73,7 @@ struct EvaluationSections {
       return "<tr>\(head)\(cells.joined())</tr>"
     }
     var caption =
-      "Rows are what a photograph shows, columns what it was taken for. Blue: right, darker for a larger share of the class."
+      "Rows are what an image shows, columns what it was taken for. Blue: right, darker for a larger share of the class."
     if scale > 0 { caption += " Orange: wrong; the darkest is \(Format.percent(scale)) of a class." }
     return HTML.table(
       caption: caption, kind: dense ? "matrix dense" : "matrix",
@@ -82,7 +82,7 @@ struct EvaluationSections {
       rows: rows)
   }
 
-  /// Colours of a depth at which neither dark nor white digits are readable are passed over.
+  /// Colors of a depth at which neither dark nor white digits are readable are passed over.
   private func cell(_ row: Int, _ column: Int, depth: Double) -> String {
     let count = counts[row][column]
     guard count > 0 else { return "<td class=\"zero\">·</td>" }
@@ -108,8 +108,8 @@ struct EvaluationSections {
           let amount =
             row == column ? share(row, column) : scale > 0 ? (share(row, column) / scale).squareRoot() : 0
           for channel in 0..<3 {
-            let colour = row == column ? right[channel] : wrong[channel]
-            pixels.append(UInt8(max(0, min(255, ground[channel] + (colour - ground[channel]) * amount))))
+            let color = row == column ? right[channel] : wrong[channel]
+            pixels.append(UInt8(max(0, min(255, ground[channel] + (color - ground[channel]) * amount))))
           }
         }
       }
@@ -136,7 +136,7 @@ struct EvaluationSections {
     }
     return """
       <figure class="heat"\(cells)>
-      <figcaption><p>A dot for each pair of \(classes.count) classes: rows are what a photograph shows, columns what it was taken
+      <figcaption><p>A dot for each pair of \(classes.count) classes: rows are what an image shows, columns what it was taken
       for, in the same order from <b>\(first)</b> to <b>\(last)</b>. Blue on the diagonal is right; orange is wrong\(scale > 0
         ? ", the brightest \(Format.percent(scale)) of a class" : "").</p></figcaption>
       <p class="readout">\(cells.isEmpty ? "" : "Point at a dot to read it.")</p>
@@ -152,7 +152,7 @@ struct EvaluationSections {
         pairs.append((row, column))
       }
     }
-    guard !pairs.isEmpty else { return "<p>No photograph was taken for another class.</p>" }
+    guard !pairs.isEmpty else { return "<p>No image was taken for another class.</p>" }
     pairs.sort {
       (-counts[$0.row][$0.column], -share($0.row, $0.column), $0.row, $0.column)
         < (-counts[$1.row][$1.column], -share($1.row, $1.column), $1.row, $1.column)
@@ -168,7 +168,7 @@ struct EvaluationSections {
   }
 
   /// A cell with a share and a bar as long.
-  private static func bar(_ share: Double?, _ kind: String = "right") -> String {
+  static func bar(_ share: Double?, _ kind: String = "right") -> String {
     guard let share else { return "<td class=\"n\">–</td>" }
     let width = Format.fixed(max(0, min(1, share)) * 100, 1)
     return "<td class=\"n bar \(kind)\" style=\"--w:\(width)%\"><span>\(Format.percent(share))</span></td>"
@@ -226,35 +226,42 @@ struct EvaluationSections {
   func mistakes() -> String {
     guard evaluation.count > 0 else { return "" }
     guard !evaluation.mistakes.isEmpty else { return "<p>There are none.</p>" }
-    let shown = evaluation.mistakes.prefix(24)
+    let shown = evaluation.mistakes.prefix(Self.mostPictures)
     let figures = shown.map { mistake in
       let (label, prediction) = (name(mistake.label), name(mistake.prediction))
-      // The end of a path tells photographs apart; the whole is in the title.
+      // The end of a path tells images apart; the whole is in the title.
       let file = mistake.name.split(separator: "/").last.map(String.init) ?? mistake.name
       return """
-        <figure class="photo">\(photograph(mistake))<figcaption><span class="is" title="\(HTML.text(label))">\(HTML.short(label, 48))</span>
+        <figure class="photo">\(picture(of: mistake))<figcaption><span class="is" title="\(HTML.text(label))">\(HTML.short(label, 48))</span>
         <span class="taken">taken for <b title="\(HTML.text(prediction))">\(HTML.short(prediction, 48))</b>, \(Format.percent(mistake.probability))</span>
         <span class="file" title="\(HTML.text(mistake.name))">\(HTML.text(file))</span></figcaption></figure>
         """
     }
     return """
-      <p class="explain">Photographs taken for another class, the most confident first, with the class that they show.</p>
+      <p class="explain">Images taken for another class, the most confident first, with the class that they show.</p>
       <div class="photos">
       \(figures.joined(separator: "\n"))
       </div>
       """
   }
 
-  private func photograph(_ mistake: Evaluation.Mistake) -> String {
-    guard let image = thumbnails[mistake.index], let (data, isSmall) = Self.thumbnail(image) else {
-      return "<div class=\"thumb none\"><span>no picture</span></div>"
-    }
-    let words = HTML.text("\(mistake.name), \(name(mistake.label))")
-    return
-      "<div class=\"thumb\"><img class=\"\(isSmall ? "small" : "large")\" src=\"\(data)\" alt=\"\(words)\"/></div>"
+  private func picture(of mistake: Evaluation.Mistake) -> String {
+    Self.picture(thumbnails[mistake.index], alt: "\(mistake.name), \(name(mistake.label))")
   }
 
-  /// A picture of 256 pixels a side at most, and whether it is so small that its pixels should be seen.
+  /// Images of mistakes in a report.
+  static let mostPictures = 24
+
+  /// An image of the data set, where there is one, with the text for those who do not see it.
+  static func picture(_ image: Image?, alt: String) -> String {
+    guard let image, let (data, isSmall) = thumbnail(image) else {
+      return "<div class=\"thumb none\"><span>no picture</span></div>"
+    }
+    return
+      "<div class=\"thumb\"><img class=\"\(isSmall ? "small" : "large")\" src=\"\(data)\" alt=\"\(HTML.text(alt))\"/></div>"
+  }
+
+  /// An image of 256 pixels a side at most, and whether it is so small that its pixels should be seen.
   private static func thumbnail(_ image: Image) -> (data: String, isSmall: Bool)? {
     let side = max(image.width, image.height)
     guard side > 256 else { return dataURI(image).map { ($0, side < 100) } }
@@ -263,7 +270,7 @@ struct EvaluationSections {
     return smaller.flatMap(dataURI).map { ($0, false) }
   }
 
-  /// `nil` where there is no memory for it: a report without a picture is better than none.
+  /// `nil` where there is no memory for it: a report without an image is better than none.
   private static func dataURI(_ image: Image) -> String? {
     (try? image.pngBytes()).map { "data:image/png;base64,\(Data($0).base64EncodedString())" }
   }

@@ -110,17 +110,19 @@ public struct EventFile: Sendable, Equatable {
   }
 
   private static func scalars(_ record: EpochRecord) -> [(tag: String, value: Double)] {
-    let all: [(String, Double?)] = [
-      ("training/loss", record.trainingLoss),
-      ("training/accuracy", record.trainingAccuracy),
-      ("validation/loss", record.validationLoss),
-      ("validation/accuracy", record.validationAccuracy),
-      ("validation/top5", record.validationTop5),
-      ("learning_rate", record.learningRate),
-      ("images_per_second", record.imagesPerSecond),
-      ("waiting_share", record.waitingShare),
-      ("epoch", Double(record.epoch)),
-    ]
+    let all: [(String, Double?)] =
+      [
+        ("training/loss", record.trainingLoss),
+        ("training/accuracy", record.trainingAccuracy),
+        ("validation/loss", record.validationLoss),
+        ("validation/accuracy", record.validationAccuracy),
+        ("validation/top5", record.validationTop5),
+      ] + (record.metrics ?? [:]).sorted { $0.key < $1.key }.map { ("validation/\($0.key)", $0.value) } + [
+        ("learning_rate", record.learningRate),
+        ("images_per_second", record.imagesPerSecond),
+        ("waiting_share", record.waitingShare),
+        ("epoch", Double(record.epoch)),
+      ]
     return all.compactMap { tag, value in value.map { (tag, $0) } }
   }
 

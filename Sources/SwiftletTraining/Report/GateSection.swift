@@ -4,7 +4,7 @@
 struct GateSection {
   private let gates: [GateRecord]
   private let classes: [String]
-  /// As many classes as the paper draws, and as there are colours to tell apart.
+  /// As many classes as the paper draws, and as there are colors to tell apart.
   private static let shownClasses = 5
 
   init(gates: [GateRecord], classes: [String]) {
@@ -26,7 +26,7 @@ struct GateSection {
       <p class="explain">The mean excitation of each channel, by class and from the first gate to the last. Where a class's line leaves
       the mean, the gate treats that class differently; in the <a href="https://arxiv.org/abs/1709.01507">SENet paper</a> (section 7.2)
       early gates are shared by all classes and late ones are not. The spread is the standard deviation between
-      \(isAveraged ? "classes, averaged over channels. In wide layers neighbouring channels are drawn as their mean." : "classes, averaged over channels.")</p>
+      \(isAveraged ? "classes, averaged over channels. In wide layers neighboring channels are drawn as their mean." : "classes, averaged over channels.")</p>
       <div class="legend">\(keys.joined())</div>
       <div class="gates">
       \(spread())
@@ -40,7 +40,7 @@ struct GateSection {
     guard gates.count > 2, gates.contains(where: { $0.means.count > 1 }) else { return "" }
     return LineChart(
       title: "Spread between classes, by depth", horizontal: "gate", positions: Array(1...gates.count),
-      series: [LineChart.Series(name: "spread", colour: "c0", values: gates.map(Self.spread))],
+      series: [LineChart.Series(name: "spread", color: "c0", values: gates.map(Self.spread))],
       startsAtZero: true,
       height: 166
     ).figure()
@@ -106,7 +106,7 @@ struct GateSection {
         return part.isEmpty ? nil : part.reduce(0, +) / Double(part.count)
       }
       parts += LineChart.curve(
-        LineChart.Series(name: "", colour: "thin \(curve.kind)", values: values), dots: false,
+        LineChart.Series(name: "", color: "thin \(curve.kind)", values: values), dots: false,
         x: { x(min(Double(count - 1), Double(starts[$0]) + Double(every - 1) / 2)) }, y: y)
     }
     let spread = gate.means.count > 1 ? Self.spread(gate).map { ", spread \(Format.fixed($0, 3))" } ?? "" : ""

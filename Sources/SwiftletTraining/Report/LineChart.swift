@@ -61,8 +61,8 @@ struct LineChart {
   /// A curve. What is missing or cannot be drawn is a gap.
   struct Series {
     var name: String
-    /// `c0` to `c4`: a colour of the page.
-    var colour: String
+    /// `c0` to `c4`: a color of the page.
+    var color: String
     var dashed = false
     var values: [Double?]
   }
@@ -173,7 +173,7 @@ struct LineChart {
     var items: [String] = []
     if shown.count > 1 {
       items = shown.map { curve in
-        "<span>\(SVG.key(curve.colour + (curve.dashed ? " dashed" : "")))\(HTML.text(curve.name))</span>"
+        "<span>\(SVG.key(curve.color + (curve.dashed ? " dashed" : "")))\(HTML.text(curve.name))</span>"
       }
     }
     if let mark {
@@ -201,7 +201,7 @@ struct LineChart {
       below = labels[index].place - 15
     }
     return labels.map {
-      SVG.text("label \($0.curve.colour)", place, $0.place + 4, "start", HTML.short($0.curve.name, 13))
+      SVG.text("label \($0.curve.color)", place, $0.place + 4, "start", HTML.short($0.curve.name, 13))
     }
   }
 
@@ -211,7 +211,7 @@ struct LineChart {
     y: (Double) -> Double
   ) -> [String] {
     var parts = [SVG.line("guide", 0, top, 0, top + plot.height)]
-    parts += shown.map { SVG.circle("follow \($0.colour)", -9, -9, 4) }
+    parts += shown.map { SVG.circle("follow \($0.color)", -9, -9, 4) }
     let every = max(1, (positions.count + 239) / 240)
     let indices = Array(stride(from: (positions.count - 1) % every, to: positions.count, by: every))
     for (order, index) in indices.enumerated() {
@@ -240,10 +240,10 @@ struct LineChart {
       path += "\(joins ? "L" : "M")\(SVG.number(x(index))) \(SVG.number(y(value)))"
       let alone = !joins && (index + 1 == values.count || values[index + 1] == nil)
       if dots || alone {
-        circles.append(SVG.circle("point \(curve.colour)", x(index), y(value), alone ? 3 : 2))
+        circles.append(SVG.circle("point \(curve.color)", x(index), y(value), alone ? 3 : 2))
       }
     }
-    return [SVG.path("line \(curve.colour)\(curve.dashed ? " dashed" : "")", path)] + circles
+    return [SVG.path("line \(curve.color)\(curve.dashed ? " dashed" : "")", path)] + circles
   }
 
   /// A few whole numbers from `first` to `last`.

@@ -29,17 +29,21 @@ enum MetricsTable {
     Column(name: "waiting_share", place: .number(\.waitingShare)),
   ]
 
+  /// What the names of a task's own metrics begin with; these columns follow the others.
+  private static let ownPrefix = "validation_"
+
   static func text(_ records: [EpochRecord]) -> String {
-    var lines = [columns.map(\.name).joined(separator: ",")]
+    let own = Set(records.flatMap { ($0.metrics ?? [:]).keys }).sorted()
+    var lines = [(columns.map(\.name) + own.map { ownPrefix + $0 }).joined(separator: ",")]
     for record in records {
-      lines.append(
-        columns.map { column in
-          switch column.place {
-          case .integer(let path): "\(record[keyPath: path])"
-          case .number(let path): "\(record[keyPath: path])"
-          case .optional(let path): record[keyPath: path].map { "\($0)" } ?? ""
-          }
-        }.joined(separator: ","))
+      let values = columns.map { column in
+        switch column.place {
+        case .integer(let path): "\(record[keyPath: path])"
+        case .number(let path): "\(record[keyPath: path])"
+        case .optional(let path): record[keyPath: path].map { "\($0)" } ?? ""
+        }
+      }
+      lines.append((values + own.map { record.metrics?[$0].map { "\($0)" } ?? "" }).joined(separator: ","))
     }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -60,6 +64,8 @@ enum MetricsTable {
       }
       return index
     }
+    let known = Set(columns.map(\.name))
+    let own = header.enumerated().filter { $1.hasPrefix(ownPrefix) && !known.contains(String($1)) }
     var records: [EpochRecord] = []
     for (index, line) in lines.enumerated().dropFirst() where !line.isEmpty {
       let values = fields(line)
@@ -86,6 +92,14 @@ enum MetricsTable {
             throw malformed(index + 1, "\(column.name) is \"\(value)\"")
           }
           record[keyPath: path] = number
+        }
+      }
+      for (place, name) in own where !values[place].isEmpty {
+        guard let number = Double(values[place]) else {
+          throw malformed(index + 1, "\(name) is \"\(values[place])\"")
+        }
+        record.metrics = (record.metrics ?? [:]).merging([String(name.dropFirst(ownPrefix.count)): number]) {
+          $1
         }
       }
       records.append(record)

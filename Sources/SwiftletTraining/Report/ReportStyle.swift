@@ -2,7 +2,7 @@
 
 /// The page's style sheet and script. Neither holds `<` or `&`, so that the page is well-formed XML too.
 enum ReportStyle {
-  /// Colours: five hues that are told apart with any colour vision (after Okabe and Ito), a set for each theme with a
+  /// Colors: five hues that are told apart with any color vision (after Okabe and Ito), a set for each theme with a
   /// contrast of 4.5 and more against its ground.
   static let css = """
 

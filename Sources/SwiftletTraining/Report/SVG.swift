@@ -1,6 +1,6 @@
 // SVG.swift: the few shapes that the charts are made of.
 
-/// Elements of a drawing. Colours are classes of the page's style, so that they follow its theme.
+/// Elements of a drawing. Colors are classes of the page's style, so that they follow its theme.
 enum SVG {
   /// A coordinate: one decimal is less than a pixel.
   static func number(_ value: Double) -> String {

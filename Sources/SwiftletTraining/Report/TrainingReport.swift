@@ -4,7 +4,7 @@ import SwiftletData
 
 /// What a run came to, as one page of HTML that needs nothing else: no network, no library, and no JavaScript to be read.
 ///
-/// Everything that comes from data (names of classes and of photographs, reasons, configuration) is escaped. Values that
+/// Everything that comes from data (names of classes and of images, reasons, configuration) is escaped. Values that
 /// are not finite are shown as gaps and said to be so; a run without an epoch, without validation or without an
 /// evaluation has a page too.
 public struct TrainingReport: Sendable {
@@ -17,12 +17,14 @@ public struct TrainingReport: Sendable {
   /// The epochs so far.
   public var records: [EpochRecord]
   /// What the trained network says of the data set.
-  public var evaluation: Evaluation?
+  public var evaluation: (any TaskEvaluation)?
+  /// What the task measures after each epoch.
+  public var metrics: [TaskMetric]
   /// The excitations of a network's squeeze-and-excite gates, in the order of its depth.
   public var gates: [GateRecord]
-  /// Pictures for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
+  /// Images for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
   public var thumbnails: [Int: Image]
-  /// Photographs that could not be read in training; the evaluation has its own.
+  /// Images that could not be read in training; the evaluation has its own.
   public var skipped: [SkippedFile]
   /// Sentences to show at the beginning: that the run was stopped, say.
   public var notes: [String]
@@ -30,7 +32,8 @@ public struct TrainingReport: Sendable {
   /// Creates a report.
   public init(
     title: String, network: String, dataset: String, configuration: [(String, String)] = [],
-    records: [EpochRecord] = [], evaluation: Evaluation? = nil, gates: [GateRecord] = [],
+    records: [EpochRecord] = [], evaluation: (any TaskEvaluation)? = nil,
+    metrics: [TaskMetric] = ClassificationTask().metrics, gates: [GateRecord] = [],
     thumbnails: [Int: Image] = [:], skipped: [SkippedFile] = [], notes: [String] = []
   ) {
     self.title = title
@@ -39,6 +42,7 @@ public struct TrainingReport: Sendable {
     self.configuration = configuration
     self.records = records
     self.evaluation = evaluation
+    self.metrics = metrics
     self.gates = gates
     self.thumbnails = thumbnails
     self.skipped = skipped
@@ -48,13 +52,10 @@ public struct TrainingReport: Sendable {
   /// The page, as valid HTML5 that is well-formed XML too. The same report gives the same text.
   public func html() -> String {
     var sections: [(id: String, name: String, body: String)] = []
-    let epochs = EpochSections(records: records, evaluation: evaluation)
+    let epochs = EpochSections(records: records, evaluation: evaluation, metrics: metrics)
     sections.append(("curves", "Curves", epochs.curves()))
-    if let evaluation {
-      let page = EvaluationSections(evaluation: evaluation, thumbnails: thumbnails)
-      sections.append(("confusion", "Confusion", page.confusion()))
-      sections.append(("classes", "Classes", page.classes()))
-      sections.append(("mistakes", "Most confident mistakes", page.mistakes()))
+    for section in evaluation?.sections(thumbnails: thumbnails) ?? [] {
+      sections.append((section.id, section.title, section.body))
     }
     sections.append(
       (

@@ -1,26 +1,19 @@
-// Evaluator.swift: what a network says of labelled photographs.
+// Evaluator.swift: how good a network is on images with known targets.
 
 import SwiftletArchitectures
 import SwiftletData
 
-#if canImport(Darwin)
-  import Darwin
-#elseif canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
-/// A network with its weights, compiled once for whole batches, that is asked for the classes of labelled photographs.
+/// A network with its weights, compiled once for whole batches, that is compared with the targets of images.
 public struct Evaluator: Sendable {
-  /// How many mistakes an ``Evaluation`` lists.
+  /// How many mistakes an evaluation lists.
   public static let mostMistakes = 100
 
   /// The network.
   public let network: NetworkDefinition
   private let plan: any Plan
   private let batch: Int
-  /// The paths of the gates whose values are outputs after the logits.
+  private let task: any TrainingTask
+  /// The paths of the gates whose values are outputs after the task's.
   private let gates: [String]
 
   /// Compiles a network with its norms folded.
@@ -29,15 +22,22 @@ public struct Evaluator: Sendable {
   ///   - network: the network.
   ///   - parameters: its weights.
   ///   - backend: what it runs on.
-  ///   - batch: photographs at a time.
-  ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:ahead:shouldStop:)``.
-  /// - Throws: ``GraphError``, or ``ParametersError`` where the weights are not the network's.
+  ///   - task: what it was trained for.
+  ///   - batch: images at a time.
+  ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
+  ///   - memoryLimit: bytes that it may take; what the machine leaves if `nil`.
+  /// - Throws: ``GraphError``, ``ParametersError`` where the weights are not the network's,
+  ///   ``TrainingError/tooLittleMemory(what:needed:available:)``.
   public init(
-    _ network: NetworkDefinition, parameters: Parameters, backend: any Backend, batch: Int = 64,
-    recordsGates: Bool = false
+    _ network: NetworkDefinition, parameters: Parameters, backend: any Backend,
+    task: any TrainingTask = ClassificationTask(), batch: Int = 64, recordsGates: Bool = false,
+    memoryLimit: Int? = nil
   ) throws {
-    let (graph, folded) = try network.graph(batch: batch)
-      .applying([FoldBatchNorm()], to: parameters)
+    let whole = try network.graph(batch: batch)
+    for name in task.outputs where !whole.outputs.contains(where: { $0.name == name }) {
+      throw TrainingError.missingOutput(name, network: network.name)
+    }
+    let (graph, folded) = try whole.withOutputs(task.outputs).applying([FoldBatchNorm()], to: parameters)
     var builder = GraphBuilder(extending: graph)
     var gates: [String] = []
     if recordsGates {
@@ -47,75 +47,105 @@ public struct Evaluator: Sendable {
         builder.output("gate.\(gates.count)", node.inputs[1])
       }
     }
+    try MemoryNeed(
+      inference: try network.graph(batch: 1), batch: batch, resolution: network.resolution
+    ).check(limit: memoryLimit)
     plan = try backend.compile(try builder.finish(), parameters: folded)
     self.network = network
+    self.task = task
     self.batch = batch
     self.gates = gates
   }
 
-  /// Evaluates photographs, in their order.
+  /// Evaluates images of one class each, in their order.
   ///
   /// - Parameters:
   ///   - dataset: has as many classes as the network.
-  ///   - preprocessing: how a photograph becomes an input.
-  ///   - threads: that decode photographs.
-  ///   - ahead: batches that are decoded before they are needed.
+  ///   - preprocessing: how an image becomes an input.
+  ///   - threads: that decode images.
+  ///   - prefetch: batches that are decoded before they are needed.
   ///   - shouldStop: is asked before each batch.
-  /// - Returns: the evaluation, and the mean of each gate by class where gates are recorded. A class without photographs has a mean of 0.
-  /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or what reading photographs throws where none can be read.
+  /// - Returns: the evaluation, and the mean of each gate by class where gates are recorded. A class without images has a mean of 0.
+  /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or what reading images throws where none can be read.
   public func run(
-    on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, ahead: Int = 2,
+    on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2,
     shouldStop: () -> Bool = { false }
   ) throws -> (evaluation: Evaluation, gates: [GateRecord]) {
-    let classes = network.classes
-    guard dataset.classes.count == classes else {
-      throw TrainingError.wrongClasses(
-        network: network.name, classes: classes, data: dataset.classes.count)
+    let (result, gates) = try run(
+      TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, prefetch: prefetch,
+      shouldStop: shouldStop)
+    guard let evaluation = result as? Evaluation else {
+      throw TrainingError.wrongTargets(task: type(of: task).name, wanted: "its own", got: "classes")
+    }
+    return (evaluation, gates)
+  }
+
+  /// Evaluates images of the task's targets, in their order.
+  ///
+  /// - Parameters: as of ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
+  /// - Returns: the task's own evaluation.
+  /// - Throws: ``TrainingError``, also where the targets are of another type; what reading images throws where none can
+  ///   be read.
+  public func evaluate(
+    _ dataset: any ImageDataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2
+  ) throws -> any TaskEvaluation {
+    try run(
+      TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, prefetch: prefetch,
+      shouldStop: { false }
+    ).0
+  }
+
+  func run(
+    _ data: TaskImages, preprocessing: Preprocessing, threads: Int, prefetch: Int, shouldStop: () -> Bool
+  ) throws -> (any TaskEvaluation, [GateRecord]) {
+    let classes = data.images.classes.count
+    guard classes == network.classes else {
+      throw TrainingError.wrongClasses(network: network.name, classes: network.classes, data: classes)
     }
     let loader = BatchLoader(
-      dataset, preprocessing: preprocessing.scaled(to: network.resolution), augmentation: [],
-      mixing: nil, batch: batch, seed: 0, epoch: 0, startBatch: 0, shuffles: false, dropsLast: false,
-      threads: threads, ahead: ahead)
+      data.images, targets: data.encoding, preprocessing: preprocessing.scaled(to: network.resolution),
+      augmentation: [], mixing: nil, batch: batch, seed: 0, epoch: 0, startBatch: 0, shuffles: false,
+      dropsLast: false, threads: threads, prefetch: prefetch)
     var session = plan.makeSession()
-    var tally = Tally(classes: classes)
-    var sums = plan.graph.outputs.dropFirst().map { port in
+    var tally = data.tally()
+    let own = task.outputs.count
+    var sums = plan.graph.outputs.dropFirst(own).map { port in
       [Double](repeating: 0, count: classes * plan.graph.type(of: port.value).shape[-1])
     }
+    var seen = [Int](repeating: 0, count: classes)
     while let loaded = try loader.next() {
       if shouldStop() { throw CancellationError() }
-      // A photograph that stands in for a broken one has its own turn.
-      let rows = loaded.labels.indices.filter { !loaded.standIns[$0] }
-      let outputs = try session.run([try Self.padded(loaded.images, to: batch)])
-      let logits = outputs[0].floats()
-      for row in rows {
-        tally.add(
-          logits[(row * classes)..<((row + 1) * classes)], label: loaded.labels[row],
-          index: loaded.indices[row])
+      // An image that replaces a broken one has its own turn.
+      let rows = loaded.indices.indices.filter { !loaded.replacements[$0] }
+      let outputs = try session.run([try Self.padded(loaded.images, to: batch)]).map { $0.floats() }
+      func part(_ values: [Float], _ row: Int) -> ArraySlice<Float> {
+        let size = values.count / batch
+        return values[(row * size)..<((row + 1) * size)]
       }
-      for gate in sums.indices {
-        let values = outputs[gate + 1].floats()
-        let channels = values.count / batch
-        for row in rows {
-          let start = loaded.labels[row] * channels
-          for channel in 0..<channels {
-            sums[gate][start + channel] += Double(values[row * channels + channel])
+      for row in rows {
+        tally.add(outputs.prefix(own).map { part($0, row) }, index: loaded.indices[row])
+        for label in data.classes(loaded.indices[row]) where seen.indices.contains(label) {
+          seen[label] += 1
+          for gate in sums.indices {
+            let values = part(outputs[own + gate], row)
+            let start = label * values.count
+            for (channel, value) in values.enumerated() { sums[gate][start + channel] += Double(value) }
           }
         }
       }
     }
-    let seen = tally.confusion.map { max($0.reduce(0, +), 1) }
     let records = zip(gates, sums).map { path, sum in
       let channels = sum.count / classes
       return GateRecord(
         gate: path,
         means: (0..<classes).map { label in
-          sum[(label * channels)..<((label + 1) * channels)].map { Float($0 / Double(seen[label])) }
+          sum[(label * channels)..<((label + 1) * channels)].map { Float($0 / Double(max(seen[label], 1))) }
         })
     }
-    return (tally.evaluation(dataset, skipped: loader.skipped), records)
+    return (tally.evaluation(skipped: loader.skipped), records)
   }
 
-  /// A last batch of fewer photographs, filled up with zeros.
+  /// A last batch of fewer images, filled up with zeros.
   private static func padded(_ images: Tensor, to batch: Int) throws -> Tensor {
     guard images.shape[0] < batch else { return images }
     var dimensions = images.shape.dimensions
@@ -128,57 +158,5 @@ public struct Evaluator: Sendable {
           for (index, value) in source.enumerated() { target[index] = value }
         }
       })
-  }
-}
-
-/// What is summed over photographs.
-private struct Tally {
-  private let classes: Int
-  private var count = 0
-  private var loss = 0.0
-  private var top1 = 0, top5 = 0
-  private(set) var confusion: [[Int]]
-  private var mistakes: [(index: Int, label: Int, prediction: Int, probability: Double)] = []
-
-  init(classes: Int) {
-    self.classes = classes
-    confusion = [[Int]](repeating: [Int](repeating: 0, count: classes), count: classes)
-  }
-
-  mutating func add(_ logits: ArraySlice<Float>, label: Int, index: Int) {
-    let values = logits.map(Double.init)
-    let largest = values.max() ?? 0
-    let sum = values.reduce(0) { $0 + exp($1 - largest) }
-    count += 1
-    loss += largest + log(sum) - values[label]
-    // Of equal logits the lower class comes first.
-    let rank = values.indices.count {
-      values[$0] > values[label] || (values[$0] == values[label] && $0 < label)
-    }
-    let prediction = values.firstIndex(of: largest) ?? 0
-    top1 += rank == 0 ? 1 : 0
-    top5 += rank < 5 ? 1 : 0
-    confusion[label][prediction] += 1
-    guard prediction != label else { return }
-    mistakes.append((index, label, prediction, 1 / sum))
-    if mistakes.count >= 4 * Evaluator.mostMistakes { trim() }
-  }
-
-  private mutating func trim() {
-    mistakes.sort { $0.probability == $1.probability ? $0.index < $1.index : $0.probability > $1.probability }
-    mistakes.removeLast(max(0, mistakes.count - Evaluator.mostMistakes))
-  }
-
-  mutating func evaluation(_ dataset: any Dataset, skipped: [SkippedFile]) -> Evaluation {
-    trim()
-    let total = Double(max(count, 1))
-    return Evaluation(
-      classes: dataset.classes, count: count, loss: loss / total, top1: Double(top1) / total,
-      top5: Double(top5) / total, confusion: confusion,
-      mistakes: mistakes.map {
-        Evaluation.Mistake(
-          index: $0.index, name: dataset.name($0.index), label: $0.label, prediction: $0.prediction,
-          probability: $0.probability)
-      }, skipped: skipped)
   }
 }

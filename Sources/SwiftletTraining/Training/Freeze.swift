@@ -1,8 +1,8 @@
-// Freeze.swift: which part of a network stays as it is.
+// Freeze.swift: which part of a network is not trained.
 
 import SwiftletArchitectures
 
-/// Which part of a network stays as it is, weights and statistics of its norms: for fine-tuning on few photographs.
+/// Which part of a network stays as it is, weights and statistics of its norms: for fine-tuning on few images.
 public enum Freeze: Sendable, Hashable, Codable, CustomStringConvertible {
   /// Nothing.
   case none
@@ -44,7 +44,7 @@ public enum Freeze: Sendable, Hashable, Codable, CustomStringConvertible {
     }
     switch self {
     case .none: return []
-    case .backbone: return ["stem", "stages", "head"]
+    case .backbone: return ["stem", "stages"] + type(of: architecture.head).backbonePaths
     case .stages(let count):
       guard count <= architecture.stages.count else {
         throw TrainingError.badFreeze(

@@ -1,18 +1,19 @@
 // Teacher.swift: a trained network that another one learns from.
 
 import SwiftletArchitectures
+import SwiftletCore
 import SwiftletVision
 
 extension Trainer {
   /// A network whose logits another one learns from.
   public struct Teacher: Sendable {
-    /// The network, of the same classes; at a higher resolution it sees the same photographs enlarged.
+    /// The network, of the same classes; at a higher resolution it sees the same images enlarged.
     public var network: NetworkDefinition
     /// Its weights.
     public var parameters: Parameters
-    /// How it wants its photographs; `nil` for as the network that learns.
+    /// How it wants its images; `nil` for as the network that learns.
     public var preprocessing: Preprocessing?
-    /// The names of its classes, in its order; `nil` for those of the photographs.
+    /// The names of its classes, in its order; `nil` for those of the images.
     public var labels: [String]?
 
     /// Creates a teacher.
@@ -41,6 +42,19 @@ extension Trainer {
       for each in [preprocessing?.scaled(to: own.resolution), inputs].compactMap({ $0 }) {
         _ = try InputWriter(each, [])
       }
+    }
+
+    /// A hash of the network, its weights and how it takes images.
+    var digest: String {
+      var hash = FowlerNollVo()
+      hash.add((try? StableJSON.text(network)) ?? network.name)
+      hash.add((try? StableJSON.text(preprocessing)) ?? "")
+      for name in parameters.names.sorted() {
+        guard let tensor = parameters[name] else { continue }
+        hash.add("\(name) \(tensor.scalarType) \(tensor.shape)")
+        tensor.withUnsafeBytes { hash.add($0) }
+      }
+      return hash.text
     }
 
     /// What turns the inputs of the network that learns into its own; `nil` where they are the same.

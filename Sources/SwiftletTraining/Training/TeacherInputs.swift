@@ -1,9 +1,9 @@
-// TeacherInputs.swift: what a teacher sees of the photographs that another network is given.
+// TeacherInputs.swift: what a teacher sees of the images that another network is given.
 
 import SwiftletVision
 
 /// Turns a batch for one network into one for another: other statistics and order of channels, another resolution. It is the varied
-/// and mixed batch that is turned, not the photographs, so that both networks look at the same thing (Beyer et al. 2022,
+/// and mixed batch that is turned, not the images, so that both networks look at the same thing (Beyer et al. 2022,
 /// arXiv 2106.05237, section 3).
 package struct TeacherInputs: Sendable {
   /// A channel of the result: the channel x that it comes from, and a · x + b.

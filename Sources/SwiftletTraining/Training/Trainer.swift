@@ -11,31 +11,33 @@ import Synchronization
 /// for try await epoch in trainer.fit() { print(epoch) }
 /// ```
 ///
-/// The same network, starting weights, recipe and photographs give the same weights to the bit, whatever the number of threads, and
+/// The same network, starting weights, recipe and images give the same weights to the bit, whatever the number of threads, and
 /// whether or not the run was interrupted and resumed.
 public final class Trainer: Sendable {
-  /// What does not change the result of a run, and what a recipe cannot say.
+  /// What a recipe cannot say: a loss and a teacher, which change the result of a run, and settings that do not.
   public struct Options: Sendable {
-    /// What is made small; the recipe's ``Recipe/loss`` if `nil`.
+    /// The loss; the one that the recipe asks the task for if `nil`.
     public var loss: (any Loss)?
-    /// Whom the loss compares with.
+    /// The network that the loss compares with.
     public var teacher: Teacher?
-    /// Threads that decode photographs, beside those of the backend.
+    /// Threads that decode images, beside those of the backend.
     public var loaderThreads = 2
-    /// Batches that are ready before they are needed.
-    public var ahead = 4
-    /// Bytes that decoded photographs may take where all of a part fit: CIFAR-10 takes 180 MB.
+    /// Batches that are prefetched.
+    public var prefetch = 4
+    /// Bytes that decoded images may take where all of a part fit: CIFAR-10 takes 180 MB.
     public var cacheBytes = 512 << 20
-    /// Photographs in a batch of validation.
+    /// Images in a batch of validation.
     public var validationBatch = 64
+    /// Bytes of memory that the run may take; what the machine, its control groups and `ulimit` leave if `nil`.
+    public var memoryLimit: Int?
     /// Steps between checkpoints within an epoch; `nil` leaves it to ``checkpointSeconds``.
     public var checkpointSteps: Int?
     /// Seconds between checkpoints within an epoch.
     public var checkpointSeconds = 300.0
     /// Whether a run that the folder has is continued; where it has none, a new one begins.
     public var resumes = false
-    /// What reports call the photographs.
-    public var dataName = "photographs"
+    /// What reports call the images.
+    public var dataName = "images"
     /// Writes the best weights as a model's file into the folder.
     public var writeModel: (@Sendable (Parameters, _ path: String) throws -> Void)?
 
@@ -51,11 +53,13 @@ public final class Trainer: Sendable {
   public let backend: any TrainingBackend
   /// How it is trained.
   public let recipe: Recipe
-  /// What it is trained on, and judged by.
-  public let data: DatasetSplit
-  /// How a photograph becomes an input.
+  /// What it is trained for.
+  public let task: any TrainingTask
+  /// The images that it is trained and validated on.
+  public let data: Split<any ImageDataset>
+  /// How an image becomes an input.
   public let preprocessing: Preprocessing
-  /// What is made small.
+  /// The loss.
   public let loss: any Loss
   /// What stays as it is.
   public let freeze: Freeze
@@ -64,16 +68,33 @@ public final class Trainer: Sendable {
   /// The rest.
   public let options: Options
 
+  /// The two parts with their targets as the task takes them.
+  let images: TaskImages, heldOut: TaskImages?
+
+  private let slowOps = Mutex<[String]>([])
   private let result = Mutex<TrainingResult?>(nil)
   private let isStopped = Atomic<Bool>(false)
 
-  /// Prepares a run; nothing is read or written yet.
+  /// Prepares a run on images of one class each; nothing is read or written yet.
   ///
   /// - Throws: ``TrainingError`` where recipe, freeze and network do not fit together.
-  public init(
+  public convenience init(
     _ network: NetworkDefinition, parameters: Parameters, backend: any TrainingBackend, recipe: Recipe,
     data: DatasetSplit, preprocessing: Preprocessing, freeze: Freeze = .none, folder: String? = nil,
     options: Options = Options()
+  ) throws {
+    try self.init(
+      network, parameters: parameters, backend: backend, recipe: recipe, task: ClassificationTask(),
+      data: data.anyTargets, preprocessing: preprocessing, freeze: freeze, folder: folder, options: options)
+  }
+
+  /// Prepares a run of any task; nothing is read or written yet.
+  ///
+  /// - Throws: ``TrainingError`` where recipe, freeze, network, task and data do not fit together.
+  public init(
+    _ network: NetworkDefinition, parameters: Parameters, backend: any TrainingBackend, recipe: Recipe,
+    task: any TrainingTask, data: Split<any ImageDataset>, preprocessing: Preprocessing,
+    freeze: Freeze = .none, folder: String? = nil, options: Options = Options()
   ) throws {
     try recipe.check()
     _ = try freeze.paths(in: network)
@@ -81,14 +102,17 @@ public final class Trainer: Sendable {
       throw TrainingError.wrongClasses(
         network: network.name, classes: network.classes, data: data.training.classes.count)
     }
-    let loss = options.loss ?? recipe.loss
+    let loss = try options.loss ?? task.loss(of: recipe)
     let preprocessing = preprocessing.scaled(to: network.resolution)
     guard !loss.needsTeacher || options.teacher != nil else { throw TrainingError.noTeacher }
     try options.teacher?.check(for: network, preprocessing, classes: data.training.classes)
+    images = try TaskImages(task, data.training)
+    heldOut = try data.validation.map { try TaskImages(task, $0) }
     self.network = network
     self.parameters = parameters
     self.backend = backend
     self.recipe = recipe
+    self.task = task
     self.data = data
     self.preprocessing = preprocessing
     self.loss = loss
@@ -101,8 +125,22 @@ public final class Trainer: Sendable {
   public var identity: RunIdentity {
     RunIdentity(
       network: network, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
-      data: RunIdentity.DataIdentity(data), teacher: options.teacher?.network.name)
+      data: RunIdentity.DataIdentity(data), teacher: options.teacher, task: task, loss: loss)
   }
+
+  /// Nodes of the step that the backend runs by their definition, because it has no fast path for them; known from the
+  /// first step on.
+  public var referenceOps: [String] { slowOps.withLock { $0 } }
+
+  /// The same as a sentence; `nil` where there are none.
+  public var referenceNote: String? {
+    let ops = referenceOps
+    guard !ops.isEmpty else { return nil }
+    let some = ops.prefix(6).joined(separator: ", ") + (ops.count > 6 ? " and \(ops.count - 6) others" : "")
+    return "no fast path in training, computed by definition on one thread: \(some)"
+  }
+
+  func noteReferenceOps(_ ops: [String]) { slowOps.withLock { $0 = ops } }
 
   /// What the run came to, once it is over.
   public var outcome: TrainingResult? { result.withLock { $0 } }
@@ -141,7 +179,7 @@ public final class Trainer: Sendable {
   ///   - onStep: called after each step.
   ///   - onEpoch: called after each epoch, also once for those that a resumed run had done.
   /// - Returns: what it came to.
-  /// - Throws: ``TrainingError``; `AtomicFileError` and the like where a file cannot be written; what reading photographs throws where
+  /// - Throws: ``TrainingError``; `AtomicFileError` and the like where a file cannot be written; what reading images throws where
   ///   too few can be read.
   @discardableResult
   public func run(
@@ -164,10 +202,13 @@ public struct TrainingResult: Sendable {
   public let records: [EpochRecord]
   /// The epoch, from 1, that the weights are from.
   public let bestEpoch: Int
-  /// The validation of that epoch; `nil` where there is none.
-  public let evaluation: Evaluation?
+  /// The validation of that epoch, in the task's own numbers; `nil` where there is none.
+  public let taskEvaluation: (any TaskEvaluation)?
   /// The excitations of that validation.
   public let gates: [GateRecord]
-  /// Training photographs that could not be read.
+  /// Training images that could not be read.
   public let skipped: [SkippedFile]
+
+  /// The validation of that epoch where the task is ``ClassificationTask``.
+  public var evaluation: Evaluation? { taskEvaluation as? Evaluation }
 }

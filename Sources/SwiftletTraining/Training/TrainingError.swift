@@ -1,5 +1,7 @@
 // TrainingError.swift: why a run cannot begin, go on or be resumed.
 
+import SwiftletCore
+
 /// What can be wrong with a run. `description` is one line.
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A number of the recipe makes no sense.
@@ -12,8 +14,18 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case badFreeze(String)
   /// The network and the data have different numbers of classes.
   case wrongClasses(network: String, classes: Int, data: Int)
-  /// There are fewer photographs than an update takes.
-  case batchTooLarge(batch: Int, accumulation: Int, photographs: Int)
+  /// The task has no such form.
+  case badTask(String, reason: String)
+  /// A file names a task that nobody registered, or a task is to be saved under a name that is not its own.
+  case unknownTask(String)
+  /// The data set's targets are not the task's.
+  case wrongTargets(task: String, wanted: String, got: String)
+  /// The network lacks an output that the task needs.
+  case missingOutput(String, network: String)
+  /// There are fewer images than an update takes.
+  case batchTooLarge(batch: Int, accumulation: Int, images: Int)
+  /// A step or an evaluation needs more memory than there is; both numbers are bytes.
+  case tooLittleMemory(what: String, needed: Int, available: Int)
   /// The loss needs a teacher, and there is none.
   case noTeacher
   /// The teacher does not take what the network that learns takes.
@@ -39,12 +51,24 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
       let all = Recipe.presets.map(\.name).joined(separator: ", ")
       return "unknown recipe '\(name)'; there are \(all), and files that end in .json"
     case .badFreeze(let text): return text
+    case .badTask(let task, let reason): return "the task \(task): \(reason)"
+    case .unknownTask(let name):
+      return
+        "unknown task '\(name)'; there are \(TaskCatalogue.names.joined(separator: ", ")), and those that a "
+        + "program registers with TaskCatalogue.register before it saves or loads"
+    case .wrongTargets(let task, let wanted, let got):
+      return "the task \(task) takes data whose targets are \(wanted), but these are \(got)"
+    case .missingOutput(let name, let network):
+      return "\(network) has no output '\(name)', which the task needs"
     case .wrongClasses(let network, let classes, let data):
       return "\(network) has \(classes) classes, but the data have \(data)"
-    case .batchTooLarge(let batch, let accumulation, let photographs):
+    case .batchTooLarge(let batch, let accumulation, let images):
       let size =
         accumulation == 1 ? "a batch of \(batch)" : "\(accumulation) batches of \(batch) for each update"
-      return "\(size): more than the \(photographs) photographs that there are to train on"
+      return "\(size): more than the \(images) images that there are to train on"
+    case .tooLittleMemory(let what, let needed, let available):
+      return "\(what) needs at least \(AvailableMemory.text(needed)) of memory, but "
+        + "\(AvailableMemory.text(available)) are available; a smaller batch or resolution needs less"
     case .noTeacher: return "the loss compares with a teacher, but none is given"
     case .unfitTeacher(let network, let what, let teacher, let student):
       return

@@ -10,8 +10,8 @@ final class TrainingLoop {
   private let step: TrainingStep
   private let session: any TrainingSession
   private let files: CheckpointFolder?
-  private let training: any Dataset
-  private let validation: (any Dataset)?
+  private let training: TaskImages
+  private let validation: TaskImages?
   private var teacher: (any Session & ~Copyable)?
   private let teacherInputs: TeacherInputs?
   private let inputs: Inputs
@@ -20,24 +20,24 @@ final class TrainingLoop {
   private var progress: RunProgress
   /// The best weights so far, where this process has seen them.
   private var best: Parameters?
-  private var evaluation: (Evaluation, [GateRecord])?
+  private var evaluation: (any TaskEvaluation, [GateRecord])?
   private var skipped: [SkippedFile] = []
   private var validationSeconds = 0.0
   private var lastCheckpoint = ContinuousClock.now
 
   private var recipe: Recipe { trainer.recipe }
-  /// Updates and steps in an epoch; photographs that do not fill an update are left out, others each time.
+  /// Updates and steps in an epoch; images that do not fill an update are left out, others each time.
   private let updatesPerEpoch: Int
   private var stepsPerEpoch: Int { updatesPerEpoch * recipe.accumulation }
 
   /// Positions of the step's inputs.
   private struct Inputs {
-    let step: Int?, image: Int, targets: Int, teacher: Int?, rates: Int, scale: Int
+    let step: Int?, image: Int, targets: [Int], teacher: Int?, rates: Int, scale: Int
   }
 
   /// Positions of the step's outputs.
   private struct Outputs {
-    let loss: Int, logits: Int, norm: Int
+    let loss: Int, task: [Int], norm: Int
   }
 
   init(_ trainer: Trainer) throws {
@@ -47,7 +47,7 @@ final class TrainingLoop {
     updatesPerEpoch = count / batch / recipe.accumulation
     guard updatesPerEpoch > 0 else {
       throw TrainingError.batchTooLarge(
-        batch: batch, accumulation: recipe.accumulation, photographs: count)
+        batch: batch, accumulation: recipe.accumulation, images: count)
     }
     identity = trainer.identity
     files = try trainer.folder.map { try CheckpointFolder($0) }
@@ -70,45 +70,55 @@ final class TrainingLoop {
     let step = try TrainingStep(
       network,
       StepOptions(
-        loss: trainer.loss, optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
+        task: trainer.task, loss: trainer.loss, optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
         decayExclusions: Set(recipe.decayExclusions), clipNorm: recipe.clipNorm,
         accumulates: recipe.accumulation > 1, averages: recipe.averageDecay != nil,
         isFrozen: { Freeze.covers(frozen, $0.name) }))
     func input(_ name: String) throws -> Int {
-      guard let index = step.input(name) else { throw GraphError.undefinedValue(node: name, value: -1) }
+      guard let index = step.input(name) else {
+        throw TrainingError.missingOutput(name, network: network.name)
+      }
       return index
     }
     func output(_ name: String) throws -> Int {
-      guard let index = step.output(name) else { throw GraphError.undefinedValue(node: name, value: -1) }
+      guard let index = step.output(name) else {
+        throw TrainingError.missingOutput(name, network: network.name)
+      }
       return index
+    }
+    let types = trainer.task.outputs.compactMap { name in
+      network.outputs.first { $0.name == name }.map { network.type(of: $0.value) }
     }
     self.step = step
     inputs = Inputs(
-      step: step.input("step"), image: try input("image"), targets: try input("targets"),
-      teacher: step.input("teacher"), rates: try input("rates"), scale: try input("gradient.loss"))
+      step: step.input(PortName.step), image: try input(PortName.image),
+      targets: try trainer.task.targetInputs(for: types).map { try input($0.name) },
+      teacher: step.input(PortName.teacher), rates: try input(PortName.rates),
+      scale: try input(PortName.gradient(of: PortName.loss)))
     outputs = Outputs(
-      loss: try output("loss"), logits: try output("logits"), norm: try output("gradientNorm"))
+      loss: try output(PortName.loss), task: try trainer.task.outputs.map(output),
+      norm: try output(PortName.gradientNorm))
+    try MemoryNeed(
+      step: step.graph, batch: batch, resolution: trainer.network.resolution,
+      prefetch: min(trainer.options.prefetch, count / batch)
+    ).check(limit: trainer.options.memoryLimit)
     session = try trainer.backend.makeTrainingSession(
       step.graph, parameters: try state ?? step.initialState(trainer.parameters))
+    trainer.noteReferenceOps(session.referenceOps)
     teacherInputs = trainer.options.teacher?.inputs(from: trainer.preprocessing)
-    if let teacher = trainer.options.teacher, step.input("teacher") != nil {
-      let (graph, parameters) = try teacher.network.graph(batch: batch)
+    if let teacher = trainer.options.teacher, step.input(PortName.teacher) != nil {
+      let (graph, parameters) = try teacher.network.graph(batch: batch).withOutputs([PortName.logits])
         .applying([FoldBatchNorm()], to: teacher.parameters)
       self.teacher = try trainer.backend.compile(graph, parameters: parameters).makeSession()
     } else {
       teacher = nil
     }
-    training = Self.cached(trainer.data.training, trainer.options)
-    validation = trainer.data.validation.map { Self.cached($0, trainer.options) }
-  }
-
-  /// The photographs in memory where they are small and few enough, going by the first of them.
-  private static func cached(_ dataset: any Dataset, _ options: Trainer.Options) -> any Dataset {
-    let sample = (0..<min(dataset.count, 16)).compactMap { try? dataset.image($0).pixels.count }
-    guard !sample.isEmpty else { return dataset }
-    let estimate = sample.reduce(0, +) / sample.count * dataset.count
-    guard estimate <= options.cacheBytes else { return dataset }
-    return CachedDataset(dataset, atMost: options.cacheBytes, threads: options.loaderThreads) ?? dataset
+    func cached(_ images: TaskImages) throws -> TaskImages {
+      try images.cached(
+        atMost: trainer.options.cacheBytes, threads: trainer.options.loaderThreads, for: trainer.task)
+    }
+    training = try cached(trainer.images)
+    validation = try trainer.heldOut.map(cached)
   }
 
   func run(onStep: (StepProgress) throws -> Void, onEpoch: (EpochRecord) throws -> Void) throws
@@ -130,10 +140,11 @@ final class TrainingLoop {
     // All steps may be done: a run that was stopped during validation.
     guard progress.steps < stepsPerEpoch else { return }
     let loader = BatchLoader(
-      training, preprocessing: trainer.preprocessing, augmentation: recipe.augmentation,
+      training.images, targets: training.encoding, preprocessing: trainer.preprocessing,
+      augmentation: recipe.augmentation,
       mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed, epoch: progress.epochs,
       startBatch: progress.steps, shuffles: true, dropsLast: true, threads: trainer.options.loaderThreads,
-      ahead: trainer.options.ahead)
+      prefetch: trainer.options.prefetch)
     let (before, waitedBefore, start) = (progress.seconds, progress.waitingSeconds, ContinuousClock.now)
     while progress.steps < stepsPerEpoch, let batch = try loader.next() {
       try run(batch)
@@ -153,7 +164,7 @@ final class TrainingLoop {
     let rates = recipe.rates(
       update: progress.updates, part: progress.steps % recipe.accumulation, perEpoch: updatesPerEpoch)
     fill(inputs.image, batch.images)
-    fill(inputs.targets, batch.targets)
+    for (index, tensor) in zip(inputs.targets, batch.targetTensors) { fill(index, tensor) }
     if let index = inputs.step { fill(index, [Float(progress.step)]) }
     fill(inputs.rates, rates.values)
     fill(inputs.scale, [1 / Float(recipe.accumulation)])
@@ -167,19 +178,22 @@ final class TrainingLoop {
     for (what, value) in [("the loss", loss), ("the norm of the gradients", norm)] where !value.isFinite {
       throw notANumber(what, rates.learningRate)
     }
-    let classes = trainer.network.classes
-    progress.correct += session.withOutput(outputs.logits) { logits in
-      batch.labels.indices.count { row in
-        let own = logits[row * classes + batch.labels[row]]
-        return logits[(row * classes)..<((row + 1) * classes)].allSatisfy { $0 <= own }
-      }
-    }
+    progress.correct += withOutputs(outputs.task[...]) { training.accuracy($0, batch) }
     progress.lossSum += loss * Double(recipe.batch)
     progress.seen += recipe.batch
     progress.learningRate = rates.learningRate
     progress.steps += 1
     progress.step += 1
     if rates.applies { progress.updates += 1 }
+  }
+
+  /// Gives several outputs of the step at once.
+  private func withOutputs<Result>(
+    _ indices: ArraySlice<Int>, _ given: [UnsafeBufferPointer<Float>] = [],
+    _ body: ([UnsafeBufferPointer<Float>]) -> Result
+  ) -> Result {
+    guard let first = indices.first else { return body(given) }
+    return session.withOutput(first) { withOutputs(indices.dropFirst(), given + [$0], body) }
   }
 
   private func fill(_ index: Int, _ values: [Float]) {
@@ -199,7 +213,7 @@ final class TrainingLoop {
     let stepsLeft = epochsLeft * stepsPerEpoch - progress.steps
     return StepProgress(
       epoch: progress.epochs + 1, epochs: recipe.epochs, step: progress.steps, steps: stepsPerEpoch,
-      loss: progress.lossSum / seen, accuracy: Double(progress.correct) / seen,
+      loss: progress.lossSum / seen, accuracy: progress.correct / seen,
       learningRate: progress.learningRate, imagesPerSecond: seen / max(progress.seconds, 1e-9),
       secondsLeft: Double(stepsLeft) * secondsPerStep + Double(epochsLeft) * validationSeconds)
   }
@@ -209,15 +223,15 @@ final class TrainingLoop {
   private func finishEpoch() throws {
     let averaged = recipe.averageDecay != nil
     let state = try session.parameters()
-    let weights = step.network(state, averaged: averaged)
+    let weights = step.network(state, averaged: averaged, start: trainer.parameters)
     let seen = Double(max(progress.seen, 1))
     var record = EpochRecord(
       epoch: progress.epochs + 1, step: progress.updates, learningRate: progress.learningRate,
-      trainingLoss: progress.lossSum / seen, trainingAccuracy: Double(progress.correct) / seen,
+      trainingLoss: progress.lossSum / seen, trainingAccuracy: progress.correct / seen,
       imagesPerSecond: Double(progress.seen) / max(progress.seconds, 1e-9),
       trainingSeconds: progress.seconds, validationSeconds: 0,
       waitingShare: progress.waitingSeconds / max(progress.seconds, 1e-9))
-    var evaluated: (Evaluation, [GateRecord])?
+    var (evaluated, score): ((any TaskEvaluation, [GateRecord])?, Double?)
     if validation != nil {
       let start = ContinuousClock.now
       let (evaluation, gates) = try evaluate(weights)
@@ -225,11 +239,9 @@ final class TrainingLoop {
       guard evaluation.loss.isFinite else {
         throw notANumber("the validation loss", progress.learningRate)
       }
-      record.validationLoss = evaluation.loss
-      record.validationAccuracy = evaluation.top1
-      record.validationTop5 = evaluation.top5
+      evaluation.fill(&record)
       record.validationSeconds = validationSeconds
-      evaluated = (evaluation, gates)
+      (evaluated, score) = ((evaluation, gates), evaluation.score)
     }
     var next = RunProgress()
     next.epochs = progress.epochs + 1
@@ -239,7 +251,7 @@ final class TrainingLoop {
     next.records = progress.records + [record]
     next.best = progress.best
     let candidate = RunProgress.Best(
-      epoch: record.epoch, accuracy: record.validationAccuracy,
+      epoch: record.epoch, score: score,
       loss: record.validationLoss ?? record.trainingLoss)
     let isBest = candidate.isBetter(than: progress.best)
     if isBest {
@@ -262,15 +274,16 @@ final class TrainingLoop {
     lastCheckpoint = .now
   }
 
-  private func evaluate(_ weights: Parameters) throws -> (Evaluation, [GateRecord]) {
-    guard let validation else { throw TrainingError.badRecipe("there are no photographs to validate on") }
+  private func evaluate(_ weights: Parameters) throws -> (any TaskEvaluation, [GateRecord]) {
+    guard let validation else { throw TrainingError.badRecipe("there are no images to validate on") }
     let evaluator = try Evaluator(
-      trainer.network, parameters: weights, backend: trainer.backend,
-      batch: min(trainer.options.validationBatch, validation.count), recordsGates: true)
+      trainer.network, parameters: weights, backend: trainer.backend, task: trainer.task,
+      batch: min(trainer.options.validationBatch, validation.images.count), recordsGates: true,
+      memoryLimit: trainer.options.memoryLimit)
     do {
       return try evaluator.run(
-        on: validation, preprocessing: trainer.preprocessing, threads: trainer.options.loaderThreads,
-        ahead: trainer.options.ahead, shouldStop: { trainer.shouldStop })
+        validation, preprocessing: trainer.preprocessing, threads: trainer.options.loaderThreads,
+        prefetch: trainer.options.prefetch, shouldStop: { trainer.shouldStop })
     } catch is CancellationError {
       try checkpoint()
       throw stopped()
@@ -283,7 +296,8 @@ final class TrainingLoop {
       // Another process saw the best epoch.
       let checkpoint = try Checkpoint(contentsOf: files.best)
       try identity.check(against: checkpoint.identity, file: files.best)
-      best = step.network(checkpoint.state, averaged: recipe.averageDecay != nil)
+      best = step.network(
+        checkpoint.state, averaged: recipe.averageDecay != nil, start: trainer.parameters)
     }
     guard let best else { throw TrainingError.badRecipe("there are no epochs") }
     if evaluation == nil, validation != nil { evaluation = try evaluate(best) }
@@ -292,28 +306,28 @@ final class TrainingLoop {
       try files.run.writeReport(report(evaluation))
     }
     return TrainingResult(
-      parameters: best, records: progress.records, bestEpoch: chosen.epoch, evaluation: evaluation?.0,
+      parameters: best, records: progress.records, bestEpoch: chosen.epoch, taskEvaluation: evaluation?.0,
       gates: evaluation?.1 ?? [], skipped: skipped)
   }
 
   /// The page so far.
-  private func report(_ evaluation: (Evaluation, [GateRecord])?) -> TrainingReport {
+  private func report(_ evaluation: (any TaskEvaluation, [GateRecord])?) -> TrainingReport {
     var report = TrainingReport(
       title: "\(trainer.network.name) on \(trainer.options.dataName)",
       network: trainer.network.name, dataset: trainer.options.dataName,
       configuration: identity.rows, records: progress.records, evaluation: evaluation?.0,
-      gates: evaluation?.1 ?? [], skipped: skipped)
-    for mistake in (evaluation?.0.mistakes ?? []).prefix(Self.mostPictures) {
-      report.thumbnails[mistake.index] = try? validation?.image(mistake.index)
+      metrics: trainer.task.metrics, gates: evaluation?.1 ?? [], skipped: skipped)
+    for index in evaluation?.0.shownImages ?? [] {
+      report.thumbnails[index] = try? validation?.images.image(index)
+    }
+    if let note = trainer.referenceNote {
+      report.notes.append(note.prefix(1).uppercased() + note.dropFirst() + ".")
     }
     if progress.epochs < recipe.epochs {
       report.notes.append("\(progress.epochs) of \(recipe.epochs) epochs are done.")
     }
     return report
   }
-
-  /// Pictures of mistakes in a report.
-  private static let mostPictures = 24
 
   // MARK: Checkpoints
 

@@ -1,8 +1,8 @@
-// Augmentation.swift: the ways in which photographs are varied for training, as values that a recipe can hold.
+// Augmentation.swift: the ways in which images are varied for training, as values that a recipe can hold.
 
 import SwiftletCore
 
-/// One way to vary a photograph. A list of them is applied in its order, see ``Preprocessing/augmented(_:by:using:)``.
+/// One way to vary an image. A list of them is applied in its order, see ``Preprocessing/augmented(_:by:using:)``.
 ///
 /// As JSON: `{"padAndCrop": {"padding": 4}}`, `{"horizontalFlip": {}}`.
 public enum Augmentation: Sendable, Codable, Hashable {
@@ -16,7 +16,7 @@ public enum Augmentation: Sendable, Codable, Hashable {
   case colorJitter(brightness: Double = 0, contrast: Double = 0, saturation: Double = 0, hue: Double = 0)
   /// So many random operations of one strength: ``RandAugment``.
   case randAugment(operations: Int = 2, magnitude: Int = 9)
-  /// A random rectangle in the mean colour: ``RandomErasing``.
+  /// A random rectangle in the mean color: ``RandomErasing``.
   case randomErasing(probability: Double = 0.5)
 
   enum PadAndCropCodingKeys: String, CodingKey {
@@ -58,27 +58,37 @@ public enum Augmentation: Sendable, Codable, Hashable {
 }
 
 extension Preprocessing {
-  /// The 8-bit picture that the network sees in training: `resolution` × `resolution`.
+  /// The 8-bit image that the network sees in training: `resolution` × `resolution`.
   ///
   /// ``Augmentation/randomResizedCrop(scale:ratio:)`` takes the place of this preset's resizing and cropping. Without it the
-  /// picture is first framed as for evaluation, except where ``Augmentation/padAndCrop(_:)`` finds it at the resolution
-  /// already: it is then taken as it is, as CIFAR's pictures are.
+  /// image is first framed as for evaluation, except where ``Augmentation/padAndCrop(_:)`` finds it at the resolution
+  /// already: it is then taken as it is, as CIFAR's images are.
   ///
   /// - Parameters:
-  ///   - image: the photograph.
+  ///   - image: the image.
   ///   - augmentations: applied in this order; with none the result is ``crop(_:)``.
-  ///   - generator: the only source of randomness: the result is a function of it and the photograph.
+  ///   - generator: the only source of randomness: the result is a function of it and the image.
   /// - Throws: ``VisionError/preprocessing(reason:)`` where numbers make no sense.
   public func augmented(
     _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
   ) throws -> Image {
+    for augmentation in augmentations { try augmentation.check() }
+    return try augmentedUnchecked(image, by: augmentations, using: &generator).image
+  }
+
+  /// The same, with the transform from points of the source image to points of the result.
+  ///
+  /// - Throws: as ``augmented(_:by:using:)``.
+  public func augmentedWithTransform(
+    _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
+  ) throws -> TransformedImage {
     for augmentation in augmentations { try augmentation.check() }
     return try augmentedUnchecked(image, by: augmentations, using: &generator)
   }
 
   func augmentedUnchecked(
     _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
-  ) throws -> Image {
+  ) throws -> TransformedImage {
     var cropsItself = false
     var pads = false
     for augmentation in augmentations {
@@ -89,30 +99,39 @@ extension Preprocessing {
       }
     }
     let fits = image.width == resolution && image.height == resolution
-    var result = cropsItself || (pads && fits) ? image : try crop(image)
+    var result = TransformedImage(image)
+    if !(cropsItself || (pads && fits)) {
+      result = TransformedImage(try crop(image), try cropTransform(of: image))
+    }
     for augmentation in augmentations {
       switch augmentation {
       case .randomResizedCrop(let scale, let ratio):
-        result = try RandomResizedCrop(scale: scale, ratio: ratio)
-          .apply(result, resolution: resolution, using: &generator)
+        result = try result.then {
+          try RandomResizedCrop(scale: scale, ratio: ratio)
+            .applied(to: $0, resolution: resolution, using: &generator)
+        }
       case .horizontalFlip:
-        result = HorizontalFlip().apply(result, using: &generator)
+        result = result.then { HorizontalFlip().applied(to: $0, using: &generator) }
       case .padAndCrop(let padding):
-        result = PadAndCrop(padding: padding).apply(result, using: &generator)
+        result = result.then { PadAndCrop(padding: padding).applied(to: $0, using: &generator) }
       case .colorJitter(let brightness, let contrast, let saturation, let hue):
-        result = ColorJitter(brightness: brightness, contrast: contrast, saturation: saturation, hue: hue)
-          .apply(result, using: &generator)
+        result.image = ColorJitter(
+          brightness: brightness, contrast: contrast, saturation: saturation, hue: hue
+        ).apply(result.image, using: &generator)
       case .randAugment(let operations, let magnitude):
-        result = RandAugment(operations: operations, magnitude: magnitude).apply(result, using: &generator)
+        result = result.then {
+          RandAugment(operations: operations, magnitude: magnitude).applied(to: $0, using: &generator)
+        }
       case .randomErasing(let probability):
-        result = RandomErasing(probability: probability).apply(result, fill: meanColour, using: &generator)
+        result.image = RandomErasing(probability: probability)
+          .apply(result.image, fill: meanColor, using: &generator)
       }
     }
     return result
   }
 
-  /// The mean as a colour of 8 bits: red, green, blue.
-  private var meanColour: [UInt8] {
+  /// The mean as a color of 8 bits: red, green, blue.
+  private var meanColor: [UInt8] {
     let bytes = mean.map { value -> UInt8 in
       let byte = scale == .unit ? value * 255 : value
       return byte.isFinite ? UInt8(max(0, min(255, byte.rounded()))) : 0

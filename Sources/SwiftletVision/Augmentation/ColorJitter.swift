@@ -1,5 +1,5 @@
 // ColorJitter.swift: random brightness, contrast, saturation and hue, as torchvision's transform of that name.
-// (Krizhevsky et al., NIPS 2012, vary colours; the four-part form is Howard's, arXiv 1312.5402.)
+// (Krizhevsky et al., NIPS 2012, vary colors; the four-part form is Howard's, arXiv 1312.5402.)
 
 import SwiftletCore
 
@@ -7,7 +7,7 @@ import SwiftletCore
 public struct ColorJitter: Sendable, Codable, Hashable {
   /// Factors are drawn from max(0, 1 − strength) to 1 + strength; 0 leaves a property alone and draws nothing for it.
   public var brightness, contrast, saturation: Double
-  /// The shift of the hue is drawn from −hue to hue, in turns of the colour circle, 0.5 at most.
+  /// The shift of the hue is drawn from −hue to hue, in turns of the color circle, 0.5 at most.
   public var hue: Double
 
   /// Creates it.
@@ -18,7 +18,7 @@ public struct ColorJitter: Sendable, Codable, Hashable {
     self.hue = hue
   }
 
-  /// The picture in other colours.
+  /// The image in other colors.
   public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
     var order = [0, 1, 2, 3]
     for last in [3, 2, 1] { order.swapAt(last, generator.integer(below: last + 1)) }

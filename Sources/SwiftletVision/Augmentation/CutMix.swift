@@ -1,9 +1,9 @@
-// CutMix.swift: a rectangle of one photograph pasted into another, targets mixed by area.
+// CutMix.swift: a rectangle of one image pasted into another, targets mixed by area.
 // (Yun et al.: "CutMix: regularization strategy to train strong classifiers with localizable features", arXiv 1905.04899.)
 
 import SwiftletCore
 
-/// Pastes a rectangle of the photograph before into each one, at the same place; it is drawn once for a batch.
+/// Pastes a rectangle of the image before into each one, at the same place; it is drawn once for a batch.
 public struct CutMix: Sendable, Codable, Hashable {
   /// The share that stays is from the beta distribution with both parameters `alpha`, before the edges cut the rectangle.
   public var alpha: Double

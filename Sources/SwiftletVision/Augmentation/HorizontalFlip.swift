@@ -2,7 +2,7 @@
 
 import SwiftletCore
 
-/// Mirrors a picture left to right with some probability.
+/// Mirrors an image left to right with some probability.
 public struct HorizontalFlip: Sendable, Codable, Hashable {
   /// How likely that is.
   public var probability: Double
@@ -10,14 +10,20 @@ public struct HorizontalFlip: Sendable, Codable, Hashable {
   /// Creates it.
   public init(probability: Double = 0.5) { self.probability = probability }
 
-  /// The picture or its mirror image.
+  /// The image or its mirror image.
   public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
-    generator.uniform() < probability ? image.mirrored() : image
+    applied(to: image, using: &generator).image
+  }
+
+  /// The same, with the transform that was drawn.
+  public func applied(to image: Image, using generator: inout SeededGenerator) -> TransformedImage {
+    guard generator.uniform() < probability else { return TransformedImage(image) }
+    return TransformedImage(image.mirrored(), ImageTransform(xx: -1, x0: Double(image.width)))
   }
 }
 
 extension Image {
-  /// The picture with left and right exchanged.
+  /// The image with left and right exchanged.
   package func mirrored() -> Image {
     let count = pixels.count
     let rowBytes = 3 * width

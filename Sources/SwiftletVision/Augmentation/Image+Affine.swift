@@ -9,11 +9,13 @@
 #endif
 
 extension Image {
-  /// Pixel (x, y) of the result is the one at x · `xx` + y · `xy` + `x0` and x · `yx` + y · `yy` + `y0`, where the centre of
-  /// the first pixel is at (0.5, 0.5).
-  private func transformed(
-    xx: Double = 1, xy: Double = 0, x0: Double = 0, yx: Double = 0, yy: Double = 1, y0: Double = 0
-  ) -> Image {
+  /// The image with the transform that was applied. `sampling` says for each point of the result which point of this
+  /// image is seen there; it is the inverse of the transform.
+  func transformed(by sampling: ImageTransform) -> TransformedImage {
+    TransformedImage(sampled(by: sampling), sampling.inverse ?? .identity)
+  }
+
+  private func sampled(by map: ImageTransform) -> Image {
     var result = [UInt8](repeating: 0, count: pixels.count)
     result.withUnsafeMutableBufferPointer { target in
       pixels.withUnsafeBufferPointer { source in
@@ -23,7 +25,7 @@ extension Image {
           let y = Double(row) + 0.5
           for column in 0..<width {
             let x = Double(column) + 0.5
-            let (fromX, fromY) = (xx * x + xy * y + x0, yx * x + yy * y + y0)
+            let (fromX, fromY) = map(x: x, y: y)
             if fromX >= 0, fromX < right, fromY >= 0, fromY < bottom {
               let from = 3 * (Int(fromY) * width + Int(fromX))
               target[to] = source[from]
@@ -39,17 +41,25 @@ extension Image {
   }
 
   /// Each row shifted to the left by `shear` times its distance from the top.
-  package func shearedX(_ shear: Double) -> Image { transformed(xy: shear) }
+  package func shearedX(_ shear: Double) -> Image { sampled(by: .shear(x: shear)) }
 
   /// Each column shifted upwards by `shear` times its distance from the left.
-  package func shearedY(_ shear: Double) -> Image { transformed(yx: shear) }
+  package func shearedY(_ shear: Double) -> Image { sampled(by: .shear(y: shear)) }
 
-  /// The picture turned against the clock around its middle.
-  package func rotated(degrees: Double) -> Image {
+  /// The image rotated counterclockwise about its center.
+  package func rotated(degrees: Double) -> Image { sampled(by: .rotation(degrees: degrees, of: self)) }
+}
+
+extension ImageTransform {
+  /// Adds a share of y to x, or of x to y.
+  static func shear(x: Double = 0, y: Double = 0) -> ImageTransform { ImageTransform(xy: x, yx: y) }
+
+  /// Where the points of an image that is rotated counterclockwise about its center come from.
+  static func rotation(degrees: Double, of image: Image) -> ImageTransform {
     let angle = -degrees * .pi / 180
     let (cosine, sine) = (cos(angle), sin(angle))
-    let (x, y) = (Double(width) / 2, Double(height) / 2)
-    return transformed(
+    let (x, y) = (Double(image.width) / 2, Double(image.height) / 2)
+    return ImageTransform(
       xx: cosine, xy: sine, x0: x - cosine * x - sine * y, yx: -sine, yy: cosine,
       y0: y + sine * x - cosine * y)
   }

@@ -1,8 +1,8 @@
-// InputWriter.swift: photographs as floats in their places of a batch.
+// InputWriter.swift: images as floats in their places of a batch.
 
 import SwiftletCore
 
-/// Prepares photographs for a network, varied where that is asked for, in memory of the caller's.
+/// Prepares images for a network, varied where that is asked for, in memory of the caller's.
 package struct InputWriter: Sendable {
   private let preprocessing: Preprocessing
   private let augmentations: [Augmentation]
@@ -11,11 +11,11 @@ package struct InputWriter: Sendable {
 
   /// Checks the numbers of the preset and of the augmentations.
   ///
-  /// - Parameter augmentations: with none, pictures are framed and resized as for evaluation.
+  /// - Parameter augmentations: with none, images are framed and resized as for evaluation.
   /// - Throws: ``VisionError/preprocessing(reason:)``.
   package init(_ preprocessing: Preprocessing, _ augmentations: [Augmentation]) throws {
     for augmentation in augmentations { try augmentation.check() }
-    // A picture of every byte, so that there is one place that knows how bytes are normalised.
+    // An image of every byte, so that there is one place that knows how bytes are normalized.
     var plain = preprocessing
     plain.resolution = 16
     plain.framing = .whole
@@ -29,22 +29,24 @@ package struct InputWriter: Sendable {
     self.augmentations = augmentations
   }
 
-  /// Floats of one picture: `resolution` × `resolution` × 3.
+  /// Floats of one image: `resolution` × `resolution` × 3.
   package var count: Int { 3 * preprocessing.resolution * preprocessing.resolution }
 
-  /// Writes a photograph's ``count`` floats.
+  /// Writes an image's ``count`` floats.
   ///
-  /// - Throws: ``VisionError`` where the picture cannot be resized within the limits.
+  /// - Returns: from points of the image to points of the input.
+  /// - Throws: ``VisionError`` where the image cannot be resized within the limits.
+  @discardableResult
   package func write(
     _ image: Image, to target: UnsafeMutableBufferPointer<Float>, using generator: inout SeededGenerator
-  ) throws {
+  ) throws -> ImageTransform {
     if augmentations.isEmpty {
       try preprocessing.input(image).withFloats { _ = target.update(from: $0) }
-      return
+      return try preprocessing.cropTransform(of: image)
     }
-    let picture = try preprocessing.augmentedUnchecked(image, by: augmentations, using: &generator)
+    let augmented = try preprocessing.augmentedUnchecked(image, by: augmentations, using: &generator)
     let (first, third) = preprocessing.channelOrder == .rgb ? (0, 2) : (2, 0)
-    picture.pixels.withUnsafeBufferPointer { pixels in
+    augmented.image.pixels.withUnsafeBufferPointer { pixels in
       table.withUnsafeBufferPointer { table in
         for start in stride(from: 0, to: min(pixels.count, target.count), by: 3) {
           target[start] = table[Int(pixels[start + first])]
@@ -53,5 +55,6 @@ package struct InputWriter: Sendable {
         }
       }
     }
+    return augmented.transform
   }
 }

@@ -1,8 +1,8 @@
-// Mixing.swift: batches whose photographs are mixed with each other, and their targets with them.
+// Mixing.swift: batches whose images are mixed with each other, and their targets with them.
 
 import SwiftletCore
 
-/// How the photographs of a batch are mixed: each with the one before it, the first with the last.
+/// How the images of a batch are mixed: each with the one before it, the first with the last.
 public enum Mixing: Sendable, Codable, Hashable {
   /// Weighted sums: ``Mixup``.
   case mixup(alpha: Double)
@@ -46,7 +46,7 @@ public enum Mixing: Sendable, Codable, Hashable {
       classes.withUnsafeMutableBufferPointer { classes in
         let batch = MixableBatch(
           count: images.shape[0], height: images.shape[1], width: images.shape[2], channels: images.shape[3],
-          pixels: pixels, targets: classes)
+          pixels: pixels, targets: [classes])
         apply(to: batch, using: &generator)
       }
     }
@@ -70,15 +70,15 @@ public enum Mixing: Sendable, Codable, Hashable {
   }
 }
 
-/// A batch in memory of the caller's, `[N, H, W, C]` and `[N, classes]`.
+/// A batch in memory of the caller's: images `[N, H, W, C]`, and targets `[N, …]`.
 package struct MixableBatch {
   let count: Int, height: Int, width: Int, channels: Int
   let pixels: UnsafeMutableBufferPointer<Float>
-  let targets: UnsafeMutableBufferPointer<Float>
+  let targets: [UnsafeMutableBufferPointer<Float>]
 
   package init(
     count: Int, height: Int, width: Int, channels: Int, pixels: UnsafeMutableBufferPointer<Float>,
-    targets: UnsafeMutableBufferPointer<Float>
+    targets: [UnsafeMutableBufferPointer<Float>]
   ) {
     self.count = count
     self.height = height
@@ -108,8 +108,10 @@ package struct MixableBatch {
 
   /// Mixes the targets: `share` of each one's own.
   func mixTargets(_ share: Float) {
-    withPartners(targets) { own, other in
-      for index in own.indices { own[index] = share * own[index] + (1 - share) * other[index] }
+    for target in targets {
+      withPartners(target) { own, other in
+        for index in own.indices { own[index] = share * own[index] + (1 - share) * other[index] }
+      }
     }
   }
 }

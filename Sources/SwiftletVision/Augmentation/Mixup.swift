@@ -1,9 +1,9 @@
-// Mixup.swift: weighted sums of two photographs and of their targets.
+// Mixup.swift: weighted sums of two images and of their targets.
 // (Zhang, Cisse, Dauphin, Lopez-Paz: "mixup: beyond empirical risk minimization", arXiv 1710.09412.)
 
 import SwiftletCore
 
-/// Replaces each photograph by λ times itself and 1 − λ times the one before it; λ is drawn once for a batch.
+/// Replaces each image by λ times itself and 1 − λ times the one before it; λ is drawn once for a batch.
 public struct Mixup: Sendable, Codable, Hashable {
   /// λ is from the beta distribution with both parameters `alpha`.
   public var alpha: Double

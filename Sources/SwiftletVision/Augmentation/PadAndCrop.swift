@@ -1,9 +1,9 @@
-// PadAndCrop.swift: a picture shifted at random, black coming in at the edges: the usual augmentation of CIFAR.
+// PadAndCrop.swift: an image shifted at random, black coming in at the edges: the usual augmentation of CIFAR.
 // (Lee et al., "Deeply-supervised nets", 2014; He et al., arXiv 1512.03385, section 4.2.)
 
 import SwiftletCore
 
-/// Pads a picture with black on all sides and cuts out a random part of its old size.
+/// Pads an image with black on all sides and cuts out a random part of its old size.
 public struct PadAndCrop: Sendable, Codable, Hashable {
   /// Pixels on each side.
   public var padding: Int
@@ -11,18 +11,28 @@ public struct PadAndCrop: Sendable, Codable, Hashable {
   /// Creates it.
   public init(padding: Int = 4) { self.padding = padding }
 
-  /// The shifted picture, of the same size.
+  /// The shifted image, of the same size.
   public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
-    // The part's corner in the padded picture, as torchvision draws it: row, then column.
+    applied(to: image, using: &generator).image
+  }
+
+  /// The same, with the transform that was drawn.
+  public func applied(to image: Image, using generator: inout SeededGenerator) -> TransformedImage {
+    // The part's corner in the padded image, as torchvision draws it: row, then column.
     let padding = max(0, min(self.padding, Preprocessing.maximumResolution))
     let y = generator.integer(below: 2 * padding + 1) - padding
     let x = generator.integer(below: 2 * padding + 1) - padding
-    return image.shifted(x: x, y: y)
+    return image.translated(x: -x, y: -y)
   }
 }
 
 extension Image {
-  /// The picture whose corner is this one's pixel (`x`, `y`); what is outside is black.
+  /// The image moved by whole pixels, with the transform; what comes in at the edges is black.
+  func translated(x: Int, y: Int) -> TransformedImage {
+    TransformedImage(shifted(x: -x, y: -y), .translation(x: Double(x), y: Double(y)))
+  }
+
+  /// The image whose corner is this one's pixel (`x`, `y`); what is outside is black.
   package func shifted(x: Int, y: Int) -> Image {
     if x == 0, y == 0 { return self }
     let count = pixels.count

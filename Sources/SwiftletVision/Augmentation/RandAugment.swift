@@ -34,32 +34,49 @@ public struct RandAugment: Sendable, Codable, Hashable {
     self.magnitude = magnitude
   }
 
-  /// The changed picture, of the same size.
+  /// The changed image, of the same size.
   public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
-    var result = image
+    applied(to: image, using: &generator).image
+  }
+
+  /// The same, with the transform of the geometric operations that were drawn.
+  public func applied(to image: Image, using generator: inout SeededGenerator) -> TransformedImage {
+    var result = TransformedImage(image)
     let all = Operation.allCases
     for _ in 0..<max(0, operations) {
       let operation = all[generator.integer(below: all.count)]
       let isNegative = operation.isSigned && generator.integer(below: 2) == 1
-      result = apply(operation, isNegative: isNegative, to: result)
+      result = result.then { applied(operation, isNegative: isNegative, to: $0) }
     }
     return result
   }
 
   /// One operation at this strength.
   package func apply(_ operation: Operation, isNegative: Bool, to image: Image) -> Image {
+    applied(operation, isNegative: isNegative, to: image).image
+  }
+
+  /// The same, with its transform.
+  package func applied(_ operation: Operation, isNegative: Bool, to image: Image) -> TransformedImage {
     let share = Double(max(0, min(Self.largestMagnitude, magnitude))) / Double(Self.largestMagnitude)
     let sign = isNegative ? -1.0 : 1.0
-    // Translations reach 150 of 331 pixels, as in the paper's ImageNet pictures.
+    // Translations reach 150 of 331 pixels, as in the paper's ImageNet images.
     func shift(_ side: Int) -> Int { Int(sign * share * 150 / 331 * Double(side)) }
     let factor = 1 + sign * share * 0.9
     switch operation {
-    case .identity: return image
-    case .shearX: return image.shearedX(sign * share * 0.3)
-    case .shearY: return image.shearedY(sign * share * 0.3)
-    case .translateX: return image.shifted(x: -shift(image.width), y: 0)
-    case .translateY: return image.shifted(x: 0, y: -shift(image.height))
-    case .rotate: return image.rotated(degrees: sign * share * 30)
+    case .shearX: return image.transformed(by: .shear(x: sign * share * 0.3))
+    case .shearY: return image.transformed(by: .shear(y: sign * share * 0.3))
+    case .translateX: return image.translated(x: shift(image.width), y: 0)
+    case .translateY: return image.translated(x: 0, y: shift(image.height))
+    case .rotate: return image.transformed(by: .rotation(degrees: sign * share * 30, of: image))
+    default: return TransformedImage(recolored(image, by: operation, share: share, factor: factor))
+    }
+  }
+
+  /// The operations that move no pixel.
+  private func recolored(_ image: Image, by operation: Operation, share: Double, factor: Double) -> Image {
+    switch operation {
+    case .identity, .shearX, .shearY, .translateX, .translateY, .rotate: return image
     case .brightness: return image.brightened(by: factor)
     case .color: return image.saturated(by: factor)
     case .contrast: return image.contrasted(by: factor)

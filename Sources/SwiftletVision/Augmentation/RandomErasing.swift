@@ -3,7 +3,7 @@
 
 import SwiftletCore
 
-/// Paints a rectangle of random size and place in one colour, with some probability.
+/// Paints a rectangle of random size and place in one color, with some probability.
 public struct RandomErasing: Sendable, Codable, Hashable {
   /// How likely that is.
   public var probability: Double
@@ -22,10 +22,10 @@ public struct RandomErasing: Sendable, Codable, Hashable {
     self.ratio = ratio
   }
 
-  /// The picture, perhaps with a rectangle in it; after ten tries that do not fit without.
+  /// The image, perhaps with a rectangle in it; after ten tries that do not fit without.
   ///
   /// - Parameters:
-  ///   - image: the picture.
+  ///   - image: the image.
   ///   - fill: red, green and blue of the rectangle: the mean of the network's preprocessing, which becomes 0 in its input.
   ///   - generator: the source of randomness.
   public func apply(_ image: Image, fill: [UInt8], using generator: inout SeededGenerator) -> Image {

@@ -1,4 +1,4 @@
-// RandomResizedCrop.swift: a random part of a photograph at the network's resolution.
+// RandomResizedCrop.swift: a random part of an image at the network's resolution.
 // (Szegedy et al., "Going deeper with convolutions", CVPR 2015, arXiv 1409.4842; numbers and order as torchvision.)
 
 import SwiftletCore
@@ -16,7 +16,7 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
     self.ratio = ratio
   }
 
-  /// The part of a picture: after ten tries that do not fit, the largest in the middle whose shape is allowed.
+  /// The part of an image: after ten tries that do not fit, the largest in the middle whose shape is allowed.
   package func part(
     width: Int, height: Int, using generator: inout SeededGenerator
   ) -> (x: Int, y: Int, width: Int, height: Int) {
@@ -41,15 +41,29 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
     return ((width - partWidth) / 2, (height - partHeight) / 2, partWidth, partHeight)
   }
 
-  /// The picture's random part, `resolution` × `resolution`.
+  /// The image's random part, `resolution` × `resolution`.
   ///
   /// - Throws: ``VisionError`` where the resolution is below 1 or above the limits.
   public func apply(
     _ image: Image, resolution: Int, using generator: inout SeededGenerator
   ) throws -> Image {
+    try applied(to: image, resolution: resolution, using: &generator).image
+  }
+
+  /// The same, with the transform that was drawn.
+  ///
+  /// - Throws: as ``apply(_:resolution:using:)``.
+  public func applied(
+    to image: Image, resolution: Int, using generator: inout SeededGenerator
+  ) throws -> TransformedImage {
     let part = part(width: image.width, height: image.height, using: &generator)
-    return try image.cropped(x: part.x, y: part.y, width: part.width, height: part.height)
+    let result = try image.cropped(x: part.x, y: part.y, width: part.width, height: part.height)
       .resized(width: resolution, height: resolution, filter: .bilinear)
+    return TransformedImage(
+      result,
+      .translation(x: -Double(part.x), y: -Double(part.y)).then(
+        .scaling(
+          x: Double(resolution) / Double(part.width), y: Double(resolution) / Double(part.height))))
   }
 
   private static func rounded(_ value: Double) -> Int {

@@ -5,7 +5,7 @@ enum BMPCodec {
   static func decode(_ bytes: [UInt8], name: String) throws -> DecodedPicture {
     let header = try BMPHeader(ByteReader(bytes[...], bigEndian: false), name: name)
     try Image.checkSize(width: header.width, height: header.height, what: name)
-    // A file of a few bytes must not cost the memory of a large picture.
+    // A file of a few bytes must not cost the memory of a large image.
     guard header.dataOffset <= bytes.count else { throw VisionError.truncated(file: name, format: .bmp) }
     let data = bytes[header.dataOffset...]
     let pixels: [UInt8]
@@ -50,7 +50,7 @@ enum BMPCodec {
       width: header.width, height: header.height, pixels: pixels, orientation: .upright)
   }
 
-  /// Calls `fill` for each stored row with the place of that row, which is RGB, in the picture.
+  /// Calls `fill` for each stored row with the place of that row, which is RGB, in the image.
   private static func rows(
     _ header: BMPHeader, fill: (_ row: Int, _ target: UnsafeMutableBufferPointer<UInt8>) -> Void
   ) -> [UInt8] {
@@ -89,7 +89,7 @@ enum BMPCodec {
       if column < width { indices[row * width + column] = index }
       column += 1
     }
-    // A picture without an end mark ends with its last pixel.
+    // An image without an end mark ends with its last pixel.
     while row < height - 1 || (row == height - 1 && column < width) {
       let count = Int(try next())
       let value = try next()

@@ -19,22 +19,22 @@ struct BMPHeader {
     }
   }
 
-  /// 256 colours; those the file does not give are black.
+  /// 256 colors; those the file does not give are black.
   struct Palette {
-    private let colours: [UInt8]
+    private let colors: [UInt8]
 
     init(_ bytes: ArraySlice<UInt8>, entrySize: Int) {
-      var colours = [UInt8](repeating: 0, count: 768)
+      var colors = [UInt8](repeating: 0, count: 768)
       let start = bytes.startIndex
       for index in 0..<min(256, bytes.count / entrySize) {
         // Stored as blue, green, red.
-        for channel in 0..<3 { colours[3 * index + channel] = bytes[start + entrySize * index + 2 - channel] }
+        for channel in 0..<3 { colors[3 * index + channel] = bytes[start + entrySize * index + 2 - channel] }
       }
-      self.colours = colours
+      self.colors = colors
     }
 
     func write(_ index: UInt8, to target: UnsafeMutableBufferPointer<UInt8>, at position: Int) {
-      for channel in 0..<3 { target[position + channel] = colours[3 * Int(index) + channel] }
+      for channel in 0..<3 { target[position + channel] = colors[3 * Int(index) + channel] }
     }
   }
 
@@ -81,7 +81,7 @@ struct BMPHeader {
     height = abs(signedHeight)
     bitsPerPixel = try field(core ? file.uint16(at: 24) : file.uint16(at: 28))
     let compression = core ? 0 : try field(file.uint32(at: 30))
-    let declaredColours = core ? 0 : try field(file.uint32(at: 46))
+    let declaredColors = core ? 0 : try field(file.uint32(at: 46))
     // The fields of the header are all there before any of them is used.
     _ = try field(file.uint8(at: 14 + size - 1))
     guard width > 0, height > 0 else {
@@ -107,16 +107,16 @@ struct BMPHeader {
       layout = .channels(channels)
       if size == 40 { tableStart += 12 }
     case (0, 1), (0, 4), (0, 8), (1, 8), (2, 4):
-      let colours = declaredColours == 0 ? 1 << bitsPerPixel : declaredColours
-      guard colours <= 65536 else {
-        throw VisionError.corrupt(file: name, format: .bmp, reason: "a palette of \(colours) colours")
+      let colors = declaredColors == 0 ? 1 << bitsPerPixel : declaredColors
+      guard colors <= 65536 else {
+        throw VisionError.corrupt(file: name, format: .bmp, reason: "a palette of \(colors) colors")
       }
       let entrySize = core ? 3 : 4
-      // More than 256 colours cannot be named by 8 bits, yet they take room.
+      // More than 256 colors cannot be named by 8 bits, yet they take room.
       let palette = Palette(
-        file.slice(from: tableStart, count: entrySize * min(colours, 256)), entrySize: entrySize)
+        file.slice(from: tableStart, count: entrySize * min(colors, 256)), entrySize: entrySize)
       layout = compression == 0 ? .palette(palette) : .runs(palette)
-      tableStart += entrySize * colours
+      tableStart += entrySize * colors
     default:
       throw unsupported("compression \(compression) of \(bitsPerPixel) bits a pixel")
     }

@@ -1,11 +1,11 @@
-// Image+PNG.swift: a picture as the bytes of a PNG file.
+// Image+PNG.swift: an image as the bytes of a PNG file.
 
 import CImageCodecs
 
 extension Image {
-  /// The picture as a PNG file of 8-bit RGB, without loss and without metadata.
+  /// The image as a PNG file of 8-bit RGB, without loss and without metadata.
   ///
-  /// - Returns: the bytes of the whole file; ``init(decoding:name:)`` gives the same picture back.
+  /// - Returns: the bytes of the whole file; ``init(decoding:name:)`` gives the same image back.
   /// - Throws: ``VisionError/unreadable(file:reason:)`` where memory runs out.
   public func pngBytes() throws -> [UInt8] {
     var message = [CChar](repeating: 0, count: Int(SWIFTLET_MESSAGE_SIZE))

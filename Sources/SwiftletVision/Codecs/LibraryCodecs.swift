@@ -1,6 +1,7 @@
 // LibraryCodecs.swift: JPEG, PNG and WebP: Swift's side of CImageCodecs.
 
 import CImageCodecs
+import SwiftletCore
 
 enum JPEGCodec {
   static func decode(_ bytes: [UInt8], name: String) throws -> DecodedPicture {
@@ -77,14 +78,25 @@ enum PNGCodec {
 }
 
 enum WebPCodec {
+  /// Bytes of pixels that are decoded without a check, and bytes of pixels for each byte of a file that is believed:
+  /// images have 10 to 100.
+  private static let largestUnchecked = 4 << 20, mostBytesPerByte = 250
+
   static func decode(_ bytes: [UInt8], name: String) throws -> DecodedPicture {
     let library = LibraryCall(name: name, format: .webP)
     return try bytes.withUnsafeBufferPointer { encoded in
       var decoder: OpaquePointer?
       try library.check { swiftlet_webp_open(encoded.baseAddress, encoded.count, &decoder, $0) }
       defer { swiftlet_webp_close(decoder) }
+      // A few bytes that promise many pixels are decoded once without keeping them.
+      let (width, height) = (swiftlet_webp_width(decoder), swiftlet_webp_height(decoder))
+      try Image.checkSize(width: width, height: height, what: name)
+      let count = 3 * width * height
+      if count >= largestUnchecked, count / mostBytesPerByte > encoded.count {
+        try library.check { swiftlet_webp_check(decoder, $0) }
+      }
       return try library.picture(
-        width: swiftlet_webp_width(decoder), height: swiftlet_webp_height(decoder),
+        width: width, height: height,
         read: { swiftlet_webp_read(decoder, $0, $1) },
         orientation: {
           Orientation(
@@ -99,6 +111,9 @@ enum WebPCodec {
 private struct LibraryCall {
   let name: String
   let format: ImageFormat
+
+  /// Bytes of pixels from which on memory is checked first: reading the limits takes longer than a small image.
+  static let largeImage = 32 << 20
 
   func check(_ call: (UnsafeMutablePointer<CChar>?) -> Int32) throws {
     var message = [CChar](repeating: 0, count: Int(SWIFTLET_MESSAGE_SIZE))
@@ -125,6 +140,13 @@ private struct LibraryCall {
     }
     try Image.checkSize(width: width, height: height, what: name)
     let count = 3 * width * height
+    let available = count >= Self.largeImage ? AvailableMemory.bytes : .max
+    guard count <= available else {
+      throw VisionError.unreadable(
+        file: name,
+        reason: "\(width)×\(height) pixels take \(AvailableMemory.text(count)) of memory, but "
+          + "\(AvailableMemory.text(available)) are available")
+    }
     let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       try check { read(buffer.baseAddress, $0) }
       initialized = count

@@ -1,0 +1,18 @@
+import Foundation
+// Foundation has types of the names Operation and Port; none of Swiftlet's names need a module before them.
+import Swiftlet
+
+// snippet: many
+let classifier = try Classifier(Model(contentsOf: CommandLine.arguments[1]))
+let images = AsyncThrowingStream<Image, any Error> { stream in
+  let paths = CommandLine.arguments.dropFirst(2)
+  for path in paths {
+    stream.yield(with: Result { try Image(encoded: Data(contentsOf: URL(fileURLWithPath: path))) })
+  }
+  stream.finish()
+}
+for try await result in classifier.classifications(of: images) {
+  let guess = result.top(1)[0]
+  print(guess.label, guess.probability)
+}
+// end

@@ -1,0 +1,36 @@
+// ClassRule.swift: what the logits of a classifier mean.
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// How many classes may be on an image, and so how logits become probabilities.
+public enum ClassRule: Sendable, Hashable, Codable {
+  /// One class for each image: the softmax of the logits.
+  case one
+  /// Any number of classes: the sigmoid of each logit; a class counts as found from a probability of `threshold` on.
+  case any(threshold: Double)
+
+  /// The probability of each class, computed in Double.
+  public func probabilities(of logits: [Float]) -> [Double] {
+    switch self {
+    case .one:
+      let values = logits.map(Double.init)
+      let largest = values.max() ?? 0
+      let powers = values.map { exp($0 - largest) }
+      let sum = powers.reduce(0, +)
+      return powers.map { $0 / sum }
+    case .any: return logits.map(Self.sigmoid)
+    }
+  }
+
+  /// 1 / (1 + e^−z), without overflow.
+  public static func sigmoid(_ logit: Float) -> Double {
+    let power = exp(-abs(Double(logit)))
+    return (logit < 0 ? power : 1) / (1 + power)
+  }
+}

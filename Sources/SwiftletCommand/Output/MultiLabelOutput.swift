@@ -1,0 +1,42 @@
+// MultiLabelOutput.swift: what `evaluate` prints of a model for any number of classes.
+
+import SwiftletModules
+
+/// An evaluation of images with any number of classes each.
+struct MultiLabelOutput: Encodable {
+  let data: String, model: String
+  let evaluation: MultiLabelEvaluation
+
+  private enum Key: String, CodingKey { case data, model, map, microF1, macroF1 }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encode(data, forKey: .data)
+    try container.encode(model, forKey: .model)
+    try container.encode(evaluation.meanAveragePrecision, forKey: .map)
+    try container.encode(evaluation.microF1, forKey: .microF1)
+    try container.encode(evaluation.macroF1, forKey: .macroF1)
+    try evaluation.encode(to: encoder)
+  }
+
+  /// Prints it as a table, or as one JSON object.
+  func print(json: Bool) throws {
+    if json { return try Console.printJSON(self) }
+    var table = TextTable(["class ", "images", "AP %", "precision %", "recall %", "F1 %"])
+    func percent(_ share: Double?) -> String? { share.map { (100 * $0).fixed(1) } }
+    for result in evaluation.perClass where result.count + result.found > 0 {
+      table.add([
+        result.name, result.count.grouped, percent(result.averagePrecision), percent(result.precision),
+        percent(result.recall), percent(result.f1),
+      ])
+    }
+    table.addRule()
+    for line in table.lines { try Console.print(line) }
+    try Console.print(
+      "\n\(model): mAP \((100 * evaluation.meanAveragePrecision).fixed(2)) %, at a threshold of "
+        + "\(evaluation.threshold.fixed(2)) micro F1 \((100 * evaluation.microF1).fixed(2)) %, macro F1 "
+        + "\((100 * evaluation.macroF1).fixed(2)) %, loss \(evaluation.loss.fixed(4)), "
+        + "\(evaluation.count.grouped) images")
+    EvaluateCommand.warn(of: evaluation.skipped)
+  }
+}

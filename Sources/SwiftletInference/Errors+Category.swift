@@ -1,0 +1,16 @@
+// Errors+Category.swift: whose affair errors of models are.
+
+import SwiftletCore
+
+extension ModelError: SwiftletError {
+  public var category: ErrorCategory {
+    switch self {
+    case .wrongWeights, .badMetadata, .noNames: .file
+    default: .usage
+    }
+  }
+}
+
+extension ClassifierError: SwiftletError {
+  public var category: ErrorCategory { .file }
+}

@@ -1,0 +1,17 @@
+// Errors+Category.swift: whose affair errors of training are.
+
+import SwiftletCore
+
+extension TrainingError: SwiftletError {
+  public var category: ErrorCategory {
+    switch self {
+    case .badRecipeFile, .badCheckpoint: .file
+    case .folderLocked, .tooLittleMemory: .resources
+    default: .usage
+    }
+  }
+}
+
+extension RunFolderError: SwiftletError {
+  public var category: ErrorCategory { .resources }
+}

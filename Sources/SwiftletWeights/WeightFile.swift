@@ -1,0 +1,50 @@
+// WeightFile.swift: what is in a weight file, of whatever kind it is.
+
+import SwiftletCore
+
+/// Reads weight files of every kind that is known, told apart by what is in them, not by their names.
+public enum WeightFile {
+  /// The kinds of file that are read.
+  public enum Format: String, Sendable, CaseIterable {
+    case safetensors
+    case pyTorch = "PyTorch checkpoint"
+  }
+
+  /// What is in a weight file.
+  public struct Contents: Sendable {
+    /// The kind of file.
+    public let format: Format
+    /// The tensors, in the file's order.
+    public let tensors: NamedTensors
+    /// Text about them; only safetensors has any.
+    public let metadata: [String: String]
+
+    package init(format: Format, tensors: NamedTensors, metadata: [String: String] = [:]) {
+      (self.format, self.tensors, self.metadata) = (format, tensors, metadata)
+    }
+  }
+
+  /// Reads a safetensors file.
+  ///
+  /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of another kind.
+  public static func readSafetensors(_ path: String) throws -> Contents {
+    let file = try MappedFile(contentsOf: path)
+    guard isSafetensors(file) else {
+      throw FormatError.unsupported(
+        file: path,
+        reason: "is no safetensors file; the Swiftlet product and 'swiftlet convert' read other kinds")
+    }
+    return try readSafetensors(file)
+  }
+
+  /// Reads a safetensors file that is mapped already.
+  package static func readSafetensors(_ file: MappedFile) throws -> Contents {
+    let contents = try SafetensorsFile(file)
+    return Contents(format: .safetensors, tensors: contents.tensors, metadata: contents.metadata)
+  }
+
+  /// Whether a file begins as safetensors do: eight bytes, and an object of JSON.
+  package static func isSafetensors(_ file: MappedFile) -> Bool {
+    file.storage.withUnsafeBytes { $0.dropFirst(8).first == UInt8(ascii: "{") }
+  }
+}
