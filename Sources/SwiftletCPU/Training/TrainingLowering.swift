@@ -48,7 +48,8 @@ struct TrainingLowering {
       SummationLowering.self, ChannelGateLowering.self, GlobalPoolingLowering.self,
       WindowPoolingLowering.self, AdaptivePoolingLowering.self, ChannelCopyLowering.self,
       ReshapingLowering.self, DropoutMaskLowering.self, StochasticDepthGateLowering.self,
-      CrossEntropyLowering.self, DistillationLossLowering.self, WeightUpdatingLowering.self,
+      CrossEntropyLowering.self, SigmoidLossLowering.self, DistillationLossLowering.self,
+      WeightUpdatingLowering.self,
       GradientClippingLowering.self, WeightAveragingLowering.self, GradientAccumulationLowering.self,
     ]
   }
@@ -99,7 +100,7 @@ struct TrainingLowering {
     let copies = try graph.updates.compactMap { port -> (String, TrainingBuffer, TrainingBuffer)? in
       guard let old = parameters[port.name], let target = persistent[old] else { return nil }
       let source = try stored(port.value)
-      return source === target ? nil : (port.name, try apart(source, from: changed, port.name), target)
+      return source === target ? nil : (port.name, apart(source, from: changed, port.name), target)
     }
     for (name, source, target) in copies { append(CopyOp(name, source, to: target)) }
     for buffer in outputs { buffer.use(at: ops.count) }
