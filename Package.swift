@@ -89,9 +89,13 @@ let package = Package(
       name: "SwiftletTrainingTests",
       dependencies: ["SwiftletTraining", "SwiftletCPU", "TestSupport", "AllocationCounter"]),
     .testTarget(
-      name: "SwiftletTests", dependencies: ["SwiftletModules", "TestSupport", "AllocationCounter"]),
+      name: "SwiftletTests",
+      dependencies: ["SwiftletModules", "TestSupport", "ModelSupport", "AllocationCounter"]),
     .testTarget(
-      name: "SwiftletCommandTests", dependencies: ["SwiftletModules", "SwiftletCommand", "TestSupport"]),
+      name: "SwiftletCommandTests",
+      dependencies: ["SwiftletModules", "SwiftletCommand", "TestSupport", "ModelSupport"]),
+    // A model that is a graph, for the tests of the library and of the tool.
+    .target(name: "ModelSupport", dependencies: ["SwiftletModules"], path: "Tests/ModelSupport"),
     // What several test targets need: tolerance helper, goldens, shared data, running the binary.
     .target(name: "TestSupport", dependencies: ["SwiftletCore"], path: "Tests/TestSupport"),
   ],

@@ -50,7 +50,7 @@ public struct Benchmark {
   /// - Throws: ``ArchitectureError``, ``GraphError``, ``PlanError``.
   public init(_ network: NetworkDefinition, batch: Int, engine: CPUBackend) throws {
     let graph = try network.graph(batch: batch)
-    plan = try engine.inferencePlan(graph, parameters: Parameters(initialising: graph, seed: 1))
+    plan = try engine.inferencePlan(graph, parameters: Parameters(initializing: graph, seed: 1))
   }
 
   /// Runs the network for about `seconds`, at least five times, after a warm-up.

@@ -54,11 +54,12 @@ extension Model {
     on dataset: any ImageDataset<[Int]>, threshold: Double? = nil, engine: CPUBackend = .automatic,
     batch: Int = 64
   ) throws -> MultiLabelEvaluation {
+    try checkTakesImages()
     let own = try task.trainingTask() as? MultiLabelTask ?? MultiLabelTask()
     let evaluator = try Evaluator(
-      .architecture(architecture), parameters: parameters, backend: engine,
+      definition, parameters: parameters, backend: engine,
       task: MultiLabelTask(threshold: threshold ?? own.threshold), batch: max(1, min(batch, dataset.count)))
-    let known = try RelabeledImages(dataset, labels: labels, classes: architecture.classes) {
+    let known = try RelabeledImages(dataset, labels: labels, classes: classes) {
       labels, numbers in
       labels.map { numbers[$0] }
     }
@@ -90,15 +91,14 @@ extension Trainer {
   ) throws {
     // A task that nobody registered is refused now, and not after the first epoch.
     let start = try model.withHead(classes: data.training.classes, seed: recipe.seed).with(task: task)
+    try start.checkTakesImages()
     var options = options
     options.writeModel =
       options.writeModel ?? { parameters, path in
-        try Model(
-          start.architecture, parameters: parameters, preprocessing: start.preprocessing, labels: start.labels
-        ).with(task: task).save(to: path)
+        try start.with(parameters).save(to: path)
       }
     try self.init(
-      .architecture(start.architecture), parameters: start.parameters, backend: engine, recipe: recipe,
+      start.definition, parameters: start.parameters, backend: engine, recipe: recipe,
       task: task, data: data, preprocessing: start.preprocessing, freeze: freeze, folder: folder,
       options: options)
   }

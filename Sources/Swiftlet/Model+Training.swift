@@ -20,7 +20,7 @@ extension Model {
   /// - Throws: ``ArchitectureError``, ``GraphError``.
   public static func untrained(_ architecture: Architecture, labels: [String], seed: UInt64) throws -> Model {
     try Model(
-      architecture, parameters: try Parameters(initialising: architecture.graph(), seed: seed),
+      architecture, parameters: try Parameters(initializing: architecture.graph(), seed: seed),
       labels: labels)
   }
 
@@ -29,7 +29,7 @@ extension Model {
   ///
   /// - Parameters:
   ///   - architecture: the network, of as many classes as there are labels.
-  ///   - other: whose weights and normalisation it starts from.
+  ///   - other: whose weights and normalization it starts from.
   ///   - labels: names of the classes.
   ///   - seed: decides the new weights.
   /// - Throws: ``ParametersError`` where less than half of the weights can be taken over: it is another network.
@@ -45,7 +45,7 @@ extension Model {
         parameters[spec.name] = old
         taken += 1
       } else {
-        parameters[spec.name] = try Tensor(shape: spec.shape, floats: spec.initialValues(seed: seed))
+        parameters[spec.name] = try spec.initialTensor(seed: seed)
         problems.append(
           .init(name: spec.name, expected: spec.shape, found: other.parameters[spec.name]?.shape))
       }
@@ -61,15 +61,16 @@ extension Model {
   /// - Parameters:
   ///   - classes: names of the classes.
   ///   - seed: decides the new classifier's weights.
-  /// - Throws: ``ArchitectureError`` where no network has so many classes.
+  /// - Throws: ``ArchitectureError`` where no network has so many classes, ``GraphError/noClassifier(graph:reason:)`` where a
+  ///   graph's logits do not come from a layer of their own.
   public func withHead(classes: [String], seed: UInt64 = 1) throws -> Model {
-    let other = architecture.with(classes: classes.count)
+    let other = try definition.with(classes: classes.count)
     var parameters = Parameters()
     for spec in try other.graph().parameters {
       if let old = self.parameters[spec.name], old.shape == spec.shape {
         parameters[spec.name] = old
       } else {
-        parameters[spec.name] = try Tensor(shape: spec.shape, floats: spec.initialValues(seed: seed))
+        parameters[spec.name] = try spec.initialTensor(seed: seed)
       }
     }
     return try Model(other, parameters: parameters, preprocessing: preprocessing, labels: classes)
@@ -81,7 +82,7 @@ extension Trainer.Teacher {
   /// A model as teacher.
   public init(_ model: Model) {
     self.init(
-      .architecture(model.architecture), parameters: model.parameters, preprocessing: model.preprocessing,
+      model.definition, parameters: model.parameters, preprocessing: model.preprocessing,
       labels: model.labels.isEmpty ? nil : model.labels)
   }
 }
@@ -90,7 +91,7 @@ extension Trainer {
   /// Prepares to train a model; with a folder its best weights are saved there as `model.safetensors`.
   ///
   /// - Parameters:
-  ///   - model: where it starts from. It is given a new classifier where the photographs have another number of classes.
+  ///   - model: where it starts from. It is given a new classifier where the images have another number of classes.
   ///   - recipe: how it is trained.
   ///   - data: what it is trained on.
   ///   - freeze: what of it stays as it is.
@@ -111,32 +112,31 @@ extension Trainer {
   ///
   /// - Throws: never in practice: the weights are the network's.
   public func model() throws -> Model? {
-    guard let architecture = network.architecture else { return nil }
-    return try trained.map {
-      try Model(
-        architecture, parameters: $0, preprocessing: preprocessing, labels: data.training.classes
-      ).with(task: task)
+    try trained.map {
+      try Model(network, parameters: $0, preprocessing: preprocessing, labels: data.training.classes)
+        .with(task: task)
     }
   }
 }
 
 extension Model {
-  /// Asks the model for the classes of labelled photographs.
+  /// Predicts the classes of labeled images and compares them with the labels.
   ///
   /// The data's classes are found among the model's labels by name; a model without labels takes them in order.
   ///
   /// - Parameters:
-  ///   - dataset: the photographs.
+  ///   - dataset: the images.
   ///   - engine: threads and kernels; all processors and the fastest kernels if not given.
-  ///   - batch: photographs at a time.
+  ///   - batch: images at a time.
   /// - Throws: ``EvaluationError`` where a class is unknown to the model, ``DatasetError`` where nothing can be read.
   public func evaluate(
     on dataset: any Dataset, engine: CPUBackend = .automatic, batch: Int = 64
   ) throws -> Evaluation {
+    try checkTakesImages()
     let evaluator = try Evaluator(
-      .architecture(architecture), parameters: parameters, backend: engine,
+      definition, parameters: parameters, backend: engine,
       batch: max(1, min(batch, dataset.count)))
-    let known = try RelabeledImages(dataset, labels: labels, classes: architecture.classes) { $1[$0] }
+    let known = try RelabeledImages(dataset, labels: labels, classes: classes) { $1[$0] }
     return try evaluator.run(on: known, preprocessing: preprocessing, threads: 2).evaluation
   }
 }

@@ -58,7 +58,7 @@ public struct TrainingBenchmark {
     try MemoryNeed(step: step.graph, batch: batch, resolution: definition.resolution, prefetch: 0)
       .check(limit: nil)
     session = try engine.makeTrainingSession(
-      step.graph, parameters: try step.initialState(Parameters(initialising: network, seed: 1)))
+      step.graph, parameters: try step.initialState(Parameters(initializing: network, seed: 1)))
     multiplyAdds = 3 * network.multiplyAdds
     for (index, port) in step.graph.inputs.enumerated() {
       var generator = SeededGenerator(seed: 2, stream: port.name)

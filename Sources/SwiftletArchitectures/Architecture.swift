@@ -68,6 +68,14 @@ public struct Architecture: Sendable, Hashable {
     }
   }
 
+  /// Blocks of stem and stages, each row as often as it is repeated.
+  public var blockCount: Int {
+    (stem + stages.flatMap { $0 }).reduce(0) {
+      let (sum, overflow) = $0.addingReportingOverflow(max($1.repeats, 0))
+      return overflow ? Int.max : sum
+    }
+  }
+
   /// Throws unless the numbers make sense.
   ///
   /// - Throws: ``ArchitectureError`` naming the one that does not.
@@ -76,6 +84,7 @@ public struct Architecture: Sendable, Hashable {
       throw ArchitectureError.badWidth(width)
     }
     guard (1...Self.mostClasses).contains(classes) else { throw ArchitectureError.badClasses(classes) }
+    guard blockCount <= Self.mostBlocks else { throw ArchitectureError.tooManyBlocks(blockCount) }
     for row in stem + stages.flatMap({ $0 }) { try row.check() }
     try head.check()
     guard taps.count <= Self.mostTaps else {
@@ -91,6 +100,8 @@ public struct Architecture: Sendable, Hashable {
   static let largestWidth = 16.0
   static let mostClasses = 1_000_000
   static let largestResolution = 4096
+  /// The most blocks: a thousand-layer ResNet has 500.
+  static let mostBlocks = 4096
   static let mostTaps = 1000
 }
 
@@ -134,8 +145,14 @@ extension Architecture: Codable {
 public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
   /// No network of that name; `nearest` is the one that was probably meant.
   case unknownName(String, nearest: String?)
-  /// A file names a block that the catalogue does not hold.
+  /// A file names a block that is neither in the catalogue nor registered.
   case unknownBlock(String)
+  /// A block from outside the package that was not registered: a file could not be read again.
+  case unregisteredBlock(String)
+  /// Another block is registered under the name.
+  case duplicateBlock(String)
+  /// More blocks than any network has.
+  case tooManyBlocks(Int)
   /// A file names a head that nobody registered, or a head is to be saved under a name that is not its own.
   case unknownHead(String)
   /// There is no layer or block of that path.
@@ -159,6 +176,11 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
       "unknown network '\(name)'"
         + (nearest.map { "; did you mean '\($0)'?" } ?? "; 'swiftlet models' lists them all")
     case .unknownBlock(let name): "unknown block '\(name)' in an architecture"
+    case .unregisteredBlock(let name):
+      "the block '\(name)' is not registered, so a file with it could not be read; call BlockCatalogue.register"
+    case .duplicateBlock(let name): "another block is called '\(name)'"
+    case .tooManyBlocks(let count):
+      "a network may have \(Architecture.mostBlocks) blocks, got \(count == .max ? "more" : "\(count)")"
     case .unknownHead(let name):
       "unknown head '\(name)' of an architecture; a program registers its own with HeadCatalogue.register before it "
         + "saves or loads"

@@ -1,7 +1,9 @@
 // Block.swift: what a block is, and a row of a paper's table.
 
-/// A building block of a network. To add one, write a struct and name it in ``BlockCatalogue``; it can then stand
-/// in any table, and in files.
+import Synchronization
+
+/// A building block of a network. To add one, write a struct: it can then stand in any table. Named in ``BlockCatalogue``, or
+/// registered there (``BlockCatalogue/register(_:)``) by another package, it can stand in files too.
 ///
 /// Channels are those of the table, at α = 1; ``NetworkBuilder/scaled(_:)`` applies the multiplier.
 public protocol BlockDefinition: Sendable, Hashable, Codable {
@@ -149,7 +151,11 @@ extension Row: Codable {
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
-    try container.encode(type(of: block).name, forKey: .block)
+    let name = type(of: block).name
+    guard BlockCatalogue.block(named: name) == type(of: block) else {
+      throw ArchitectureError.unregisteredBlock(name)
+    }
+    try container.encode(name, forKey: .block)
     try block.encode(to: container.superEncoder(forKey: .attributes))
     try container.encode(repeats, forKey: .repeats)
   }
@@ -163,8 +169,22 @@ public enum BlockCatalogue {
     FusedInvertedResidual.self, InvertedResidual.self, MaxPoolBlock.self,
   ]
 
-  /// The block of a name, or `nil`.
+  private static let own = Mutex<[String: any BlockDefinition.Type]>([:])
+
+  /// Makes a block from outside the package known by its name, for the whole process: architectures that hold it can then be
+  /// saved, loaded and resumed.
+  ///
+  /// - Throws: ``ArchitectureError/duplicateBlock(_:)`` where another block has the name.
+  public static func register(_ type: any BlockDefinition.Type) throws {
+    try own.withLock { own in
+      let known = all.first { $0.name == type.name } ?? own[type.name]
+      guard known == nil || known == type else { throw ArchitectureError.duplicateBlock(type.name) }
+      own[type.name] = type
+    }
+  }
+
+  /// The block of a name, of ``all`` or registered, or `nil`.
   public static func block(named name: String) -> (any BlockDefinition.Type)? {
-    all.first { $0.name == name }
+    all.first { $0.name == name } ?? own.withLock { $0[name] }
   }
 }

@@ -22,12 +22,26 @@ public enum NetworkDefinition: Sendable, Hashable {
     if case .architecture(let architecture) = self { architecture } else { nil }
   }
 
-  /// Numbers in the last dimension of the first output: a classifier's classes.
+  /// A classifier's classes: numbers in the last dimension of `logits`, or of the first output where none has that name.
   public var classes: Int {
     switch self {
-    case .architecture(let architecture): architecture.classes
+    case .architecture(let architecture): return architecture.classes
     case .graph(let graph):
-      graph.outputs.first.map { graph.type(of: $0.value).shape }.flatMap(\.dimensions.last) ?? 0
+      let logits = graph.outputs.first { $0.name == "logits" } ?? graph.outputs.first
+      return logits.map { graph.type(of: $0.value).shape }.flatMap(\.dimensions.last) ?? 0
+    }
+  }
+
+  /// The same network for another number of classes.
+  ///
+  /// - Throws: ``ArchitectureError`` or ``GraphError`` where it cannot have so many.
+  public func with(classes: Int) throws -> NetworkDefinition {
+    switch self {
+    case .architecture(let architecture):
+      let other = architecture.with(classes: classes)
+      try other.check()
+      return .architecture(other)
+    case .graph(let graph): return .graph(try graph.with(classes: classes))
     }
   }
 

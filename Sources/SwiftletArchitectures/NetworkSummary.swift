@@ -36,10 +36,12 @@ public struct NetworkSummary: Sendable, Codable, Hashable {
     public var parameters: Int, multiplyAdds: Int, elementwise: Int
   }
 
-  /// The network and the source whose conventions it follows.
-  public var name: String, dialect: Dialect
-  /// α.
-  public var width: Double
+  /// The network.
+  public var name: String
+  /// The source whose conventions it follows; `nil` for a graph.
+  public var dialect: Dialect?
+  /// α; `nil` for a graph.
+  public var width: Double?
   /// Pixels a side, and classes.
   public var resolution: Int, classes: Int
   /// Trainable parameters.
@@ -50,7 +52,7 @@ public struct NetworkSummary: Sendable, Codable, Hashable {
   public var gateMultiplies: Int
   /// The most bytes that activations take when operations run one at a time, in 32-bit floats.
   public var peakActivationBytes: Int
-  /// The table.
+  /// The table; empty for a graph.
   public var rows: [Row]
   /// Every operation, where asked for.
   public var layers: [Layer]?
@@ -75,19 +77,46 @@ extension Architecture {
         },
         multiplyAdds: costs[row.nodes].reduce(0) { $0 + $1.multiplyAdds })
     }
-    return NetworkSummary(
-      name: name, dialect: dialect, width: width, resolution: resolution, classes: classes,
+    var summary = NetworkSummary(
+      graph, resolution: resolution, classes: classes, layers: layers ? costs : nil)
+    (summary.dialect, summary.width, summary.rows) = (dialect, width, rows)
+    return summary
+  }
+}
+
+extension NetworkDefinition {
+  /// The network's table with costs; a graph has layers only.
+  ///
+  /// - Parameter layers: whether to list every operation too.
+  /// - Throws: ``ArchitectureError`` or ``GraphError``.
+  public func summary(layers: Bool = false) throws -> NetworkSummary {
+    switch self {
+    case .architecture(let architecture): return try architecture.summary(layers: layers)
+    case .graph(let graph):
+      let single = try graph.rebatched(to: 1)
+      return NetworkSummary(
+        single, resolution: resolution, classes: classes, layers: single.nodes.map { single.cost(of: $0) })
+    }
+  }
+}
+
+extension NetworkSummary {
+  /// What a graph says by itself; `layers` are its nodes' costs where they are listed.
+  fileprivate init(_ graph: Graph, resolution: Int, classes: Int, layers: [Cost]?) {
+    self.init(
+      name: graph.name, dialect: nil, width: nil, resolution: resolution, classes: classes,
       parameters: graph.parameterCount, multiplyAdds: graph.multiplyAdds,
       gateMultiplies: graph.nodes.reduce(0) {
         $0 + ($1.operation is ChannelScale ? graph.type(of: $1.outputs[0]).shape.count : 0)
       },
-      peakActivationBytes: graph.peakActivationBytes, rows: rows,
-      layers: layers
-        ? zip(graph.nodes, costs).map { node, cost in
-          NetworkSummary.Layer(
+      peakActivationBytes: graph.peakActivationBytes, rows: [],
+      layers: layers.map { costs in
+        zip(graph.nodes, costs).map { node, cost in
+          Layer(
             label: node.label, operation: type(of: node.operation).name,
             output: graph.type(of: node.outputs[0]).shape, parameters: cost.parameters,
             multiplyAdds: cost.multiplyAdds, elementwise: cost.elementwise)
-        } : nil)
+        }
+      })
   }
 }

@@ -11,12 +11,12 @@ extension CPUBackend {
     return backend
   }
 
-  /// Compiles a network as it is defined: its norms are folded here. Everything that infers compiles this way.
+  /// Compiles a network as it is defined: what is constant is computed and norms are folded here. Everything that infers compiles this way.
   ///
   /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its, ``PlanError`` where it
   ///   needs more memory than ``mostActivationBytes`` allows.
   public func inferencePlan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
-    let (folded, weights) = try graph.applying([FoldBatchNorm()], to: parameters)
+    let (folded, weights) = try graph.preparedForInference(parameters)
     return try plan(folded, parameters: weights)
   }
 

@@ -68,6 +68,21 @@ public struct Tensor: Sendable {
     self = try Tensor(shape: shape, scalarType: .int64, elements: values)
   }
 
+  /// Creates a tensor of any element type from Doubles, each rounded once to the nearest value of the type; of two equally near
+  /// ones the even one. Beyond the largest integer the largest is stored, and 0 for what is not a number; a `bool` is whether
+  /// the number differs from 0.
+  ///
+  /// - Throws: ``TensorError/countMismatch(shape:count:)`` where `values` does not fill the shape exactly.
+  public init(shape: Shape, scalarType: ScalarType, rounding values: [Double]) throws {
+    guard shape.checkedCount == values.count else {
+      throw TensorError.countMismatch(shape: shape, count: values.count)
+    }
+    let storage = TensorStorage(byteCount: values.count * scalarType.byteCount) { bytes in
+      for (index, value) in values.enumerated() { scalarType.store(value, to: bytes, at: index) }
+    }
+    self = try Tensor(shape: shape, scalarType: scalarType, storage: storage)
+  }
+
   private init<Element: BitwiseCopyable>(shape: Shape, scalarType: ScalarType, elements: [Element]) throws {
     guard shape.checkedCount == elements.count else {
       throw TensorError.countMismatch(shape: shape, count: elements.count)

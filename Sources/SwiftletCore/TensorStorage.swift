@@ -3,21 +3,21 @@
 /// A block of bytes that never changes once it is published in a ``Tensor``: memory of our own, or a mapped file.
 ///
 /// One of the two types of the project that are `@unchecked Sendable` (the other is `WorkerTeam`): the
-/// bytes are written only inside the initialisers, before any other thread can see the object.
+/// bytes are written only inside the initializers, before any other thread can see the object.
 public final class TensorStorage: @unchecked Sendable {
   /// The bytes. Valid as long as the storage lives.
   let bytes: UnsafeRawBufferPointer
   private let release: @Sendable (UnsafeRawBufferPointer) -> Void
 
-  /// Allocates `byteCount` bytes, aligned to a cache line, and lets `initialise` fill them.
+  /// Allocates `byteCount` bytes, aligned to a cache line, and lets `initialize` fill them.
   ///
   /// - Parameters:
   ///   - byteCount: how many bytes; 0 is allowed.
-  ///   - initialise: called once with the memory, which is zeroed.
-  public init(byteCount: Int, initialise: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+  ///   - initialize: called once with the memory, which is zeroed.
+  public init(byteCount: Int, initialize: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
     let memory = ZeroedMemory(byteCount: byteCount)
     do {
-      try initialise(memory.bytes)
+      try initialize(memory.bytes)
     } catch {
       memory.deallocate()
       throw error

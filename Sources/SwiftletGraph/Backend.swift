@@ -33,9 +33,15 @@ extension Graph {
       throw GraphError.wrongInput(
         name: name, expected: "\(self.inputs.count) tensors", got: "\(inputs.count)")
     }
-    for (port, tensor) in zip(self.inputs, inputs) where tensor.shape != type(of: port.value).shape {
-      throw GraphError.wrongInput(
-        name: port.name, expected: type(of: port.value).shape.description, got: tensor.shape.description)
+    for (port, tensor) in zip(self.inputs, inputs) {
+      let (expected, found) = (type(of: port.value), TensorType(tensor.shape, tensor.scalarType))
+      guard found.shape == expected.shape else {
+        throw GraphError.wrongInput(
+          name: port.name, expected: expected.shape.description, got: found.shape.description)
+      }
+      guard found.scalarType == expected.scalarType else {
+        throw GraphError.wrongInput(name: port.name, expected: "\(expected)", got: "\(found)")
+      }
     }
   }
 }

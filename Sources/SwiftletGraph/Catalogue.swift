@@ -1,5 +1,7 @@
 // Catalogue.swift: the list of all operations. A test compares it with the folder Operations/.
 
+import Synchronization
+
 /// Every operation, by name: what files may hold and what the conformance suite tries.
 public enum Catalogue {
   /// What networks are written with; each has a gradient.
@@ -32,8 +34,22 @@ public enum Catalogue {
   /// All of them.
   public static let all = forward + backward + updates
 
-  /// The operation of a name, or `nil`.
+  private static let own = Mutex<[String: any Operation.Type]>([:])
+
+  /// Makes an operation from outside the package known by its name, for the whole process: graphs that hold it can then be
+  /// written and read.
+  ///
+  /// - Throws: ``GraphError/duplicateName(_:)`` where another operation has the name.
+  public static func register(_ type: any Operation.Type) throws {
+    try own.withLock { own in
+      let known = all.first { $0.name == type.name } ?? own[type.name]
+      guard known == nil || known == type else { throw GraphError.duplicateName(type.name) }
+      own[type.name] = type
+    }
+  }
+
+  /// The operation of a name, of ``all`` or registered, or `nil`.
   public static func operation(named name: String) -> (any Operation.Type)? {
-    all.first { $0.name == name }
+    all.first { $0.name == name } ?? own.withLock { $0[name] }
   }
 }

@@ -11,16 +11,18 @@ extension Graph {
   ///   - output: the name of an output; the first one if `nil`.
   ///   - isFrozen: whether a trainable parameter is to be left out.
   ///   - inputNames: inputs whose gradients are wanted too.
-  /// - Throws: ``GraphError/notDifferentiable(node:operation:)`` where a node on the way has no gradient.
+  /// - Throws: ``GraphError/notDifferentiable(node:operation:)`` where a node on the way has no gradient,
+  ///   ``GraphError/unknownOutput(_:graph:)`` where there is no such output.
   public func differentiated(
     of output: String? = nil, inputs inputNames: [String] = [],
     isFrozen: (ParameterSpec) -> Bool = { _ in false }
   ) throws -> Graph {
-    guard let target = output.map({ name in outputs.first { $0.name == name } }) ?? outputs.first else {
-      throw GraphError.undefinedValue(node: output ?? "output", value: -1)
+    guard let target = try output.map(self.output) ?? outputs.first else {
+      throw GraphError.unknownOutput("logits", graph: name)
     }
-    var builder = GraphBuilder(extending: self)
-    let seed = builder.input("gradient.\(target.name)", type(of: target.value))
+    // The context owns the builder: a copy for each node would make the pass quadratic.
+    var context = GradientContext(extending: self)
+    let seed = context.builder.input("gradient.\(target.name)", type(of: target.value))
     var gradients: [Value: Value] = [target.value: seed]
     let trained = parameters.filter { $0.role.isTrainable && !isFrozen($0) }
     let wanted = Set(
@@ -32,27 +34,25 @@ extension Graph {
     where node.outputs.contains(where: { gradients[$0] != nil })
       && node.inputs.contains(where: active.contains)
     {
-      var context = GradientContext(
-        label: node.label, inputs: node.inputs, outputs: node.outputs,
-        outputGradients: node.outputs.map { gradients[$0] }, builder: builder)
+      context.enter(node, outputGradients: node.outputs.map { gradients[$0] })
       let contributions = try node.operation.gradient(&context)
-      builder = context.builder
       for (value, contribution) in zip(node.inputs, contributions) {
         guard let contribution, active.contains(value) else { continue }
         if let sum = gradients[value] {
-          gradients[value] = try builder.apply(Add(), sum, contribution, label: "gradient.\(node.label).sum")
+          gradients[value] = try context.builder.apply(
+            Add(), sum, contribution, label: "gradient.\(node.label).sum")
         } else {
           gradients[value] = contribution
         }
       }
     }
     for spec in trained {
-      if let gradient = gradients[spec.value] { builder.output("gradient.\(spec.name)", gradient) }
+      if let gradient = gradients[spec.value] { context.builder.output("gradient.\(spec.name)", gradient) }
     }
     for port in inputs where inputNames.contains(port.name) {
-      if let gradient = gradients[port.value] { builder.output("gradient.\(port.name)", gradient) }
+      if let gradient = gradients[port.value] { context.builder.output("gradient.\(port.name)", gradient) }
     }
-    return try builder.finish().eliminatingDeadNodes()
+    return try context.builder.finish().eliminatingDeadNodes()
   }
 
   /// The values that depend on any of `roots`, and the roots.

@@ -3,12 +3,23 @@
 /// A node that is being differentiated.
 public struct GradientContext {
   /// The node's label.
-  public let label: String
+  public private(set) var label = ""
   /// The node's inputs and outputs, which backward operations may read.
-  public let inputs: [Value], outputs: [Value]
+  public private(set) var inputs: [Value] = [], outputs: [Value] = []
   /// The gradient of each output; `nil` where nothing that matters reads it.
-  public let outputGradients: [Value?]
+  public private(set) var outputGradients: [Value?] = []
   var builder: GraphBuilder
+
+  /// Starts to append to a graph.
+  init(extending graph: Graph) { builder = GraphBuilder(extending: graph) }
+
+  /// Goes on to a node.
+  mutating func enter(_ node: Node, outputGradients: [Value?]) {
+    label = node.label
+    inputs = node.inputs
+    outputs = node.outputs
+    self.outputGradients = outputGradients
+  }
 
   /// The type of an input.
   public func inputType(_ index: Int) -> TensorType { builder.type(of: inputs[index]) }

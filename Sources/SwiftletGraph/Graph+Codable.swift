@@ -46,7 +46,11 @@ extension Node: Codable {
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
     try container.encode(label, forKey: .label)
-    try container.encode(type(of: operation).name, forKey: .operation)
+    let name = type(of: operation).name
+    guard Catalogue.operation(named: name) == type(of: operation) else {
+      throw GraphError.unregisteredOperation(name)
+    }
+    try container.encode(name, forKey: .operation)
     try operation.encode(to: container.superEncoder(forKey: .attributes))
     try container.encode(inputs, forKey: .inputs)
     try container.encode(outputs, forKey: .outputs)

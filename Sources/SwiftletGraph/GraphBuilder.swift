@@ -6,6 +6,8 @@ public struct GraphBuilder {
   public private(set) var graph: Graph
   private var scopes: [String] = []
   private var labels: Set<String> = []
+  /// For a label that was taken: the first number that may be free.
+  private var nextNumbers: [String: Int] = [:]
   private var parameterNames: Set<String> = []
 
   /// Starts an empty graph.
@@ -46,14 +48,17 @@ public struct GraphBuilder {
   /// Adds a parameter; its name is the path with `name` appended.
   ///
   /// - Throws: ``GraphError/duplicateName(_:)``.
-  public mutating func parameter(_ name: String, _ role: ParameterRole, _ shape: Shape) throws -> Value {
+  public mutating func parameter(
+    _ name: String, _ role: ParameterRole, _ shape: Shape, scalarType: ScalarType = .float32
+  ) throws -> Value {
     let full = joined(name)
     guard parameterNames.insert(full).inserted else { throw GraphError.duplicateName(full) }
-    guard shape.checkedCount != nil, shape.dimensions.allSatisfy({ $0 > 0 }) else {
+    guard shape.isSensible else {
       throw GraphError.invalidOperation(node: full, operation: "parameter", reason: "bad shape \(shape)")
     }
-    let value = newValue(TensorType(shape))
-    graph.parameters.append(ParameterSpec(name: full, role: role, shape: shape, value: value))
+    let value = newValue(TensorType(shape, scalarType))
+    graph.parameters.append(
+      ParameterSpec(name: full, role: role, shape: shape, scalarType: scalarType, value: value))
     return value
   }
 
@@ -65,6 +70,7 @@ public struct GraphBuilder {
   ) throws -> [Value] {
     let unique = uniqueLabel(joined(label))
     let types = try operation.inferred(inputs.map(graph.type(of:)), node: unique)
+    labels.insert(unique)
     let outputs = types.map { newValue($0) }
     graph.nodes.append(Node(label: unique, operation: operation, inputs: inputs, outputs: outputs))
     return outputs
@@ -113,14 +119,14 @@ public struct GraphBuilder {
     scopes.isEmpty ? name : name.isEmpty ? path : path + "." + name
   }
 
+  /// `label`, or `label` with a number where a node has that label already. It is taken once the node is added: an
+  /// operation that refuses its inputs leaves the label free.
   private mutating func uniqueLabel(_ label: String) -> String {
-    var candidate = label
-    var number = 2
-    while !labels.insert(candidate).inserted {
-      candidate = "\(label)#\(number)"
-      number += 1
-    }
-    return candidate
+    guard labels.contains(label) else { return label }
+    var number = nextNumbers[label] ?? 2
+    while labels.contains("\(label)#\(number)") { number += 1 }
+    nextNumbers[label] = number
+    return "\(label)#\(number)"
   }
 }
 
@@ -129,8 +135,8 @@ extension Operation {
   func inferred(_ inputs: [TensorType], node: String) throws -> [TensorType] {
     do {
       let types = try infer(inputs)
-      for type in types where type.shape.checkedCount == nil {
-        throw OperationError("the result \(type.shape) is too large")
+      for type in types where !type.shape.isSensible {
+        throw OperationError("the result \(type.shape) is empty or too large")
       }
       return types
     } catch let error as OperationError {

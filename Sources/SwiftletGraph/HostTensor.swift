@@ -6,6 +6,8 @@ public struct HostTensor: Sendable, Equatable {
   public let shape: Shape
   /// The elements, `shape.count` of them.
   public var values: [Double]
+  /// The element type of the value that it stands for; the elements are Doubles whatever it is.
+  public private(set) var scalarType = ScalarType.float32
 
   /// Creates a tensor whose elements are all `value`.
   public init(_ shape: Shape, repeating value: Double = 0) {
@@ -16,16 +18,18 @@ public struct HostTensor: Sendable, Equatable {
   /// Creates a tensor from its elements.
   ///
   /// - Precondition: there are `shape.count` of them.
-  public init(_ shape: Shape, _ values: [Double]) {
+  public init(_ shape: Shape, _ values: [Double], _ scalarType: ScalarType = .float32) {
     precondition(values.count == shape.count, "\(values.count) values for shape \(shape)")
     self.shape = shape
     self.values = values
+    self.scalarType = scalarType
   }
 
   /// The elements of a stored tensor, as Doubles.
   public init(_ tensor: Tensor) {
     shape = tensor.shape
     values = tensor.doubles()
+    scalarType = tensor.scalarType
   }
 
   /// Draws every element from [low, high).
@@ -42,19 +46,30 @@ public struct HostTensor: Sendable, Equatable {
   }
 
   /// Its type, as a graph sees it.
-  public var type: TensorType { TensorType(shape) }
+  public var type: TensorType { TensorType(shape, scalarType) }
 
-  /// Rounded to 32-bit floats.
+  /// The same elements for a value of another element type; nothing is rounded.
+  func cast(to scalarType: ScalarType) -> HostTensor {
+    var result = self
+    result.scalarType = scalarType
+    return result
+  }
+
+  /// The elements rounded once, to ``scalarType``.
   ///
   /// - Throws: never in practice: the count is the shape's by construction.
-  public func tensor() throws -> Tensor { try Tensor(shape: shape, floats: values.map(Float.init)) }
+  public func tensor() throws -> Tensor {
+    try Tensor(shape: shape, scalarType: scalarType, rounding: values)
+  }
 
   /// Each element replaced by `transform` of it.
-  func mapped(_ transform: (Double) -> Double) -> HostTensor { HostTensor(shape, values.map(transform)) }
+  func mapped(_ transform: (Double) -> Double) -> HostTensor {
+    HostTensor(shape, values.map(transform), scalarType)
+  }
 
   /// Each pair of elements combined; the shapes must be equal.
   func zipped(_ other: HostTensor, _ combine: (Double, Double) -> Double) -> HostTensor {
-    HostTensor(shape, zip(values, other.values).map(combine))
+    HostTensor(shape, zip(values, other.values).map(combine), scalarType)
   }
 
   /// The size of the innermost dimension.

@@ -63,7 +63,7 @@ public struct OperationError: Error, Equatable, CustomStringConvertible {
 public struct Cost: Hashable, Sendable, Codable {
   /// Multiply-adds of convolutions and linear layers: what the MobileNet papers count as "MAdds".
   public var multiplyAdds: Int
-  /// Results computed one element at a time: activations, sums, gates, pooling, normalisation.
+  /// Results computed one element at a time: activations, sums, gates, pooling, normalization.
   public var elementwise: Int
   /// Trainable parameters read (filled in by ``Graph/cost(of:)``).
   public var parameters = 0
@@ -115,6 +115,37 @@ extension TensorType {
   func expect(_ expected: Shape, _ what: String) throws {
     guard shape == expected else { throw OperationError("\(what) must be \(expected), got \(shape)") }
   }
+
+  /// Throws unless this is the number of a training step: one 64-bit integer.
+  func expectStep() throws {
+    try expect([], "the step's number")
+    guard scalarType == .int64 else {
+      throw OperationError("the step's number must be i64, got \(scalarType.shortName)")
+    }
+  }
+}
+
+/// Throws unless all inputs have one element type, and it is a floating-point one.
+///
+/// - Returns: that type; it is the type of the results too.
+@discardableResult
+func expectFloats(_ inputs: [TensorType]) throws -> ScalarType {
+  guard let type = inputs.first?.scalarType else { throw OperationError("takes at least 1 input, got 0") }
+  guard type.isFloatingPoint else {
+    throw OperationError("computes with floating-point numbers, got \(type.shortName)")
+  }
+  return try expectOneType(inputs)
+}
+
+/// Throws unless all inputs have one element type, which is returned.
+@discardableResult
+func expectOneType(_ inputs: [TensorType]) throws -> ScalarType {
+  guard let type = inputs.first?.scalarType else { throw OperationError("takes at least 1 input, got 0") }
+  for input in inputs where input.scalarType != type {
+    throw OperationError(
+      "inputs must have one element type, got \(type.shortName) and \(input.scalarType.shortName)")
+  }
+  return type
 }
 
 /// Throws unless there are as many inputs as the operation takes.

@@ -1,6 +1,6 @@
 // Optimizer.swift: how a gradient changes a weight.
 
-/// The rule of an optimiser; its constants are data, its moments are state of the graph.
+/// The rule of an optimizer; its constants are data, its moments are state of the graph.
 public enum Optimizer: Sendable, Hashable, Codable {
   /// b ← momentum · b + g; w ← w − rate · b, or with Nesterov's look ahead w ← w − rate · (g + momentum · b). As in PyTorch.
   case sgd(momentum: Double, nesterov: Bool = false)

@@ -27,21 +27,27 @@ public struct Parameters: Sendable {
   /// Seeded starting values for each parameter of a graph: the same for the same seed, on any machine.
   ///
   /// - Throws: never in practice: each value has its spec's count.
-  public init(initialising graph: Graph, seed: UInt64) throws {
-    for spec in graph.parameters {
-      self[spec.name] = try Tensor(shape: spec.shape, floats: spec.initialValues(seed: seed))
-    }
+  public init(initializing graph: Graph, seed: UInt64) throws {
+    for spec in graph.parameters { self[spec.name] = try spec.initialTensor(seed: seed) }
   }
 
-  /// Checks that every parameter of the graph is here with its shape.
+  /// Checks that every parameter of the graph is here with its shape, in an element type that it accepts
+  /// (``ParameterSpec/accepts(_:)``).
   ///
   /// - Throws: ``ParametersError`` with the first names that are missing or differ, and both shapes.
   public func check(against graph: Graph) throws {
     let problems = graph.parameters.compactMap { spec -> ParametersError.Problem? in
-      guard let found = self[spec.name]?.shape else {
+      guard let found = self[spec.name] else {
         return .init(name: spec.name, expected: spec.shape, found: nil)
       }
-      return found == spec.shape ? nil : .init(name: spec.name, expected: spec.shape, found: found)
+      guard found.shape == spec.shape else {
+        return .init(name: spec.name, expected: spec.shape, found: found.shape)
+      }
+      return spec.accepts(found.scalarType)
+        ? nil
+        : .init(
+          name: spec.name, expected: spec.shape, found: found.shape,
+          types: .init(expected: spec.scalarType, found: found.scalarType))
     }
     if !problems.isEmpty { throw ParametersError(network: graph.name, problems: problems) }
   }
@@ -55,12 +61,20 @@ public struct ParametersError: Error, Equatable, CustomStringConvertible {
     public let name: String
     /// The shape that the network needs, and the shape that was there.
     public let expected: Shape?, found: Shape?
+    /// The element types, where the shapes agree and they do not.
+    public let types: Types?
+
+    /// Element types that do not agree.
+    public struct Types: Sendable, Equatable {
+      let expected: ScalarType, found: ScalarType
+    }
 
     /// Creates a problem.
-    public init(name: String, expected: Shape?, found: Shape?) {
+    public init(name: String, expected: Shape?, found: Shape?, types: Types? = nil) {
       self.name = name
       self.expected = expected
       self.found = found
+      self.types = types
     }
   }
 
@@ -79,8 +93,11 @@ public struct ParametersError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     let first = problems.prefix(3).map { problem -> String in
       guard let expected = problem.expected else { return "\(problem.name): not a parameter of the network" }
-      return "\(problem.name): needs \(expected), "
-        + (problem.found.map { "found \($0)" } ?? "which the file does not have")
+      if let types = problem.types {
+        return "\(problem.name): needs \(types.expected.shortName), found \(types.found.shortName)"
+      }
+      return problem.found.map { "\(problem.name): needs \(expected), found \($0)" }
+        ?? "\(problem.name): missing (needs \(expected))"
     }
     let rest = problems.count > 3 ? "; and \(problems.count - 3) more" : ""
     return "the weights are not those of \(network): \(first.joined(separator: "; "))\(rest)"

@@ -50,12 +50,12 @@ public struct ReferencePlan: Plan {
         throw GraphError.wrongInput(
           name: port.name, expected: expected.description, got: tensor.shape.description)
       }
-      values[port.value.id] = tensor
+      values[port.value.id] = tensor.cast(to: graph.type(of: port.value).scalarType)
     }
     for (index, node) in graph.nodes.enumerated() {
       let operands = try node.inputs.map { try value($0, values, node.label) }
       for (output, result) in zip(node.outputs, node.operation.reference(operands)) {
-        values[output.id] = result
+        values[output.id] = result.cast(to: graph.type(of: output).scalarType)
       }
       for read in node.inputs + node.outputs where (lastUses[read.id] ?? index) <= index {
         values[read.id] = nil
@@ -69,11 +69,11 @@ public struct ReferencePlan: Plan {
     guard let parameter = parameters[value] else {
       throw GraphError.undefinedValue(node: node, value: value.id)
     }
-    return HostTensor(parameter)
+    return HostTensor(parameter).cast(to: graph.type(of: value).scalarType)
   }
 }
 
-/// Runs a ``ReferencePlan``; results are rounded to 32-bit floats.
+/// Runs a ``ReferencePlan``; each result is rounded once, to its element type.
 public struct ReferenceSession: Session, ~Copyable {
   private let plan: ReferencePlan
 

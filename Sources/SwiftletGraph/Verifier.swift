@@ -1,17 +1,26 @@
 // Verifier.swift: what every graph must satisfy, checked after it is built and after each pass.
 
+extension Shape {
+  /// Whether a value can have the shape: all dimensions are at least 1, and there are not more elements than
+  /// ``Graph/mostElements``.
+  var isSensible: Bool {
+    guard let count = checkedCount else { return false }
+    return (1...Graph.mostElements).contains(count)
+  }
+}
+
 extension Graph {
   /// More elements than any value has, and few enough that sums and products of shapes stay within an Int.
   static let mostElements = 1 << 40
 
-  /// Checks that each value is defined once, before it is read; that the stored types are the inferred ones;
-  /// and that names are unique.
+  /// Checks that each value is defined once, before it is read; that the stored types, shapes and element
+  /// types both, are the inferred ones; and that names are unique.
   ///
   /// - Throws: ``GraphError``, naming the first node that breaks a rule.
   public func verify() throws {
     for (index, type) in types.enumerated() {
-      guard let count = type.shape.checkedCount, count <= Self.mostElements else {
-        throw GraphError.undefinedValue(node: "a value of shape \(type.shape)", value: index)
+      guard type.shape.isSensible else {
+        throw GraphError.badShape(value: index, shape: type.shape)
       }
     }
     var defined = [Bool](repeating: false, count: types.count)
@@ -34,7 +43,7 @@ extension Graph {
     for port in inputs { try define(port.value, port.name) }
     for spec in parameters {
       try define(spec.value, spec.name)
-      try Self.checkType(type(of: spec.value), TensorType(spec.shape), spec.name)
+      try Self.checkType(type(of: spec.value), spec.type, spec.name)
     }
     for node in nodes {
       for value in node.inputs { try read(value, node.label) }
@@ -53,9 +62,9 @@ extension Graph {
     for port in updates {
       try read(port.value, port.name)
       guard let spec = specs[port.name] else {
-        throw GraphError.undefinedValue(node: port.name, value: port.value.id)
+        throw GraphError.unknownParameter(port.name)
       }
-      try Self.checkType(type(of: port.value), TensorType(spec.shape), port.name)
+      try Self.checkType(type(of: port.value), spec.type, port.name)
     }
   }
 

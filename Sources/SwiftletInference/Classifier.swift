@@ -56,8 +56,6 @@ public struct Classifier: Sendable {
   /// The model.
   public let model: Model
   private let runner: ImageRunner
-  /// The position of the logits among the outputs.
-  private let logits: Int
 
   /// Compiles a model.
   ///
@@ -67,10 +65,8 @@ public struct Classifier: Sendable {
   /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
     self.model = model
-    let graph = try model.architecture.graph()
-    logits = graph.outputs.firstIndex { $0.name == PortName.logits } ?? 0
     runner = try ImageRunner(
-      graph, parameters: model.parameters, preprocessing: model.preprocessing, engine: engine)
+      model.definition.graph().withOutputs([PortName.logits]), of: model, engine: engine)
   }
 
   /// Images that ``classify(_:)`` takes at a time.
@@ -113,8 +109,7 @@ public struct Classifier: Sendable {
   }
 
   private func classification(_ outputs: [[Float]]) -> Classification {
-    Classification(
-      logits: outputs[logits], labels: model.labels, rule: model.task.rule)
+    Classification(logits: outputs[0], labels: model.labels, rule: model.task.rule)
   }
 }
 

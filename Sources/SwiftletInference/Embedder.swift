@@ -22,16 +22,12 @@ public struct Embedder: Sendable {
   ///   - engine: threads, kernels and precision; all processors and the fastest kernels if not given.
   /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
-    let graph = try model.architecture.graph()
-    // The classifier is the last layer of every network.
-    guard let logits = graph.outputs.first?.value,
-      let layer = graph.nodes.first(where: { $0.outputs.contains(logits) })
-    else { throw GraphError.undefinedValue(node: "logits", value: -1) }
+    let graph = try model.definition.graph().withOutputs(["logits"])
+    let features = try graph.classifierLayer().features
     var builder = GraphBuilder(extending: graph)
-    builder.output("features", layer.inputs[0])
-    count = graph.type(of: layer.inputs[0]).shape.count
-    runner = try ImageRunner(
-      try builder.finish(), parameters: model.parameters, preprocessing: model.preprocessing, engine: engine)
+    builder.output("features", features)
+    count = graph.type(of: features).shape.count
+    runner = try ImageRunner(try builder.finish(), of: model, engine: engine)
     self.model = model
   }
 

@@ -12,8 +12,7 @@ import Synchronization
 final class ImageRunner: Sendable {
   /// The network's name.
   let name: String
-  /// How an image becomes an input.
-  let preprocessing: Preprocessing
+  private let model: Model
   /// Images of a batch.
   let batch: Int
   private let engine: CPUBackend
@@ -24,12 +23,12 @@ final class ImageRunner: Sendable {
   /// Compiles a network for images.
   ///
   /// - Throws: ``GraphError``, ``ParametersError``, ``PlanError``.
-  init(_ graph: Graph, parameters: Parameters, preprocessing: Preprocessing, engine: CPUBackend) throws {
+  init(_ graph: Graph, of model: Model, engine: CPUBackend) throws {
     name = graph.name
-    self.preprocessing = preprocessing
+    self.model = model
     self.engine = engine
     batch = max(16, 4 * engine.threads)
-    single = SessionPool(try engine.inferencePlan(graph, parameters: parameters))
+    single = SessionPool(try engine.inferencePlan(graph, parameters: model.parameters))
   }
 
   /// The outputs for an input that has been prepared.
@@ -42,7 +41,7 @@ final class ImageRunner: Sendable {
   /// The outputs for an image.
   ///
   /// - Throws: ``VisionError``, ``ClassifierError/notANumber(network:)``.
-  func run(_ image: Image) throws -> [[Float]] { try run(input: preprocessing.input(image)) }
+  func run(_ image: Image) throws -> [[Float]] { try run(input: model.input(image)) }
 
   /// The outputs for each image: the bits that it gives alone.
   ///
@@ -58,9 +57,9 @@ final class ImageRunner: Sendable {
   }
 
   private func run(_ images: ArraySlice<Image>, _ pool: SessionPool) throws -> [[[Float]]] {
-    let preprocessing = self.preprocessing
+    let model = self.model
     let inputs = try pool.plan.pool.map(images.count) {
-      try preprocessing.input(images[images.startIndex + $0])
+      try model.input(images[images.startIndex + $0])
     }
     let (outputs, batch) = (pool.plan.graph.outputs.count, batch)
     let results = pool.withSession { session in

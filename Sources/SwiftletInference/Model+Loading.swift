@@ -14,9 +14,10 @@ import SwiftletWeights
 #endif
 
 extension Model {
-  /// Keys of the metadata of our safetensors files.
+  /// Keys of the metadata of our safetensors files. A file has either an architecture or a graph.
   package enum MetadataKey {
     package static let architecture = "swiftlet.architecture"
+    package static let graph = "swiftlet.graph"
     package static let preprocessing = "swiftlet.preprocessing"
     package static let labels = "swiftlet.labels"
   }
@@ -24,9 +25,12 @@ extension Model {
   /// Reads a model from a safetensors file: one of ours (``save(to:)``), or a state dict of torchvision or timm, which is
   /// recognized by the names and shapes of its tensors. (The Swiftlet product reads PyTorch checkpoints too.)
   ///
+  /// A file whose network holds blocks or operations from outside the package needs them registered
+  /// (``BlockCatalogue/register(_:)``, ``Catalogue/register(_:)``).
+  ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - network: the network that it must be, by its name in the zoo; any if `nil`.
+  ///   - network: the network that it must be, by its name; any if `nil`.
   ///   - options: what to change: the dialect where two libraries share names, the width, the resolution.
   /// - Throws: ``FormatError`` where the file is damaged, ``ModelError`` where its weights are of no network we know or
   ///   not of `network`, with the first names that disagree and both shapes.
@@ -43,11 +47,9 @@ extension Model {
   package static func model(
     _ file: WeightFile.Contents, of path: String, network: String? = nil, options: ZooOptions = ZooOptions()
   ) throws -> Model {
-    if let json = file.metadata[MetadataKey.architecture] {
-      return try ours(path, json, file.tensors, file.metadata, network, options)
-        .with(task: task(file.metadata, file: path))
-    }
-    return try Recognition(path, file.tensors).model(network, options)
+    try ours(path, file.tensors, file.metadata, network, options)?
+      .with(task: task(file.metadata, file: path))
+      ?? Recognition(path, file.tensors).model(network, options)
   }
 
   /// Reads weights for an architecture of your own choice from a safetensors file of ours or of a library.
@@ -64,10 +66,9 @@ extension Model {
   package static func model(
     _ architecture: Architecture, weights file: WeightFile.Contents, of path: String
   ) throws -> Model {
-    guard file.metadata[MetadataKey.architecture] != nil else {
+    guard let stored = try ours(path, file.tensors, file.metadata, nil, ZooOptions()) else {
       return try Recognition(path, file.tensors).model(as: architecture)
     }
-    let stored = try model(file, of: path)
     do {
       return try Model(
         architecture, parameters: stored.parameters, preprocessing: stored.preprocessing,
@@ -76,60 +77,92 @@ extension Model {
     } catch let error as ParametersError { throw ModelError.wrongWeights(file: path, error) }
   }
 
-  /// Writes the whole model as one safetensors file: weights by our names, and in its metadata the architecture, the
+  /// Writes the whole model as one safetensors file: weights by our names, and in its metadata the architecture or the graph, the
   /// preprocessing and the labels as JSON. Nothing is left behind if it fails.
   ///
-  /// - Throws: ``FormatError`` naming the file and the cause.
+  /// - Throws: ``FormatError`` naming the file and the cause, ``ArchitectureError/unregisteredBlock(_:)`` or
+  ///   ``GraphError/unregisteredOperation(_:)`` where the file could not be read again.
   public func save(to path: String) throws {
-    try SafetensorsFile.write(
-      parameters.all,
-      metadata: [
-        "format": "swiftlet", MetadataKey.architecture: try StableJSON.text(architecture),
-        MetadataKey.preprocessing: try StableJSON.text(preprocessing),
-        MetadataKey.labels: try StableJSON.text(labels),
-      ].merging(taskMetadata) { $1 }, to: path)
+    var metadata = [
+      "format": "swiftlet", MetadataKey.preprocessing: try StableJSON.text(preprocessing),
+      MetadataKey.labels: try StableJSON.text(labels),
+    ]
+    switch definition {
+    case .architecture(let architecture):
+      metadata[MetadataKey.architecture] = try StableJSON.text(architecture)
+    case .graph(let graph): metadata[MetadataKey.graph] = try StableJSON.text(graph)
+    }
+    try SafetensorsFile.write(parameters.all, metadata: metadata.merging(taskMetadata) { $1 }, to: path)
   }
 
-  /// The model of one of our files; `path` is what errors call it.
+  /// The model of one of our files; `nil` where the metadata has no network. `path` is what errors call the file.
   package static func ours(
-    _ path: String, _ json: String, _ tensors: NamedTensors, _ metadata: [String: String],
-    _ network: String?, _ options: ZooOptions
-  ) throws -> Model {
-    func decode<Value: Decodable>(_ type: Value.Type, _ text: String, _ key: String) throws -> Value {
+    _ path: String, _ tensors: NamedTensors, _ metadata: [String: String], _ network: String?,
+    _ options: ZooOptions
+  ) throws -> Model? {
+    guard let key = [MetadataKey.architecture, MetadataKey.graph].first(where: { metadata[$0] != nil }) else {
+      return nil
+    }
+    func decode<Value: Decodable>(_ type: Value.Type, _ key: String) throws -> Value? {
+      guard let text = metadata[key] else { return nil }
       do {
         return try JSONDecoder().decode(type, from: Data(text.utf8))
-      } catch let error as ArchitectureError {
-        throw ModelError.badMetadata(file: path, key: key, reason: "\(error)")
       } catch {
-        throw ModelError.badMetadata(file: path, key: key, reason: "it is not the JSON that Swiftlet writes")
+        let isOurs = error is ArchitectureError || error is GraphError
+        throw ModelError.badMetadata(
+          file: path, key: key, reason: isOurs ? "\(error)" : "it is not the JSON that Swiftlet writes")
       }
     }
-    var architecture = try decode(Architecture.self, json, MetadataKey.architecture)
-    if let network, network != architecture.name {
-      _ = try Zoo.entry(named: network)
-      throw ModelError.otherNetwork(file: path, wanted: network, found: architecture.name)
+    let definition: NetworkDefinition
+    if var architecture = try decode(Architecture.self, MetadataKey.architecture) {
+      if let resolution = options.resolution { architecture.resolution = resolution }
+      // A line of a table stands for up to a thousand blocks, each with weights; nothing is built for weights that are not there.
+      guard architecture.blockCount <= 2 * tensors.count + 16 else {
+        throw ModelError.badMetadata(
+          file: path, key: key,
+          reason: "it has \(architecture.blockCount) blocks, the file only \(tensors.count) tensors")
+      }
+      definition = .architecture(architecture)
+    } else if let graph = try decode(Graph.self, MetadataKey.graph) {
+      definition = .graph(graph)
+      if let resolution = options.resolution, resolution != definition.resolution {
+        throw ModelError.fixedResolution(file: path, resolution: definition.resolution)
+      }
+    } else {
+      return nil
     }
-    if let resolution = options.resolution { architecture.resolution = resolution }
-    let preprocessing = try metadata[MetadataKey.preprocessing].map {
-      try decode(Preprocessing.self, $0, MetadataKey.preprocessing)
+    if let network, network != definition.name {
+      if definition.architecture != nil { _ = try Zoo.entry(named: network) }
+      throw ModelError.otherNetwork(file: path, wanted: network, found: definition.name)
     }
-    let labels = try metadata[MetadataKey.labels].map { try decode([String].self, $0, MetadataKey.labels) }
+    let preprocessing = try decode(Preprocessing.self, MetadataKey.preprocessing)
+    let labels = try decode([String].self, MetadataKey.labels)
     var parameters = Parameters()
     for (name, tensor) in tensors { parameters[name] = tensor }
     do {
-      return try Model(
-        architecture, parameters: parameters, preprocessing: preprocessing, labels: labels)
+      switch definition {
+      case .architecture(let architecture):
+        return try Model(
+          architecture, parameters: parameters, preprocessing: preprocessing, labels: labels)
+      case .graph(let graph):
+        guard let preprocessing else {
+          throw ModelError.badMetadata(file: path, key: MetadataKey.preprocessing, reason: "it is missing")
+        }
+        return try Model(graph, parameters: parameters, preprocessing: preprocessing, labels: labels ?? [])
+      }
     } catch let error as ParametersError {
       throw ModelError.wrongWeights(file: path, error)
     } catch let error as ArchitectureError {
-      throw ModelError.badMetadata(file: path, key: MetadataKey.architecture, reason: "\(error)")
+      throw ModelError.badMetadata(file: path, key: key, reason: "\(error)")
     } catch let error as GraphError {
-      throw ModelError.badMetadata(file: path, key: MetadataKey.architecture, reason: "\(error)")
+      throw ModelError.badMetadata(file: path, key: key, reason: "\(error)")
+    } catch ModelError.unsuitableGraph(_, let reason) {
+      throw ModelError.badMetadata(file: path, key: key, reason: reason)
     }
   }
 }
 
-/// Why a file does not make a model.
+/// Why a file or a graph does not make a model.
 public enum ModelError: Error, CustomStringConvertible {
   /// The weights are not the network's; the error lists the first names with both shapes.
   case wrongWeights(file: String, ParametersError)
@@ -137,6 +170,10 @@ public enum ModelError: Error, CustomStringConvertible {
   case otherNetwork(file: String, wanted: String, found: String)
   /// The metadata of one of our files is damaged.
   case badMetadata(file: String, key: String, reason: String)
+  /// The file's network is a graph, whose resolution cannot be changed.
+  case fixedResolution(file: String, resolution: Int)
+  /// A graph that is no classifier of images.
+  case unsuitableGraph(name: String, reason: String)
   /// A weight is larger than 16-bit floats are, or not a number.
   case beyondHalfPrecision(parameter: String)
   /// No library's names are known for the network.
@@ -147,6 +184,9 @@ public enum ModelError: Error, CustomStringConvertible {
     case .wrongWeights(let file, let error): "\(file): \(error)"
     case .otherNetwork(let file, let wanted, let found): "\(file): holds \(found), not \(wanted)"
     case .badMetadata(let file, let key, let reason): "\(file): metadata '\(key)': \(reason)"
+    case .fixedResolution(let file, let resolution):
+      "\(file): its network is a graph for \(resolution)×\(resolution) pixels; the resolution cannot be changed"
+    case .unsuitableGraph(let name, let reason): "\(name): \(reason)"
     case .beyondHalfPrecision(let parameter):
       "\(parameter) has weights beyond what half precision holds (±65504)"
     case .noNames(let file, let network):

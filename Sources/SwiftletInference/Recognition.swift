@@ -117,6 +117,9 @@ struct Recognition {
       $0.fileName == fileName && $0.network == attempt.architecture.name
         && $0.dialect == attempt.architecture.dialect
     }
-    return try Model(attempt.architecture, parameters: parameters, preprocessing: source?.preprocessing)
+    // The libraries' weights are ImageNet's; with another number of classes somebody fine-tuned them.
+    return try Model(
+      attempt.architecture, parameters: parameters, preprocessing: source?.preprocessing,
+      labels: ImageSet.imageNet.labels(classes: attempt.architecture.classes) ?? [])
   }
 }

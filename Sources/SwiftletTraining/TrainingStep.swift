@@ -80,7 +80,7 @@ public struct TrainingStep: Sendable {
       return port.value
     }
     // Outputs that the task does not read, such as taps, are not computed.
-    var builder = GraphBuilder(extending: network.withOutputs(task.outputs))
+    var builder = GraphBuilder(extending: try network.withOutputs(task.outputs))
     let types = outputs.map { network.type(of: $0) }
     let targets = task.targetInputs(for: types).map { builder.input($0.name, $0.type) }
     let teacher = options.loss.needsTeacher ? types.first.map { builder.input(PortName.teacher, $0) } : nil
@@ -93,7 +93,7 @@ public struct TrainingStep: Sendable {
         PortName.gradientTarget(port.name).map { ($0, port.value) }
       })
 
-    builder = GraphBuilder(extending: differentiated.withOutputs([PortName.loss] + task.outputs))
+    builder = GraphBuilder(extending: try differentiated.withOutputs([PortName.loss] + task.outputs))
     var starts: [String: Float] = [:]
     let weights = differentiated.parameters.filter { gradients[$0.name] != nil }
     var sums: [Value] = []

@@ -74,7 +74,7 @@ private struct Ghost: BlockDefinition {
     architecture.width = architecture.name.contains("mobilenet") ? 0.25 : 1
     let graph = try architecture.graph(batch: 2, mode: .training).differentiated()
     var generator = SeededGenerator(seed: 4)
-    var parameters = try Parameters(initialising: graph, seed: 4)
+    var parameters = try Parameters(initializing: graph, seed: 4)
     // Linear weights start near zero, which would leave almost nothing to see of what lies before them.
     for spec in graph.parameters where spec.role == .linear {
       parameters[spec.name] = try HostTensor(spec.shape, uniform: -0.5...0.5, using: &generator).tensor()
@@ -115,9 +115,13 @@ private struct Ghost: BlockDefinition {
     #expect(summary.rows.map(\.repeats) == [1, 1, 1, 1, 2, 1, 1, 1, 1])
     // A ghost has conv + norm + depthwise + norm.
     #expect(summary.rows[4].parameters == (24 + 40) * 20 + 2 * (25 * 20 + 2 * 40))
+    #expect(throws: ArchitectureError.unregisteredBlock("ghost")) { try JSONEncoder().encode(tiny) }
+    try BlockCatalogue.register(Ghost.self)
     let file = try JSONEncoder().encode(tiny)
-    #expect(throws: ArchitectureError.unknownBlock("ghost")) {
-      try JSONDecoder().decode(Architecture.self, from: file)
+    #expect(try JSONDecoder().decode(Architecture.self, from: file) == tiny)
+    let other = String(decoding: file, as: UTF8.self).replacing("\"ghost\"", with: "\"ghoul\"")
+    #expect(throws: ArchitectureError.unknownBlock("ghoul")) {
+      try JSONDecoder().decode(Architecture.self, from: Data(other.utf8))
     }
   }
 

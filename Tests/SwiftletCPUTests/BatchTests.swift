@@ -10,7 +10,7 @@ import Testing
   func everyImageOfABatchIsComputedAsIfAlone(name: String) throws {
     let options = ZooOptions(width: name.hasPrefix("mobilenet") ? 0.35 : nil, resolution: 40, classes: 7)
     let architecture = try Zoo.architecture(name, options)
-    let parameters = try Parameters(initialising: architecture.graph(), seed: 3)
+    let parameters = try Parameters(initializing: architecture.graph(), seed: 3)
     var generator = SeededGenerator(seed: 4)
     let pixels = 40 * 40 * 3
     let images = (0..<64 * pixels).map { _ in Float(generator.uniform(-2, 2)) }
@@ -36,7 +36,7 @@ import Testing
 
   @Test func featureMapsOfABatchTakeTheMemoryOfOneImageForEachThread() throws {
     let architecture = try Zoo.architecture("mobilenet_v2")
-    let parameters = try Parameters(initialising: architecture.graph(), seed: 3)
+    let parameters = try Parameters(initializing: architecture.graph(), seed: 3)
     func plan(batch: Int) throws -> CPUPlan {
       let (graph, weights) = try architecture.graph(batch: batch).applying([FoldBatchNorm()], to: parameters)
       return try CPUBackend(threads: 2).plan(graph, parameters: weights)
@@ -81,7 +81,7 @@ import Testing
     builder.output("second", Bool.random(using: &generator) ? sum : b)
     if Bool.random(using: &generator) { builder.output("map", joined) }
     let graph = try builder.finish()
-    return (graph, try Parameters(initialising: graph, seed: seed))
+    return (graph, try Parameters(initializing: graph, seed: seed))
   }
 
   @Test(arguments: UInt64(0)..<12)

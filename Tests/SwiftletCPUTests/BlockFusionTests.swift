@@ -61,7 +61,7 @@ import Testing
   @Test func fusionKeepsTheExpandedTensorOutOfMemory() throws {
     let graph = try Zoo.architecture("mobilenet_v2").graph()
     let (folded, parameters) = try graph.applying(
-      [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
+      [FoldBatchNorm()], to: Parameters(initializing: graph, seed: 1))
     var backend = CPUBackend()
     #expect(try backend.plan(folded, parameters: parameters).activationBytes < 3_000_000)
     backend.fusion = .never

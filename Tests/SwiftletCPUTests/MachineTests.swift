@@ -67,7 +67,7 @@ import Testing
   /// With a smaller second-level cache more blocks are fused, and their strips are smaller.
   @Test func smallerCachesFuseMore() throws {
     let graph = try Zoo.architecture("mobilenet_v2").graph()
-    let parameters = try Parameters(initialising: graph, seed: 1)
+    let parameters = try Parameters(initializing: graph, seed: 1)
     func fused(_ level2: Int) throws -> (blocks: Int, bytes: Int) {
       var backend = CPUBackend()
       backend.caches = CacheSizes(level1: 32 << 10, level2: level2)
@@ -84,12 +84,12 @@ import Testing
   @Test func tuningMeasuresEveryShapeBothWays() throws {
     let graph = try Zoo.architecture("cifar_resnet18").graph()
     let (folded, parameters) = try graph.applying(
-      [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
+      [FoldBatchNorm()], to: Parameters(initializing: graph, seed: 1))
     let tuner = Tuner(instructionSet: .portable)
     let shapes = try tuner.shapes(folded, parameters)
     #expect(shapes.contains(.winograd(height: 16, width: 16, channels: 128, columns: 128)))
     let v2 = try Zoo.architecture("mobilenet_v2", ZooOptions(resolution: 64)).graph()
-    let (small, weights) = try v2.applying([FoldBatchNorm()], to: Parameters(initialising: v2, seed: 1))
+    let (small, weights) = try v2.applying([FoldBatchNorm()], to: Parameters(initializing: v2, seed: 1))
     let blocks = try tuner.shapes(small, weights)
     #expect(blocks.contains(.block(height: 32, width: 32, channels: [16, 96, 24], kernel: 3, stride: 2)))
     for shape in [try #require(shapes.last), try #require(blocks.first)] {

@@ -12,7 +12,7 @@ import Testing
       "mobilenet_v3_small", ZooOptions(width: 0.25, resolution: 32, classes: 5))
     let graph = try architecture.graph()
     let (folded, parameters) = try graph.applying(
-      [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
+      [FoldBatchNorm()], to: Parameters(initializing: graph, seed: 1))
     return try CPUBackend(threads: threads).plan(folded, parameters: parameters)
   }
 
@@ -30,7 +30,7 @@ import Testing
       let graph = try Zoo.architecture(name, options).graph(batch: batch)
       var backend = CPUBackend(threads: threads)
       (backend.fusion, backend.winograd, backend.weightPrecision) = (fusion, winograd, precision)
-      return try backend.inferencePlan(graph, parameters: Parameters(initialising: graph, seed: 1))
+      return try backend.inferencePlan(graph, parameters: Parameters(initializing: graph, seed: 1))
     }
   }
 
@@ -101,7 +101,7 @@ import Testing
     let architecture = try Zoo.architecture("mobilenet_v2")
     let graph = try architecture.graph()
     let (folded, parameters) = try graph.applying(
-      [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
+      [FoldBatchNorm()], to: Parameters(initializing: graph, seed: 1))
     var backend = CPUBackend()
     backend.fusion = .never
     let plan = try backend.plan(folded, parameters: parameters)

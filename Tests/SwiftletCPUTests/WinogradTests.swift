@@ -63,7 +63,7 @@ import Testing
   @Test func networksUseItWhereItPays() throws {
     let graph = try Zoo.architecture("resnet18").graph()
     let (folded, parameters) = try graph.applying(
-      [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
+      [FoldBatchNorm()], to: Parameters(initializing: graph, seed: 1))
     var backend = CPUBackend()
     // The rule by itself; what was measured differs between instruction sets.
     backend.selection = Selection()

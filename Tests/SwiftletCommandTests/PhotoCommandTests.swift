@@ -16,7 +16,7 @@ struct Workplace {
       let architecture = try Zoo.architecture(
         "mobilenet_v1", ZooOptions(width: 0.25, resolution: 64, classes: 10))
       let model = try Model(
-        architecture, parameters: Parameters(initialising: architecture.graph(), seed: 1),
+        architecture, parameters: Parameters(initializing: architecture.graph(), seed: 1),
         labels: (0..<10).map { "label \($0)" })
       let path = folder.appending(path: "model.safetensors").path
       try model.save(to: path)
@@ -278,7 +278,7 @@ struct Workplace {
     #expect(run.status == 0 && run.lines.count == 1, "\(run)")
     // One line, on standard error, with all ten classes and where to get more.
     #expect(run.errors.filter(\.isNewline).count == 1)
-    for part in Labels.cifar10 + ["embedded model", "swiftlet pull mobilenet_v2"] {
+    for part in Labels.cifar10 + ["built-in model", "swiftlet pull mobilenet_v2"] {
       #expect(run.errors.contains(part), "\(part): \(run.errors)")
     }
     let predictions = try #require(try object(run.output)["predictions"] as? [[String: Any]])
@@ -292,7 +292,7 @@ struct Workplace {
       ["classify", photo, "--json"], environment: ["SWIFTLET_CACHE": "", "HOME": "", "XDG_CACHE_HOME": ""])
     #expect(homeless.status == 0 && homeless.output == run.output, "\(homeless)")
     let wide = try Tool.run(["classify", photo, "--model", "embedded", "--width", "2"])
-    #expect(wide.isCleanFailure(naming: "embedded model", "--resolution"))
+    #expect(wide.isCleanFailure(naming: "built-in model", "--resolution"))
 
     try Files.withScratch { folder in
       let output = folder.appending(path: "input.npy").path

@@ -12,7 +12,7 @@ import Testing
 
 @Suite(.serialized) struct TrainCommandTests {
   /// A folder of small pictures, the class being the colour.
-  private func makePhotographs(in folder: URL, training: Int = 8, validation: Int = 4) throws -> URL {
+  func makePhotographs(in folder: URL, training: Int = 8, validation: Int = 4) throws -> URL {
     let root = folder.appending(path: "photographs")
     for (part, count, seed) in [("train", training, 1), ("val", validation, 2)] {
       for (channel, name) in ["blue", "green", "red"].enumerated() {
@@ -68,7 +68,7 @@ import Testing
   }
 
   /// Runs a shell command line with the tool as `$0`, and sends a signal after a while.
-  private func start(_ arguments: [String]) throws -> Process {
+  func start(_ arguments: [String]) throws -> Process {
     let process = Process()
     process.executableURL = URL(filePath: Tool.path)
     process.arguments = arguments

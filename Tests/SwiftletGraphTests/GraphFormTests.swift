@@ -65,7 +65,7 @@ import Testing
       return try builder.finish()
     }
     let graph = try network(training: false)
-    let parameters = try Parameters(initialising: graph, seed: 1)
+    let parameters = try Parameters(initializing: graph, seed: 1)
     var generator = SeededGenerator(seed: 2)
     let x = HostTensor([4, 3, 3, 2], uniform: -1...3, using: &generator)
     let form = try graph.trainingForm()
@@ -87,7 +87,7 @@ import Testing
       builder.output(name, try builder.emit(BatchNorm(epsilon: 1e-3), [x] + norm, label: name)[0])
     }
     let graph = try builder.finish()
-    let parameters = try Parameters(initialising: graph, seed: 1)
+    let parameters = try Parameters(initializing: graph, seed: 1)
     let inputs = [
       HostTensor([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]), HostTensor([4, 2], [2, 0, 2, 0, 2, 0, 6, 8]),
     ]

@@ -61,6 +61,75 @@ import Testing
     }
   }
 
+  /// Each dimension of each input one smaller and one larger, and each input with one dimension fewer and more: the operation
+  /// refuses them, or its result is what it says.
+  @Test(arguments: samples.indices)
+  func everyOtherShapeIsRefusedOrConsistent(index: Int) throws {
+    let (name, sample) = Self.samples[index]
+    var refused = 0
+    var generator = SeededGenerator(seed: 7, stream: name)
+    for (position, input) in sample.inputs.enumerated() {
+      let dimensions = input.shape.dimensions
+      var shapes = dimensions.indices.flatMap { axis in
+        [-1, 1].map { change in
+          var changed = dimensions
+          changed[axis] += change
+          return changed
+        }
+      }
+      shapes += [Array(dimensions.dropFirst()), [2] + dimensions, dimensions + [2]]
+      for shape in shapes where shape.allSatisfy({ $0 > 0 }) && shape != dimensions {
+        var inputs = sample.inputs
+        inputs[position] = HostTensor(
+          Shape(shape),
+          HostTensor(Shape(shape), uniform: 0.5...1, using: &generator).values, input.scalarType)
+        do {
+          let inferred = try sample.operation.infer(inputs.map(\.type))
+          let actual = sample.operation.reference(inputs)
+          #expect(inferred.map(\.shape) == actual.map(\.shape), "\(name), input \(position): \(shape)")
+        } catch is OperationError { refused += 1 }
+      }
+    }
+    // An operation on any shape takes all of them, where it has a single input.
+    let takesAll =
+      sample.inputs.count == 1
+      && (sample.operation is Activation || sample.operation is PadChannels || sample.operation is Softmax
+        || sample.operation is SliceChannels || sample.operation is SumToChannels
+        || sample.operation is GradientScale)
+    let scales = sample.operation is GradientScale
+    #expect(refused > 0 || takesAll || scales, "\(name) refuses no shape")
+  }
+
+  /// Other element types in one input, and in all: never a silent change of the result's type.
+  @Test(arguments: samples.indices)
+  func everyOtherElementTypeIsRefusedOrKept(index: Int) throws {
+    let (name, sample) = Self.samples[index]
+    let operation = sample.operation
+    let types = sample.inputs.map(\.type)
+    let moves =
+      operation is Reshape || operation is PadChannels || operation is SliceChannels
+      || operation is Concatenate
+    for scalarType in ScalarType.allCases {
+      // Counters of steps keep their type.
+      let all = types.map { $0.scalarType == .int64 ? $0 : TensorType($0.shape, scalarType) }
+      if scalarType.isFloatingPoint || moves {
+        let results = try operation.infer(all)
+        #expect(results.allSatisfy { $0.scalarType == scalarType }, "\(name) of \(scalarType)")
+      } else {
+        #expect(throws: OperationError.self, "\(name) of \(scalarType)") { try operation.infer(all) }
+      }
+      for position in types.indices where types.count > 1 && types[position].scalarType != scalarType {
+        var mixed = types
+        mixed[position] = TensorType(types[position].shape, scalarType)
+        let onlyFloats = types.indices.filter { types[$0].scalarType == .float32 } == [position]
+        if onlyFloats && scalarType.isFloatingPoint { continue }
+        #expect(throws: OperationError.self, "\(name): input \(position) is \(scalarType)") {
+          try operation.infer(mixed)
+        }
+      }
+    }
+  }
+
   /// Each input's gradient against (L(x + h) − L(x − h)) / 2h for L = Σ r·y, element by element, in Double.
   @Test(arguments: differentiable.indices)
   func gradientsAreCentralDifferences(index: Int) throws {

@@ -4,74 +4,6 @@ import SwiftletGraph
 import TestSupport
 import Testing
 
-/// A random little network: convolutions of all kinds with or without bias and norm, gates, branches that meet.
-struct RandomNetwork {
-  let graph: Graph
-  let parameters: Parameters
-  let input: HostTensor
-
-  init(seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed, stream: "network")
-    var builder = GraphBuilder(name: "random \(seed)")
-    var x = builder.input("x", TensorType([2, 5, 6, 4]))
-    for layer in 0..<5 {
-      x = try builder.scope("layer\(layer)") { builder in
-        try Self.addLayer(x, &builder, &generator)
-      }
-    }
-    let unused = try builder.parameter("unused", .bias, [4])
-    _ = try builder.apply(Activation(.sigmoid), unused, label: "dead")
-    builder.output("features", x)
-    builder.output("pooled", try builder.apply(GlobalAveragePool(), x, label: "pool"))
-    graph = try builder.finish()
-    var parameters = Parameters()
-    for spec in graph.parameters {
-      let range: ClosedRange<Double> =
-        spec.role == .normVariance || spec.role == .normScale ? 0.5...1.5 : -0.5...0.5
-      parameters[spec.name] = try HostTensor(spec.shape, uniform: range, using: &generator).tensor()
-    }
-    self.parameters = parameters
-    input = HostTensor([2, 5, 6, 4], uniform: -1...1, using: &generator)
-  }
-
-  private static func addLayer(
-    _ x: Value, _ builder: inout GraphBuilder, _ generator: inout SeededGenerator
-  ) throws -> Value {
-    let window = Window(kernel: 3, padding: Padding(1))
-    let kind = Int.random(in: 0..<4, using: &generator)
-    let weight: Value
-    switch kind {
-    case 0: weight = try builder.parameter("weight", .depthwise, [3, 3, 4])
-    case 1: weight = try builder.parameter("weight", .convolution, [3, 3, 2, 4])
-    default: weight = try builder.parameter("weight", .convolution, [3, 3, 4, 4])
-    }
-    var operands = [x, weight]
-    if Bool.random(using: &generator) { operands.append(try builder.parameter("bias", .bias, [4])) }
-    var y =
-      kind == 0
-      ? try builder.emit(DepthwiseConvolution(window: window), operands, label: "conv")[0]
-      : try builder.emit(Convolution(window: window, groups: kind == 1 ? 2 : 1), operands, label: "conv")[0]
-    let raw = y
-    if Int.random(in: 0..<4, using: &generator) > 0 {
-      var norm = [y]
-      norm.append(try builder.parameter("scale", .normScale, [4]))
-      norm.append(try builder.parameter("offset", .normOffset, [4]))
-      norm.append(try builder.parameter("mean", .normMean, [4]))
-      norm.append(try builder.parameter("variance", .normVariance, [4]))
-      y = try builder.emit(BatchNorm(epsilon: 1e-3), norm, label: "norm")[0]
-    }
-    y = try builder.apply(Activation(.hardSwish), y, label: "act")
-    switch Int.random(in: 0..<3, using: &generator) {
-    case 0: return try builder.apply(Add(), x, y, label: "shortcut")
-    case 1:
-      // A second reader of the convolution: its norm must then stay.
-      let gate = try builder.apply(GlobalAveragePool(), raw, label: "squeeze")
-      return try builder.apply(ChannelScale(), y, gate, label: "gate")
-    default: return y
-    }
-  }
-}
-
 @Suite struct PassTests {
   @Test(arguments: UInt64(0)..<25)
   func foldingKeepsTheMeaning(seed: UInt64) throws {
@@ -89,7 +21,7 @@ struct RandomNetwork {
 
   @Test func foldingRemovesEveryNormOfAPlainChain() throws {
     let graph = try smallNetwork()
-    let parameters = try Parameters(initialising: graph, seed: 3)
+    let parameters = try Parameters(initializing: graph, seed: 3)
     let (folded, weights) = try graph.applying([FoldBatchNorm()], to: parameters)
     #expect(folded.nodes.map(\.label) == ["stem", "stem.activation", "pool", "classifier"])
     #expect(folded.parameters.map(\.name) == ["stem.weight", "classifier.weight", "stem.bias"])
@@ -131,5 +63,44 @@ struct RandomNetwork {
     let analytic = try #require(gradients.last)
     let worst = disagreement(analytic.values, numeric, absolute: 1e-6, relative: 1e-5)
     #expect(worst == nil, "seed \(seed): \(worst.map(String.init(describing:)) ?? "")")
+
+    // The same for each parameter; a float32 parameter may be given in Doubles, or the step would be lost in rounding.
+    let byName = Dictionary(uniqueKeysWithValues: zip(differentiated.outputs.map(\.name), gradients))
+    for spec in network.graph.parameters where spec.role.isTrainable && spec.name != "unused" {
+      let start = try #require(network.parameters[spec.name]).doubles()
+      func loss(_ element: Int, _ step: Double) throws -> Double {
+        var values = start
+        values[element] += step
+        var parameters = network.parameters
+        parameters[spec.name] = try Tensor(shape: spec.shape, scalarType: .float64, rounding: values)
+        let results = try ReferencePlan(network.graph, parameters: parameters).run([network.input])
+        return zip(results[0].values, output.values).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      let numeric = try start.indices.map { (try loss($0, 1e-5) - loss($0, -1e-5)) / 2e-5 }
+      let analytic = try #require(byName["gradient.\(spec.name)"])
+      let worst = disagreement(analytic.values, numeric, absolute: 1e-6, relative: 1e-5)
+      #expect(worst == nil, "seed \(seed), \(spec.name): \(worst.map(String.init(describing:)) ?? "")")
+    }
+  }
+
+  /// Four times the nodes take about four times as long: a copy of the graph for each node would take sixteen times.
+  @Test func differentiationIsLinear() throws {
+    func seconds(_ count: Int) throws -> Double {
+      var builder = GraphBuilder(name: "chain")
+      var x = builder.input("x", TensorType([1, 1, 1, 2]))
+      for index in 0..<count { x = try builder.apply(Activation(.silu), x, label: "node\(index)") }
+      builder.output("y", x)
+      let graph = try builder.finish()
+      let times = try (0..<3).map { _ in
+        let clock = ContinuousClock()
+        let start = clock.now
+        let backward = try graph.differentiated(inputs: ["x"])
+        #expect(backward.nodes.count == 2 * count)
+        return (clock.now - start) / .seconds(1)
+      }
+      return times.min() ?? 0
+    }
+    let (short, long) = (try seconds(1000), try seconds(4000))
+    #expect(long < 9 * short, "1000 nodes: \(short) s, 4000 nodes: \(long) s")
   }
 }

@@ -11,7 +11,7 @@ import Testing
     let options = ZooOptions(width: name.hasPrefix("mobilenet") ? 0.25 : nil, resolution: 32, classes: 7)
     let architecture = try Zoo.architecture(name, options)
     return try Model(
-      architecture, parameters: Parameters(initialising: architecture.graph(), seed: 9),
+      architecture, parameters: Parameters(initializing: architecture.graph(), seed: 9),
       labels: (0..<7).map { "label \($0)" })
   }
 

@@ -9,9 +9,9 @@ import Testing
   @Test func itIsTheNetworkThatTheDocumentationSays() throws {
     let model = try EmbeddedModel.load()
     #expect(model.architecture == (try Zoo.architecture("cifar_se_resnet20")))
-    #expect(try model.architecture.graph().parameterCount == 272_095)
+    #expect(try model.definition.graph().parameterCount == 272_095)
     #expect(model.labels == Labels.cifar10 && model.preprocessing == .cifar())
-    for spec in try model.architecture.graph().parameters {
+    for spec in try model.definition.graph().parameters {
       let tensor = try #require(model.parameters[spec.name])
       let isLayer = [.convolution, .linear, .gate].contains(spec.role)
       #expect(tensor.scalarType == (isLayer ? .float16 : .float32), "\(spec.name)")
@@ -65,7 +65,7 @@ import Testing
       var floats = old.floats()
       floats[3] = value
       parameters[name] = try Tensor(shape: old.shape, floats: floats)
-      let loud = try Model(model.architecture, parameters: parameters)
+      let loud = try model.with(parameters)
       #expect { try loud.inHalfPrecision() } throws: { "\($0)".contains(name) && "\($0)".contains("65504") }
     }
   }

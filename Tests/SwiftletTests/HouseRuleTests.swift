@@ -87,7 +87,18 @@ import Testing
         if digit.offset > 0 && digit.offset % 3 == 0 { text.append(",") }
         text.append(digit.element)
       }
-      #expect(line.contains("| \(String(digits.reversed())) |"), "\(entry.name)")
+      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+      try #require(cells.count == 5, "\(entry.name)")
+      #expect(cells[1] == String(digits.reversed()), "\(entry.name)")
+      // 568.7 M, 11.28 G: the printed digits are those of the count, rounded.
+      let adds = cells[2].split(separator: " ")
+      let unit = try #require(["M": 1e6, "G": 1e9][String(adds.last ?? "")])
+      let decimals = adds[0].split(separator: ".").last?.count ?? 0
+      let printed = String(format: "%.\(decimals)f", Double(graph.multiplyAdds) / unit)
+      #expect(String(adds[0]) == printed, "\(entry.name)")
+      let top1 = entry.published.map { String(format: "%.1f", $0.top1) }
+      #expect(cells[3] == top1 ?? "–", "\(entry.name)")
+      if let source = entry.published?.source { #expect(cells[4] == source, "\(entry.name)") }
     }
   }
 

@@ -9,7 +9,7 @@ import Testing
   static func small(_ name: String = "mobilenet_v3_small") throws -> Model {
     let architecture = try Zoo.architecture(name, ZooOptions(width: 0.25, resolution: 32, classes: 7))
     return try Model(
-      architecture, parameters: Parameters(initialising: architecture.graph(), seed: 9),
+      architecture, parameters: Parameters(initializing: architecture.graph(), seed: 9),
       labels: (0..<7).map { "thing \($0), \"quoted\" – ünïcode" })
   }
 
@@ -28,7 +28,8 @@ import Testing
       let image = try Image(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
       #expect(try Classifier(read)(image).logits == Classifier(model)(image).logits)
       // The same weights for an architecture of one's own choice; and not for another.
-      #expect(try Model(model.architecture, weights: path).labels == model.labels)
+      let architecture = try #require(model.architecture)
+      #expect(try Model(architecture, weights: path).labels == model.labels)
       #expect(throws: ModelError.self) { try Model(.mobileNetV2(), weights: path) }
     }
   }
@@ -48,7 +49,7 @@ import Testing
     let model = try Self.small()
     var parameters = model.parameters
     parameters["classifier.bias"] = try Tensor(shape: [7], floats: [Float](repeating: .nan, count: 7))
-    let broken = try Classifier(Model(model.architecture, parameters: parameters))
+    let broken = try Classifier(model.with(parameters))
     let input = try Tensor(shape: [1, 32, 32, 3], floats: [Float](repeating: 0.25, count: 3072))
     #expect(throws: ClassifierError.notANumber(network: "mobilenet_v3_small")) {
       try broken.classify(input: input)
@@ -58,7 +59,7 @@ import Testing
   @Test func activationsBeyondReasonAreRefused() throws {
     let wide = Architecture(
       "wide", stem: .conv(20_000, kernel: 1), stages: [], head: .pooled, classes: 2, resolution: 4096)
-    let model = try Model(wide, parameters: Parameters(initialising: wide.graph(), seed: 1))
+    let model = try Model(wide, parameters: Parameters(initializing: wide.graph(), seed: 1))
     #expect(throws: PlanError.self) { try Classifier(model) }
   }
 

@@ -28,7 +28,7 @@ import Testing
   @Test func aNewHeadKeepsTheRest() throws {
     let old = try model()
     let new = try old.withHead(classes: ["x", "y"], seed: 9)
-    #expect(new.labels == ["x", "y"] && new.architecture.classes == 2)
+    #expect(new.labels == ["x", "y"] && new.classes == 2)
     #expect(new.preprocessing == old.preprocessing)
     for (name, tensor) in new.parameters.all {
       let kept = old.parameters[name]?.floats()

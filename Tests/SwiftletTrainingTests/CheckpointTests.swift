@@ -102,7 +102,7 @@ import Testing
     func teacher(seed: UInt64) throws -> Trainer.Teacher {
       Trainer.Teacher(
         .architecture(TinyRun.architecture),
-        parameters: try Parameters(initialising: TinyRun.architecture.graph(), seed: seed))
+        parameters: try Parameters(initializing: TinyRun.architecture.graph(), seed: seed))
     }
     func refusal(
       _ folder: URL, _ data: DatasetSplit = TinyRun.data(), _ change: (inout Trainer.Options) -> Void

@@ -71,7 +71,7 @@ private struct Forgotten: HeadDefinition {
   /// The graph's outputs by its definition, and on the engine with its norms folded.
   private func run(_ graph: Graph) throws -> (reference: [[Double]], engine: [[Double]]) {
     var generator = SeededGenerator(seed: 3)
-    var parameters = try Parameters(initialising: graph, seed: 5)
+    var parameters = try Parameters(initializing: graph, seed: 5)
     for spec in graph.parameters where [.normMean, .normOffset, .bias].contains(spec.role) {
       parameters[spec.name] = try HostTensor(spec.shape, uniform: -0.5...0.5, using: &generator).tensor()
     }

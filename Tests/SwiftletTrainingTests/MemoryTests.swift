@@ -15,7 +15,7 @@ import Testing
     let network = try Zoo.architecture(name).graph(batch: 16, mode: .training)
     let step = try TrainingStep(network, StepOptions(optimizer: .sgd(momentum: 0.9)))
     let session = try CPUBackend(threads: 1).makeTrainingSession(
-      step.graph, parameters: try step.initialState(Parameters(initialising: network, seed: 1)))
+      step.graph, parameters: try step.initialState(Parameters(initializing: network, seed: 1)))
     let taken = try #require(session as? CPUTrainingSession).activationBytes
     let estimate = step.graph.leastActivationBytes
     #expect(Double(estimate) <= 1.1 * Double(taken) && 4 * estimate >= taken, "\(estimate) of \(taken)")

@@ -46,7 +46,7 @@ struct ColorMixtures: ImageDataset {
       training: ColorMixtures(count: 48), validation: ColorMixtures(count: 16, seed: 2))
     return try Trainer(
       .architecture(TinyRun.architecture),
-      parameters: Parameters(initialising: TinyRun.architecture.graph(), seed: recipe.seed),
+      parameters: Parameters(initializing: TinyRun.architecture.graph(), seed: recipe.seed),
       backend: ReferenceBackend(), recipe: recipe, task: task, data: data.anyTargets,
       preprocessing: TinyRun.preprocessing, folder: folder?.path, options: options)
   }
@@ -163,7 +163,7 @@ struct ColorMixtures: ImageDataset {
     #expect(throws: TrainingError.wrongTargets(task: "multiLabel", wanted: "Array<Int>", got: "Int")) {
       try Trainer(
         .architecture(TinyRun.architecture),
-        parameters: Parameters(initialising: TinyRun.architecture.graph(), seed: 1),
+        parameters: Parameters(initializing: TinyRun.architecture.graph(), seed: 1),
         backend: ReferenceBackend(), recipe: TinyRun.recipe(), task: MultiLabelTask(),
         data: TinyRun.data().anyTargets, preprocessing: TinyRun.preprocessing)
     }

@@ -33,7 +33,7 @@ import Testing
     let network = try architecture.graph(
       batch: batch, mode: .training, regularization: Regularization(dropout: 0))
     let step = try TrainingStep(network, StepOptions(optimizer: .sgd(momentum: 0.9)))
-    let start = try step.initialState(Parameters(initialising: network, seed: 5))
+    let start = try step.initialState(Parameters(initializing: network, seed: 5))
     let session = try CPUBackend(threads: 2).makeTrainingSession(step.graph, parameters: start)
     for (index, port) in step.graph.inputs.enumerated() {
       var generator = SeededGenerator(seed: 5, stream: port.name)

@@ -60,7 +60,7 @@ enum TinyRun {
     change(&options)
     return try Trainer(
       .architecture(architecture),
-      parameters: Parameters(initialising: architecture.graph(), seed: recipe.seed),
+      parameters: Parameters(initializing: architecture.graph(), seed: recipe.seed),
       backend: ReferenceBackend(), recipe: recipe, data: data, preprocessing: preprocessing, freeze: freeze,
       folder: folder?.path, options: options)
   }

@@ -68,7 +68,7 @@ import Testing
     labels: [String]? = nil
   ) throws -> Trainer.Teacher {
     Trainer.Teacher(
-      .architecture(architecture), parameters: try Parameters(initialising: architecture.graph(), seed: 3),
+      .architecture(architecture), parameters: try Parameters(initializing: architecture.graph(), seed: 3),
       preprocessing: preprocessing, labels: labels)
   }
 
@@ -187,7 +187,7 @@ import Testing
     try Files.withScratch { folder in
       let trainer = try Trainer(
         .architecture(TinyRun.architecture),
-        parameters: Parameters(initialising: TinyRun.architecture.graph(), seed: 1), backend: Partial(),
+        parameters: Parameters(initializing: TinyRun.architecture.graph(), seed: 1), backend: Partial(),
         recipe: TinyRun.recipe(epochs: 1), data: TinyRun.data(), preprocessing: TinyRun.preprocessing,
         folder: folder.path)
       #expect(trainer.referenceOps.isEmpty && trainer.referenceNote == nil)

@@ -20,7 +20,7 @@ import Testing
       StepOptions(
         loss: DistillationLoss(), optimizer: .sgd(momentum: 0.9), clipNorm: 5, accumulates: true,
         averages: true))
-    let state = try step.initialState(Parameters(initialising: graph, seed: 1))
+    let state = try step.initialState(Parameters(initializing: graph, seed: 1))
     let session = try CPUBackend(threads: threads).makeTrainingSession(step.graph, parameters: state)
     TrainingEngineTests.fill(session, step, number: 1)
     return try #require(session as? CPUTrainingSession)

@@ -19,7 +19,7 @@ import SwiftletVision
 
 /// A small network that Swiftlet trained on CIFAR-10, compiled into the program: it needs no file and no network.
 ///
-/// It knows ten classes only. `Documentation/embedded-model.md` says how it was made.
+/// It has ten classes. `Documentation/embedded-model.md` says how it was made.
 public enum EmbeddedModel {
   /// What `--model` calls it.
   public static let name = "embedded"
@@ -30,11 +30,11 @@ public enum EmbeddedModel {
   /// - Throws: ``FormatError`` or ``ModelError`` where the program was built with a damaged one.
   public static func load(resolution: Int? = nil) throws -> Model {
     let file = try SafetensorsFile(MappedFile(path: place, storage: storage()))
-    guard let json = file.metadata[Model.MetadataKey.architecture] else {
+    let options = ZooOptions(resolution: resolution)
+    guard let model = try Model.ours(place, file.tensors, file.metadata, nil, options) else {
       throw FormatError.malformed(file: place, reason: "it does not say what network it is")
     }
-    return try Model.ours(
-      place, json, file.tensors, file.metadata, nil, ZooOptions(resolution: resolution))
+    return model
   }
 
   /// What errors call its file.

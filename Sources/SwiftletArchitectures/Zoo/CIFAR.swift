@@ -43,8 +43,10 @@ extension Architecture {
 extension Zoo {
   static let cifarNetworks: [ZooEntry] =
     [
-      ZooEntry("cifar_resnet18", "arXiv 1512.03385, 3×3 stem") { _, dialect in .cifarResNet18(dialect) },
-      ZooEntry("cifar_se_resnet18", "arXiv 1709.01507, 3×3 stem") { _, dialect in
+      ZooEntry("cifar_resnet18", "arXiv 1512.03385, 3×3 stem", images: .cifar10) { _, dialect in
+        .cifarResNet18(dialect)
+      },
+      ZooEntry("cifar_se_resnet18", "arXiv 1709.01507, 3×3 stem", images: .cifar10) { _, dialect in
         .cifarResNet18(dialect, squeeze: .senet)
       },
     ]
@@ -52,11 +54,11 @@ extension Zoo {
       [
         ZooEntry(
           "cifar_resnet\(depth)", "arXiv 1512.03385, section 4.2",
-          depth == 110 ? (93.63, "arXiv 1709.01507, Table 4") : nil
+          depth == 110 ? (93.63, "arXiv 1709.01507, Table 4") : nil, images: .cifar10
         ) { _, dialect in .cifarResNet(depth, dialect) },
         ZooEntry(
           "cifar_se_resnet\(depth)", "arXiv 1709.01507, section 5.2",
-          depth == 110 ? (94.79, "arXiv 1709.01507, Table 4") : nil
+          depth == 110 ? (94.79, "arXiv 1709.01507, Table 4") : nil, images: .cifar10
         ) { _, dialect in .cifarResNet(depth, dialect, squeeze: .senet) },
       ]
     }
@@ -65,7 +67,8 @@ extension Zoo {
       ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"].contains($0.name)
     }
     .map { entry in
-      ZooEntry("cifar_\(entry.name)", "\(entry.paper), stride-1 stem", hasWidth: true) { _, dialect in
+      ZooEntry("cifar_\(entry.name)", "\(entry.paper), stride-1 stem", hasWidth: true, images: .cifar10) {
+        _, dialect in
         entry.make(entry.name, dialect).forCIFAR()
       }
     }

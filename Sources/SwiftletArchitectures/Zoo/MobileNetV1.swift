@@ -69,7 +69,8 @@ extension Architecture {
 extension Zoo {
   static let mobileNetV1: [ZooEntry] = [
     ZooEntry(
-      "mobilenet_v1", "arXiv 1704.04861, Table 1", (70.6, "arXiv 1704.04861, Table 4"), hasWidth: true
+      "mobilenet_v1", "arXiv 1704.04861, Table 1", (70.6, "arXiv 1704.04861, Table 4"), hasWidth: true,
+      symmetricInputs: [.timm]
     ) { _, dialect in .mobileNetV1(dialect) },
     ZooEntry(
       "mobilenet_v1_full_conv", "arXiv 1704.04861, Table 4", (71.7, "arXiv 1704.04861, Table 4"),

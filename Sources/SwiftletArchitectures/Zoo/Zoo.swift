@@ -30,6 +30,14 @@ public struct Published: Sendable, Hashable, Codable {
   public var source: String
 }
 
+/// The images that a network's published weights were trained on.
+public enum ImageSet: String, Sendable, Hashable, Codable {
+  /// ImageNet's 1000 classes.
+  case imageNet
+  /// CIFAR-10: 32×32 pixels, ten classes.
+  case cifar10
+}
+
 /// A network of the zoo.
 public struct ZooEntry: Sendable {
   /// Its name on the command line and in files.
@@ -40,16 +48,23 @@ public struct ZooEntry: Sendable {
   public let published: Published?
   /// Whether it has a width multiplier.
   public let hasWidth: Bool
+  /// The images that its published weights were trained on.
+  public let images: ImageSet
+  /// Dialects whose published weights take pixels in −1…1, where others of the dialect take ImageNet's statistics.
+  public let symmetricInputs: [Dialect]
   let make: @Sendable (String, Dialect) -> Architecture
 
   init(
     _ name: String, _ paper: String, _ published: (Double, String)? = nil, hasWidth: Bool = false,
+    images: ImageSet = .imageNet, symmetricInputs: [Dialect] = [],
     _ make: @escaping @Sendable (String, Dialect) -> Architecture
   ) {
     self.name = name
     self.paper = paper
     self.published = published.map { Published(top1: $0.0, source: $0.1) }
     self.hasWidth = hasWidth
+    self.images = images
+    self.symmetricInputs = symmetricInputs
     self.make = make
   }
 

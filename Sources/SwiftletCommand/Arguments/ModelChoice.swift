@@ -26,8 +26,8 @@ struct ModelChoice {
     if fallsBack, network == nil, options == ZooOptions(), !Self.isCached(name) {
       let model = try embedded()
       Console.warn(
-        "no weights were fetched: the embedded model answers, which knows "
-          + "\(model.labels.joined(separator: ", ")); 'swiftlet pull \(name)' fetches one of a thousand classes"
+        "no weights downloaded; using the built-in model (classes: \(model.labels.joined(separator: ", "))). "
+          + "Run 'swiftlet pull \(name)' for 1000 classes."
       )
       return model
     }
@@ -62,7 +62,8 @@ struct ModelChoice {
 
   private func embedded() throws -> Model {
     guard options.width == nil, options.classes == nil, options.dialect == nil else {
-      throw UsageError("the embedded model is as it is: of its network only --resolution can be changed")
+      throw UsageError(
+        "the built-in model supports only --resolution; --width, --classes and --dialect need other weights")
     }
     return try EmbeddedModel.load(resolution: options.resolution)
   }

@@ -33,7 +33,7 @@ struct BenchCommand: Command {
     name: "bench", summary: "Measure how fast networks run here",
     positionals: "MODEL…", count: 1...50,
     discussion: """
-      Runs each network with seeded random weights, for every number of threads and batch size given, and prints
+      MODEL is a network's name or a model's file. Runs each network with seeded random weights, for every number of threads and batch size given, and prints
       the median, the minimum and the dispersion (half of the middle 80 % over the median) of a run's time.
       """,
     options: [
@@ -59,27 +59,27 @@ struct BenchCommand: Command {
       throw UsageError("--seconds takes a time in seconds, got \(seconds)")
     }
     let options = try NetworkOptions.parse(arguments)
-    let architectures = try arguments.positionals.map { try Zoo.architecture($0, options) }
+    let networks = try arguments.positionals.map { try NetworkChoice($0, options).definition }
     let json = arguments.flag("json")
     if arguments.flag("training") {
       return try TrainingBench.run(
-        architectures, arguments, threads: threads, batches: batches, seconds: seconds,
+        networks, arguments, threads: threads, batches: batches, seconds: seconds,
         layers: arguments.flag("layers"), json: json)
     }
     var table = TextTable([
       "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s",
       "G multiply-adds/s",
     ])
-    for architecture in architectures {
+    for network in networks {
       for count in threads {
         for batch in batches {
           let measured = try Benchmark(
-            .architecture(architecture), batch: batch,
+            network, batch: batch,
             engine: arguments.engine(threads: count, halfWeights: arguments.flag("half-weights"))
           )
           .measure(seconds: seconds, steps: arguments.flag("layers"))
           let result = Result(
-            model: architecture.name, threads: count, batch: batch, resolution: architecture.resolution,
+            model: network.name, threads: count, batch: batch, resolution: network.resolution,
             medianMilliseconds: 1e3 * measured.median, minimumMilliseconds: 1e3 * measured.minimum,
             dispersion: measured.dispersion, runs: measured.runs,
             imagesPerSecond: Double(batch) / measured.median, instructionSet: measured.instructionSet,
@@ -94,7 +94,7 @@ struct BenchCommand: Command {
             continue
           }
           table.add([
-            architecture.name, String(count), String(batch), String(architecture.resolution),
+            network.name, String(count), String(batch), String(network.resolution),
             result.medianMilliseconds.fixed(3), result.minimumMilliseconds.fixed(3),
             (100 * measured.dispersion).fixed(1), result.imagesPerSecond.fixed(1),
             (Double(measured.multiplyAdds) / measured.median / 1e9).fixed(1),

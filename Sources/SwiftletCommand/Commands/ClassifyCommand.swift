@@ -12,14 +12,13 @@ struct ClassifyCommand: Command {
   }
 
   static let spec = CommandSpec(
-    name: "classify", summary: "Say what is on a photograph",
+    name: "classify", summary: "Classify images",
     positionals: "PHOTO…", count: 1...100_000,
     discussion: """
-      Prints the most probable classes of each photograph (JPEG, PNG, WebP, BMP; a folder means all images in
-      it). Without --weights the published weights of --model (default mobilenet_v2) are used, which
-      'swiftlet pull' fetches once. Without either, and before anything was fetched, the embedded model answers:
-      it is part of the program, and knows CIFAR-10's ten classes. A photograph that cannot be read is reported
-      and the others are still answered; the exit status is then 1.
+      Prints the most probable classes of each image (JPEG, PNG, WebP, BMP; a folder means all images in it).
+      Without --weights the published weights of --model (default mobilenet_v2) are used, which 'swiftlet pull'
+      downloads once. If no weights are given or downloaded, a built-in CIFAR-10 model (ten classes) is used.
+      An image that cannot be read is reported and the others are still classified; the exit status is then 1.
       """,
     options: [
       .value(

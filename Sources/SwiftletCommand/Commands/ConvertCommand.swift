@@ -8,7 +8,8 @@ struct ConvertCommand: Command {
   struct Result: Encodable {
     let file: String, output: String
     let name: String
-    let dialect: Dialect
+    /// `nil` for a graph.
+    let dialect: Dialect?
     let parameters: Int, classes: Int, resolution: Int
   }
 
@@ -17,7 +18,7 @@ struct ConvertCommand: Command {
     positionals: "WEIGHTS", count: 1...1,
     discussion: """
       Reads a model (torchvision's or timm's weights, or a file of Swiftlet's) and writes it as one safetensors
-      file that holds everything: weights, architecture, preprocessing and labels. The names and shapes of the
+      file that holds everything: weights, network, preprocessing and labels. The names and shapes of the
       tensors tell which network it is; --model and --dialect decide where two share them.
       """,
     options: [
@@ -37,23 +38,23 @@ struct ConvertCommand: Command {
       contentsOf: input, network: arguments.string("model"), options: try NetworkOptions.parse(arguments))
     if let path = arguments.string("labels") {
       let labels = try LabelFile.read(path)
-      guard labels.count == model.architecture.classes else {
-        throw UsageError("\(path): has \(labels.count) labels for \(model.architecture.classes) classes")
+      guard labels.count == model.classes else {
+        throw UsageError("\(path): has \(labels.count) labels for \(model.classes) classes")
       }
       model = try Model(
-        model.architecture, parameters: model.parameters, preprocessing: model.preprocessing, labels: labels)
+        model.definition, parameters: model.parameters, preprocessing: model.preprocessing, labels: labels)
     }
     if arguments.flag("half") { model = try model.inHalfPrecision() }
     try model.save(to: output)
     let result = Result(
-      file: input, output: output, name: model.architecture.name, dialect: model.architecture.dialect,
-      parameters: try model.architecture.graph().parameterCount, classes: model.architecture.classes,
-      resolution: model.architecture.resolution)
+      file: input, output: output, name: model.name, dialect: model.architecture?.dialect,
+      parameters: try model.definition.graph().parameterCount, classes: model.classes,
+      resolution: model.definition.resolution)
     if arguments.flag("json") {
       try Console.printJSON(result)
     } else {
       try Console.print(
-        "\(output): \(result.name) (\(result.dialect.rawValue)), \(result.parameters.grouped) parameters, "
+        "\(output): \(result.name) (\(result.dialect?.rawValue ?? "graph")), \(result.parameters.grouped) parameters, "
           + "\(result.classes) classes, \(result.resolution)×\(result.resolution)")
     }
     return 0

@@ -1,4 +1,4 @@
-// EmbedCommand.swift: feature vectors of photographs.
+// EmbedCommand.swift: feature vectors of images.
 
 import SwiftletModules
 
@@ -12,13 +12,13 @@ struct EmbedCommand: Command {
   }
 
   static let spec = CommandSpec(
-    name: "embed", summary: "Turn photographs into feature vectors",
+    name: "embed", summary: "Turn images into feature vectors",
     positionals: "PHOTO…", count: 1...100_000,
     discussion: """
-      Prints for each photograph (a folder means all images in it) what the network's classifier sees: one JSON object
-      per line with file and features, or error. With --output the vectors go to a .npy file, a row for each
-      photograph, and every photograph must be readable. Without --weights the published weights of --model (default
-      mobilenet_v2) are used, which 'swiftlet pull' fetches once.
+      Prints the input of the network's classifier for each image (a folder means all images in it): one JSON object
+      per line with file and features, or error. With --output the vectors go to a .npy file, a row for each image,
+      and every image must be readable. Without --weights the published weights of --model (default mobilenet_v2)
+      are used, which 'swiftlet pull' downloads once.
       """,
     options: [
       .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),

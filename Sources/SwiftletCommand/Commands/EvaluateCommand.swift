@@ -63,7 +63,7 @@ struct EvaluateCommand: Command {
       let data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
       let evaluation = try model.evaluate(
         on: data.validation ?? data.training, threshold: threshold, engine: engine, batch: batch)
-      try MultiLabelOutput(data: path, model: model.architecture.name, evaluation: evaluation)
+      try MultiLabelOutput(data: path, model: model.name, evaluation: evaluation)
         .print(json: arguments.flag("json"))
       return 0
     }
@@ -74,7 +74,7 @@ struct EvaluateCommand: Command {
     let classes = perClass(evaluation)
     if arguments.flag("json") {
       try Console.printJSON(
-        Result(data: path, model: model.architecture.name, evaluation: evaluation, perClass: classes))
+        Result(data: path, model: model.name, evaluation: evaluation, perClass: classes))
       return 0
     }
     var table = TextTable(["class ", "images", "recall %", "precision %", "mostly taken for "])
@@ -91,7 +91,7 @@ struct EvaluateCommand: Command {
       for line in confusion(evaluation).lines { try Console.print(line) }
     }
     try Console.print(
-      "\n\(model.architecture.name): top-1 \((100 * evaluation.top1).fixed(2)) %, "
+      "\n\(model.name): top-1 \((100 * evaluation.top1).fixed(2)) %, "
         + "top-5 \((100 * evaluation.top5).fixed(2)) %, loss \(evaluation.loss.fixed(4)), "
         + "\(evaluation.count.grouped) images")
     warn(of: evaluation.skipped)

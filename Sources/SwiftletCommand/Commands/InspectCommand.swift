@@ -1,10 +1,10 @@
-// InspectCommand.swift: any station of the way from the table to the plan, as text.
+// InspectCommand.swift: any stage of compilation, as text.
 
 import SwiftletModules
 
 /// `swiftlet inspect MODEL --stage STAGE`.
 struct InspectCommand: Command {
-  /// A station of the way.
+  /// A stage of compilation.
   enum Stage: String, CaseIterable {
     case graph, training, folded, plan
   }
@@ -21,10 +21,10 @@ struct InspectCommand: Command {
     name: "inspect", summary: "Print a network's graph or plan",
     positionals: "MODEL", count: 1...1,
     discussion: """
-      Prints one station of the way from the paper's table to the machine:
+      MODEL is a network's name or a model's file. Prints one stage of compilation:
         graph     the operations, with names, shapes and attributes
         training  the same with batch statistics and dropout
-        folded    with batch norms folded into the layers before them
+        folded    with constants computed and batch norms folded into the layers before them
         plan      the kernel calls, and where in memory they read and write
       """,
     options: [
@@ -35,20 +35,20 @@ struct InspectCommand: Command {
       .flag(
         "json", "Print one JSON object: name, stage, text, and the plan's activationBytes and weightBytes.")
     ],
-    examples: ["swiftlet inspect mobilenet_v2 --stage plan"])
+    examples: ["swiftlet inspect mobilenet_v2 --stage plan", "swiftlet inspect model.safetensors"])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     let stage = try arguments.choice("stage", Stage.self) ?? .graph
     let batch = try arguments.integer("batch", in: 1...1024) ?? 1
-    let architecture = try Zoo.architecture(arguments.positionals[0], try NetworkOptions.parse(arguments))
-    let graph = try architecture.graph(batch: batch, mode: stage == .training ? .training : .inference)
+    let network = try NetworkChoice(arguments.positionals[0], try NetworkOptions.parse(arguments))
+    let graph = try network.definition.graph(batch: batch, mode: stage == .training ? .training : .inference)
     let text: String
     var plan: CPUPlan?
     switch stage {
     case .graph, .training: text = graph.description
     case .folded, .plan:
-      let (folded, weights) = try graph.applying(
-        [FoldBatchNorm()], to: Parameters(initialising: graph, seed: 1))
+      let (folded, weights) = try graph.preparedForInference(
+        network.parameters ?? Parameters(initializing: graph, seed: 1))
       if stage == .plan {
         plan = try arguments.engine().plan(folded, parameters: weights)
       }
@@ -57,7 +57,8 @@ struct InspectCommand: Command {
     if arguments.flag("json") {
       try Console.printJSON(
         Result(
-          name: architecture.name, stage: stage.rawValue, text: text, activationBytes: plan?.activationBytes,
+          name: network.definition.name, stage: stage.rawValue, text: text,
+          activationBytes: plan?.activationBytes,
           weightBytes: plan?.weightBytes))
     } else {
       try Console.write(text, to: 1)

@@ -8,9 +8,10 @@ struct SummaryCommand: Command {
     name: "summary", summary: "Print a network as its paper's table, with shapes and costs",
     positionals: "MODEL", count: 1...1,
     discussion: """
-      Prints the rows of the paper's table with the output shape, the trainable parameters and the
+      MODEL is a network's name or a model's file. Prints the rows of the paper's table with the output shape, the trainable parameters and the
       multiply-adds (of convolutions and linear layers, for one image) of each. 't/exp' is the expansion: a
-      factor in MobileNetV2, channels in V3. 'c' are channels at width 1, 'n' repeats, 's' strides.
+      factor in MobileNetV2, channels in V3. 'c' are channels at width 1, 'n' repeats, 's' strides. A file whose
+      network is a graph has no such table: its operations are listed.
       """,
     options: NetworkOptions.specs + [
       .flag("layers", "List every operation too."),
@@ -22,18 +23,19 @@ struct SummaryCommand: Command {
     ])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
-    let architecture = try Zoo.architecture(
-      arguments.positionals[0], try NetworkOptions.parse(arguments))
-    let summary = try architecture.summary(layers: arguments.flag("layers"))
+    let network = try NetworkChoice(arguments.positionals[0], try NetworkOptions.parse(arguments))
+    let summary = try network.definition.summary(layers: arguments.flag("layers"))
     if arguments.flag("json") {
       try Console.printJSON(summary)
       return 0
     }
     try Console.print(heading(summary))
     try Console.print("")
-    for line in table(summary).lines { try Console.print(line) }
+    if !summary.rows.isEmpty {
+      for line in table(summary).lines { try Console.print(line) }
+    }
     if let layers = summary.layers {
-      try Console.print("")
+      if !summary.rows.isEmpty { try Console.print("") }
       for line in table(layers).lines { try Console.print(line) }
     }
     try Console.print("")
@@ -48,8 +50,12 @@ struct SummaryCommand: Command {
   }
 
   private static func heading(_ summary: NetworkSummary) -> String {
-    "\(summary.name) · \(summary.dialect.rawValue) · width \(summary.width.trimmed) · "
-      + "\(summary.resolution)×\(summary.resolution) · \(summary.classes) classes"
+    let source =
+      summary.dialect.flatMap { dialect in
+        summary.width.map { "\(dialect.rawValue) · width \($0.trimmed)" }
+      } ?? "graph"
+    return
+      "\(summary.name) · \(source) · \(summary.resolution)×\(summary.resolution) · \(summary.classes) classes"
   }
 
   private static func table(_ summary: NetworkSummary) -> TextTable {

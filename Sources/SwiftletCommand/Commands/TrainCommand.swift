@@ -97,7 +97,7 @@ struct TrainCommand: Command {
     }
     let model = try start(arguments, classes: data.training.classes, seed: recipe.seed)
     let resumes = arguments.flag("resume")
-    let folder = try outputFolder(arguments, model.architecture.name, resumes: resumes)
+    let folder = try outputFolder(arguments, model.name, resumes: resumes)
 
     var options = Trainer.Options()
     options.resumes = resumes
@@ -177,13 +177,13 @@ struct TrainCommand: Command {
     let name = arguments.string("model")
     if let file = arguments.string("from") {
       let source = try Model(contentsOf: file, options: name == nil ? options : ZooOptions())
-      guard let name, name != source.architecture.name else {
+      guard let name, name != source.name else {
         if name == nil { return try source.withHead(classes: classes, seed: seed) }
         return try Model(contentsOf: file, network: name, options: options)
           .withHead(classes: classes, seed: seed)
       }
       // Another form of the network, of the same source unless said otherwise.
-      options.dialect = options.dialect ?? source.architecture.dialect
+      options.dialect = options.dialect ?? source.architecture?.dialect
       options.classes = classes.count
       do {
         return try Model.untrained(

@@ -17,23 +17,23 @@ enum TrainingBench {
   }
 
   static func run(
-    _ architectures: [Architecture], _ arguments: Arguments, threads: [Int], batches: [Int],
+    _ networks: [NetworkDefinition], _ arguments: Arguments, threads: [Int], batches: [Int],
     seconds: Double, layers: Bool, json: Bool
   ) throws -> Int32 {
     var table = TextTable([
       "network ", "threads", "batch", "pixels", "median ms", "minimum ms", "± %", "images/s",
       "G multiply-adds/s", "peak memory",
     ])
-    for architecture in architectures {
+    for network in networks {
       for count in threads {
         for batch in batches {
           let measured = try TrainingBenchmark(
-            .architecture(architecture), batch: batch, engine: arguments.engine(threads: count)
+            network, batch: batch, engine: arguments.engine(threads: count)
           ).measure(seconds: seconds, works: layers)
           if json {
             try Console.printJSON(
               Result(
-                model: architecture.name, threads: count, batch: batch, resolution: architecture.resolution,
+                model: network.name, threads: count, batch: batch, resolution: network.resolution,
                 medianMilliseconds: 1e3 * measured.median, minimumMilliseconds: 1e3 * measured.minimum,
                 dispersion: measured.dispersion, runs: measured.runs,
                 imagesPerSecond: Double(batch) / measured.median, instructionSet: measured.instructionSet,
@@ -42,7 +42,7 @@ enum TrainingBench {
             continue
           }
           table.add([
-            architecture.name, String(count), String(batch), String(architecture.resolution),
+            network.name, String(count), String(batch), String(network.resolution),
             (1e3 * measured.median).fixed(1), (1e3 * measured.minimum).fixed(1),
             (100 * measured.dispersion).fixed(1), (Double(batch) / measured.median).fixed(1),
             (Double(measured.multiplyAdds) / measured.median / 1e9).fixed(1), measured.peakBytes.shortBytes,

@@ -12,7 +12,7 @@ import SwiftletCore
 ///
 /// **Which tensors.** Where the saved dictionary has a state dict under one of ``stateDictKeys``, the first of
 /// them in that order is read (so plain weights before averaged ones); otherwise the dictionary itself, if it
-/// holds tensors. What is not a tensor (an epoch, arguments, an optimiser's lists) is skipped. A prefix
+/// holds tensors. What is not a tensor (an epoch, arguments, an optimizer's lists) is skipped. A prefix
 /// `module.` that every name has, as `DataParallel` writes it, is taken off, twice where it is there twice; the
 /// counter `n_averaged` of averaged weights need not have it.
 ///
@@ -58,7 +58,7 @@ public struct PyTorchCheckpoint: Sendable {
   enum Form {
     case zip, legacy
 
-    /// Recognises a file by its first bytes.
+    /// Recognizes a file by its first bytes.
     init?(_ bytes: UnsafeRawBufferPointer) {
       if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
         self = .zip

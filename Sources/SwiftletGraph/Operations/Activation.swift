@@ -61,6 +61,7 @@ public struct Activation: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
+    try expectFloats(inputs)
     return inputs
   }
 

@@ -12,9 +12,10 @@ public struct AdaptiveAveragePool: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
+    let type = try expectFloats(inputs)
     let shape = try inputs[0].featureMap()
     guard size >= 1 else { throw OperationError("size \(size) must be at least 1") }
-    return [TensorType([shape[0], size, size, shape[3]])]
+    return [TensorType([shape[0], size, size, shape[3]], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

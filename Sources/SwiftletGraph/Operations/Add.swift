@@ -9,6 +9,7 @@ public struct Add: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    try expectFloats(inputs)
     guard inputs[0].shape == inputs[1].shape else {
       throw OperationError("cannot add \(inputs[1].shape) to \(inputs[0].shape)")
     }

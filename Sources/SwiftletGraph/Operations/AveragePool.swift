@@ -12,6 +12,7 @@ public struct AveragePool: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
+    try expectFloats(inputs)
     return [try window.output(inputs[0], channels: try inputs[0].featureMap()[3])]
   }
 

@@ -1,4 +1,4 @@
-// BatchNorm.swift: batch normalisation with stored statistics (Ioffe and Szegedy 2015, arXiv 1502.03167).
+// BatchNorm.swift: batch normalization with stored statistics (Ioffe and Szegedy 2015, arXiv 1502.03167).
 
 /// y = scale · (x − mean) / √(variance + ε) + offset, per channel: the inference form, also used in training
 /// while statistics are frozen.
@@ -18,7 +18,7 @@ public struct BatchNorm: Operation {
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
-    [Self.normalise(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], epsilon)]
+    [Self.normalize(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], epsilon)]
   }
 
   public func gradient(_ context: inout GradientContext) throws -> [Value?] {
@@ -47,13 +47,14 @@ public struct BatchNorm: Operation {
   /// Throws unless there are `count` inputs and all but the first are `[C]`.
   static func check(_ inputs: [TensorType], count: Int) throws {
     try expectCount(inputs, count...count)
+    try expectFloats(inputs)
     guard inputs[0].shape.rank >= 1 else { throw OperationError("a scalar has no channels") }
     for (input, what) in zip(inputs.dropFirst(), ["scale", "offset", "mean", "variance"]) {
       try input.expect([inputs[0].shape[-1]], what)
     }
   }
 
-  static func normalise(
+  static func normalize(
     _ x: HostTensor, _ scale: HostTensor, _ offset: HostTensor, _ mean: HostTensor, _ variance: HostTensor,
     _ epsilon: Double
   ) -> HostTensor {

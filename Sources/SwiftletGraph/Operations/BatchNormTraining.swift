@@ -1,4 +1,4 @@
-// BatchNormTraining.swift: batch normalisation with the batch's own statistics, and their running averages.
+// BatchNormTraining.swift: batch normalization with the batch's own statistics, and their running averages.
 
 /// y = scale · (x − μ) / √(σ² + ε) + offset, where μ and σ² are the mean and the biased variance of each channel
 /// over the batch (arXiv 1502.03167, algorithm 1).
@@ -24,7 +24,7 @@ public struct BatchNormTraining: Operation {
     guard inputs[0].shape.count > inputs[0].shape[-1] else {
       throw OperationError("batch statistics need more than one value a channel, got \(inputs[0].shape)")
     }
-    let vector = TensorType([inputs[0].shape[-1]])
+    let vector = TensorType([inputs[0].shape[-1]], inputs[0].scalarType)
     return [inputs[0], vector, vector, vector, vector]
   }
 
@@ -38,7 +38,7 @@ public struct BatchNormTraining: Operation {
       let deviation = x.values[index] - mean.values[c]
       variance.values[c] += deviation * deviation / count
     }
-    let y = BatchNorm.normalise(x, inputs[1], inputs[2], mean, variance, epsilon)
+    let y = BatchNorm.normalize(x, inputs[1], inputs[2], mean, variance, epsilon)
     let unbiased = count / (count - 1)
     let newMean = inputs[3].zipped(mean) { $0 + momentum * ($1 - $0) }
     let newVariance = inputs[4].zipped(variance) { $0 + momentum * ($1 * unbiased - $0) }

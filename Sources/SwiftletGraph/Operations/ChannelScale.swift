@@ -9,6 +9,7 @@ public struct ChannelScale: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    try expectFloats(inputs)
     let shape = try inputs[0].featureMap()
     try inputs[1].expect([shape[0], shape[3]], "gate")
     return [inputs[0]]

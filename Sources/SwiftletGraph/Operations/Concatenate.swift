@@ -15,7 +15,8 @@ public struct Concatenate: Operation {
     for input in inputs where input.shape.dimensions.dropLast() != outer || input.shape.rank != first.rank {
       throw OperationError("cannot join \(input.shape) to \(first)")
     }
-    return [TensorType(Shape(outer + [inputs.reduce(0) { $0 + $1.shape[-1] }]))]
+    let type = try expectOneType(inputs)
+    return [TensorType(Shape(outer + [inputs.reduce(0) { $0 + $1.shape[-1] }]), type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

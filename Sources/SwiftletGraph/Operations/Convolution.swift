@@ -19,6 +19,7 @@ public struct Convolution: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...3)
+    try expectFloats(inputs)
     let (input, kernel) = (try inputs[0].featureMap(), inputs[1].shape)
     guard kernel.rank == 4, kernel[0] == window.kernel, kernel[1] == window.kernel else {
       throw OperationError(

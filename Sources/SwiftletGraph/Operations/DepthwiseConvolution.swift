@@ -13,6 +13,7 @@ public struct DepthwiseConvolution: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...3)
+    try expectFloats(inputs)
     let channels = try inputs[0].featureMap()[3]
     try inputs[1].expect([window.kernel, window.kernel, channels], "kernel")
     if inputs.count == 3 { try inputs[2].expect([channels], "bias") }

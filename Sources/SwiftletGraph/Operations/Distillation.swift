@@ -21,7 +21,7 @@ public struct Distillation: Operation {
     guard temperature > 0, temperature.isFinite else {
       throw OperationError("the temperature must be above 0, got \(temperature)")
     }
-    return [TensorType([])]
+    return [TensorType([], inputs[0].scalarType)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

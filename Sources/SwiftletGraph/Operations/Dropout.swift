@@ -21,7 +21,8 @@ public struct Dropout: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     guard (0..<1).contains(rate) else { throw OperationError("rate \(rate) is not in [0, 1)") }
-    try inputs[1].expect([], "the step's number")
+    try expectFloats([inputs[0]])
+    try inputs[1].expectStep()
     return [inputs[0]]
   }
 
@@ -38,7 +39,7 @@ public struct Dropout: Operation {
   public static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [0, 0.2, 0.8].map { rate in
       let x = HostTensor([3, 40], uniform: -1...1, using: &generator)
-      return Sample(Self(rate: rate, seed: 3), [x, HostTensor([], [17])])
+      return Sample(Self(rate: rate, seed: 3), [x, HostTensor([], [17], .int64)])
     }
   }
 }

@@ -10,8 +10,9 @@ public struct GlobalAveragePool: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
+    let type = try expectFloats(inputs)
     let shape = try inputs[0].featureMap()
-    return [TensorType([shape[0], shape[3]])]
+    return [TensorType([shape[0], shape[3]], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

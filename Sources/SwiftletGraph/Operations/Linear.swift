@@ -9,12 +9,13 @@ public struct Linear: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...3)
+    let type = try expectFloats(inputs)
     let (x, w) = (inputs[0].shape, inputs[1].shape)
     guard x.rank == 2, w.rank == 2, x[1] == w[0] else {
       throw OperationError("input \(x) does not fit weight \(w)")
     }
     if inputs.count == 3 { try inputs[2].expect([w[1]], "bias") }
-    return [TensorType([x[0], w[1]])]
+    return [TensorType([x[0], w[1]], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -20,7 +20,9 @@ public struct PadChannels: Operation {
     guard shape.rank >= 1, limit.contains(before), limit.contains(after) else {
       throw OperationError("cannot pad \(shape) with \(before) and \(after) channels")
     }
-    return [TensorType(Shape(shape.dimensions.dropLast() + [before + shape[-1] + after]))]
+    return [
+      TensorType(Shape(shape.dimensions.dropLast() + [before + shape[-1] + after]), inputs[0].scalarType)
+    ]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -21,7 +21,7 @@ public struct SigmoidCrossEntropy: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try SoftmaxCrossEntropy.check(inputs, count: 2)
     guard (0..<1).contains(smoothing) else { throw OperationError("smoothing \(smoothing) is not in [0, 1)") }
-    return [TensorType([])]
+    return [TensorType([], inputs[0].scalarType)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -1,4 +1,4 @@
-// SliceChannels.swift: some neighbouring channels of a tensor.
+// SliceChannels.swift: some neighboring channels of a tensor.
 
 /// `[…, C]` → `[…, count]`: the channels from `start` on.
 public struct SliceChannels: Operation {
@@ -18,7 +18,7 @@ public struct SliceChannels: Operation {
     guard shape.rank >= 1, start >= 0, count >= 1, start <= shape[-1] - count else {
       throw OperationError("\(count) channels from \(start) on are not in \(shape)")
     }
-    return [TensorType(Shape(shape.dimensions.dropLast() + [count]))]
+    return [TensorType(Shape(shape.dimensions.dropLast() + [count]), inputs[0].scalarType)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -9,6 +9,7 @@ public struct Softmax: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
+    try expectFloats(inputs)
     guard inputs[0].shape.rank >= 1 else { throw OperationError("a scalar has no classes") }
     return inputs
   }

@@ -21,7 +21,7 @@ public struct SoftmaxCrossEntropy: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try Self.check(inputs, count: 2)
     guard (0..<1).contains(smoothing) else { throw OperationError("smoothing \(smoothing) is not in [0, 1)") }
-    return [TensorType([])]
+    return [TensorType([], inputs[0].scalarType)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
@@ -56,6 +56,7 @@ public struct SoftmaxCrossEntropy: Operation {
   /// Throws unless the first two are of one shape `[N, C]`.
   static func check(_ inputs: [TensorType], count: Int) throws {
     try expectCount(inputs, count...count)
+    try expectFloats(inputs)
     guard inputs[0].shape.rank == 2, inputs[0].shape.count > 0 else {
       throw OperationError("expected logits [N, C], got \(inputs[0].shape)")
     }

@@ -21,7 +21,8 @@ public struct StochasticDepth: Operation {
     try expectCount(inputs, 2...2)
     guard (0..<1).contains(rate) else { throw OperationError("rate \(rate) is not in [0, 1)") }
     guard inputs[0].shape.rank >= 1 else { throw OperationError("a scalar has no images") }
-    try inputs[1].expect([], "the step's number")
+    try expectFloats([inputs[0]])
+    try inputs[1].expectStep()
     return [inputs[0]]
   }
 
@@ -43,7 +44,7 @@ public struct StochasticDepth: Operation {
     [0, 0.5].map { rate in
       Sample(
         Self(rate: rate, seed: 5),
-        [HostTensor([6, 2, 3, 2], uniform: -1...1, using: &generator), HostTensor([], [3])])
+        [HostTensor([6, 2, 3, 2], uniform: -1...1, using: &generator), HostTensor([], [3], .int64)])
     }
   }
 }

@@ -3,59 +3,38 @@
 /// Folds each ``BatchNorm`` into the convolution, depthwise convolution or linear layer that alone feeds it:
 /// w′ = w · scale / √(variance + ε) and b′ = (b − mean) · scale / √(variance + ε) + offset, per output channel.
 ///
-/// The arithmetic is in Double and rounds once. A norm whose producer has another reader, or whose producer's
-/// weights are shared, stays.
+/// The arithmetic is in Double and rounds once. A norm stays where its producer has another reader, where the
+/// producer's weight is shared or computed, or where its bias is computed. A bias that is shared is not changed: the layer
+/// gets one of its own.
 public struct FoldBatchNorm: Pass {
   /// Creates the pass.
   public init() {}
 
   public func apply(_ graph: Graph, _ parameters: Parameters) throws -> (Graph, Parameters) {
+    let uses = Uses(graph)
     var folded = graph
     var weights = parameters
-    let specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
-    var readers: [Value: Int] = [:]
-    for value in graph.nodes.flatMap(\.inputs) { readers[value, default: 0] += 1 }
-    for port in graph.outputs + graph.updates { readers[port.value, default: 0] += 1 }
-    var producers: [Value: Int] = [:]
-    for (index, node) in graph.nodes.enumerated() {
-      for value in node.outputs { producers[value] = index }
-    }
+    var names = ParameterNames(graph)
     var renamed: [Value: Value] = [:]
     var removed: Set<Int> = []
-
-    for (index, node) in graph.nodes.enumerated() {
-      guard let norm = node.operation as? BatchNorm, let producer = producers[node.inputs[0]],
-        readers[node.inputs[0]] == 1, Self.foldable(graph.nodes[producer].operation)
-      else { continue }
-      let layer = folded.nodes[producer]
-      let names = node.inputs.dropFirst().map { specs[$0]?.name }
-      guard let weight = specs[layer.inputs[1]], readers[weight.value] == 1,
-        let tensor = weights[weight.name],
-        let scale = names[0].flatMap({ weights[$0] })?.doubles(),
-        let offset = names[1].flatMap({ weights[$0] })?.doubles(),
-        let mean = names[2].flatMap({ weights[$0] })?.doubles(),
-        let variance = names[3].flatMap({ weights[$0] })?.doubles()
-      else { continue }
-
-      let factor = zip(scale, variance).map { $0 / ($1 + norm.epsilon).squareRoot() }
-      weights[weight.name] = try Self.scaled(tensor, by: factor)
-
-      var bias = [Double](repeating: 0, count: factor.count)
-      if layer.inputs.count == 3 {
-        guard let spec = specs[layer.inputs[2]], readers[spec.value] == 1, let old = weights[spec.name]
-        else { continue }
-        bias = old.doubles()
-        weights[spec.name] = try Self.shift(bias, mean, factor, offset).tensor()
+    for index in graph.nodes.indices {
+      // All that can refuse is in `Fold.init`; what follows changes the graph and cannot fail halfway.
+      guard let fold = try Fold(graph.nodes[index], in: graph, uses, parameters) else { continue }
+      weights[fold.weight.name] = fold.scaled
+      if let own = fold.ownBias {
+        weights[own.name] = fold.bias
       } else {
-        let name = folded.uniqueParameterName(layer.label + ".bias")
+        let layer = graph.nodes[fold.layer]
+        let name = names.unique(layer.label + ".bias")
         let value = Value(id: folded.types.count)
-        folded.types.append(TensorType([factor.count]))
-        folded.parameters.append(
-          ParameterSpec(name: name, role: .bias, shape: [factor.count], value: value))
-        folded.nodes[producer].inputs.append(value)
-        weights[name] = try Self.shift(bias, mean, factor, offset).tensor()
+        let spec = ParameterSpec(
+          name: name, role: .bias, shape: fold.bias.shape, scalarType: fold.bias.scalarType, value: value)
+        folded.types.append(spec.type)
+        folded.parameters.append(spec)
+        folded.nodes[fold.layer].inputs = Array(layer.inputs.prefix(2)) + [value]
+        weights[name] = fold.bias
       }
-      renamed[node.outputs[0]] = layer.outputs[0]
+      renamed[graph.nodes[index].outputs[0]] = graph.nodes[fold.layer].outputs[0]
       removed.insert(index)
     }
 
@@ -68,14 +47,94 @@ public struct FoldBatchNorm: Pass {
     folded.updates = folded.updates.map { Port(name: $0.name, value: renamed[$0.value] ?? $0.value) }
     return try EliminateDeadNodes().apply(folded, weights)
   }
+}
 
-  private static func foldable(_ operation: any Operation) -> Bool {
-    operation is Convolution || operation is DepthwiseConvolution || operation is Linear
+/// Who writes and who reads each value of a graph.
+private struct Uses {
+  /// The parameter that a value is.
+  let specs: [Value: ParameterSpec]
+  /// How often a value is read, by nodes, outputs and updates.
+  let readers: [Value: Int]
+  /// The index of the node that computes a value.
+  let producers: [Value: Int]
+  /// The parameters that a run gives new values.
+  let updated: Set<String>
+
+  init(_ graph: Graph) {
+    specs = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.value, $0) })
+    var readers: [Value: Int] = [:]
+    for value in graph.nodes.flatMap(\.inputs) { readers[value, default: 0] += 1 }
+    for port in graph.outputs + graph.updates { readers[port.value, default: 0] += 1 }
+    self.readers = readers
+    var producers: [Value: Int] = [:]
+    for (index, node) in graph.nodes.enumerated() {
+      for value in node.outputs { producers[value] = index }
+    }
+    self.producers = producers
+    updated = Set(graph.updates.map(\.name))
+  }
+
+  /// Whether a single node reads the value, and nothing else.
+  func hasOneReader(_ value: Value) -> Bool { readers[value] == 1 }
+}
+
+/// A norm and the layer that it can be folded into, with the layer's new weight and bias.
+private struct Fold {
+  /// The index of the layer.
+  let layer: Int
+  /// The layer's weight, and its bias where no other layer reads it.
+  let weight: ParameterSpec, ownBias: ParameterSpec?
+  /// The new weight and the new bias.
+  let scaled: Tensor, bias: Tensor
+
+  /// `nil` where the node is no norm, or one that must stay.
+  init?(_ node: Node, in graph: Graph, _ uses: Uses, _ parameters: Parameters) throws {
+    guard let norm = node.operation as? BatchNorm, let producer = uses.producers[node.inputs[0]],
+      uses.hasOneReader(node.inputs[0])
+    else { return nil }
+    let layer = graph.nodes[producer]
+    guard
+      layer.operation is Convolution || layer.operation is DepthwiseConvolution || layer.operation is Linear,
+      let weight = uses.specs[layer.inputs[1]], uses.hasOneReader(weight.value),
+      let tensor = parameters[weight.name]
+    else { return nil }
+    var read: [ParameterSpec] = [weight]
+    func values(_ value: Value) -> [Double]? {
+      guard let spec = uses.specs[value], let tensor = parameters[spec.name] else { return nil }
+      read.append(spec)
+      return tensor.doubles()
+    }
+    guard let scale = values(node.inputs[1]), let offset = values(node.inputs[2]),
+      let mean = values(node.inputs[3]), let variance = values(node.inputs[4])
+    else { return nil }
+    var old = [Double](repeating: 0, count: scale.count)
+    var ownBias: ParameterSpec?
+    if layer.inputs.count == 3 {
+      guard let bias = values(layer.inputs[2]) else { return nil }
+      old = bias
+      if uses.hasOneReader(layer.inputs[2]) { ownBias = uses.specs[layer.inputs[2]] }
+    }
+    // What a run changes cannot be computed beforehand.
+    if read.contains(where: { uses.updated.contains($0.name) }) { return nil }
+
+    let factor = zip(scale, variance).map { $0 / ($1 + norm.epsilon).squareRoot() }
+    self.layer = producer
+    self.weight = weight
+    self.ownBias = ownBias
+    scaled = try Self.scaled(tensor, by: factor, as: weight.scalarType)
+    bias = try Tensor(
+      shape: [factor.count], scalarType: weight.scalarType,
+      rounding: factor.indices.map { (old[$0] - mean[$0]) * factor[$0] + offset[$0] })
   }
 
   /// Each row of the innermost dimension times `factor`, rounded once.
-  private static func scaled(_ tensor: Tensor, by factor: [Double]) throws -> Tensor {
-    try Tensor(
+  private static func scaled(_ tensor: Tensor, by factor: [Double], as type: ScalarType) throws -> Tensor {
+    guard type == .float32 else {
+      var values = tensor.doubles()
+      for index in values.indices { values[index] *= factor[index % factor.count] }
+      return try Tensor(shape: tensor.shape, scalarType: type, rounding: values)
+    }
+    return try Tensor(
       shape: tensor.shape,
       writingFloats: { result in
         tensor.withFloats { values in
@@ -84,25 +143,5 @@ public struct FoldBatchNorm: Pass {
           }
         }
       })
-  }
-
-  private static func shift(
-    _ bias: [Double], _ mean: [Double], _ factor: [Double], _ offset: [Double]
-  ) -> HostTensor {
-    HostTensor([bias.count], bias.indices.map { (bias[$0] - mean[$0]) * factor[$0] + offset[$0] })
-  }
-}
-
-extension Graph {
-  /// `name`, or `name` with a number where a parameter has that name already.
-  fileprivate func uniqueParameterName(_ name: String) -> String {
-    let taken = Set(parameters.map(\.name))
-    var candidate = name
-    var number = 2
-    while taken.contains(candidate) {
-      candidate = "\(name)\(number)"
-      number += 1
-    }
-    return candidate
   }
 }

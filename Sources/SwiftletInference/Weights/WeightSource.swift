@@ -20,7 +20,7 @@ public struct WeightSource: Sendable, Hashable {
   /// The sha256 of the file in hexadecimal, or its first eight digits where the publisher states no more (they are the
   /// end of the file's name, which PyTorch checks in the same way).
   public let sha256: String
-  /// What the weights expect of a photograph.
+  /// How an image becomes the input of the weights.
   public let preprocessing: Preprocessing
   /// Published ImageNet top-1 accuracy in percent.
   public let top1: Double

@@ -40,7 +40,13 @@ public enum Freeze: Sendable, Hashable, Codable, CustomStringConvertible {
   func paths(in network: NetworkDefinition) throws -> [String] {
     if self == .none { return [] }
     guard let architecture = network.architecture else {
-      throw TrainingError.badFreeze("\(network.name) is a graph; it has no stages to freeze")
+      guard self == .backbone else {
+        throw TrainingError.badFreeze("\(network.name) is a graph; it has no stages to freeze")
+      }
+      let graph = try network.graph()
+      let head = Set(try graph.classifierLayer().parameterNames)
+      return graph.parameters.map(\.name).filter { !head.contains($0) }
+        + graph.nodes.filter { $0.operation is BatchNorm }.map(\.label)
     }
     switch self {
     case .none: return []

@@ -10,6 +10,7 @@ public struct ActivationGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the output's gradient")
     return [inputs[0]]
   }

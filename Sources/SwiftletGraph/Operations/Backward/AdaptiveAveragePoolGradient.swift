@@ -8,9 +8,10 @@ public struct AdaptiveAveragePoolGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
+    let type = try expectFloats(inputs)
     let (shape, dy) = (try TensorType(input).featureMap(), try inputs[0].featureMap())
     try inputs[0].expect([shape[0], dy[1], dy[1], shape[3]], "the output's gradient")
-    return [TensorType(input)]
+    return [TensorType(input, type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

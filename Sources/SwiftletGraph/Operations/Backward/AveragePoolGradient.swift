@@ -10,9 +10,10 @@ public struct AveragePoolGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
-    let output = try AveragePool(window: window).infer([TensorType(input)])
+    let type = try expectFloats(inputs)
+    let output = try AveragePool(window: window).infer([TensorType(input, type)])
     try inputs[0].expect(output[0].shape, "the output's gradient")
-    return [TensorType(input)]
+    return [TensorType(input, type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -1,6 +1,6 @@
-// BatchNormGradient.swift: the gradient of both forms of batch normalisation.
+// BatchNormGradient.swift: the gradient of both forms of batch normalization.
 
-/// Inputs: x `[…, C]`, scale, mean and variance `[C]` (the ones that the forward pass normalised with), dy like x.
+/// Inputs: x `[…, C]`, scale, mean and variance `[C]` (the ones that the forward pass normalized with), dy like x.
 /// Outputs: dx, dscale, doffset.
 ///
 /// With x̂ = (x − mean) / √(variance + ε): doffset = Σ dy, dscale = Σ dy·x̂, and dx = scale / √(variance + ε) ·
@@ -15,6 +15,7 @@ public struct BatchNormGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try BatchNorm.check(inputs.count == 5 ? Array(inputs.prefix(4)) : inputs, count: 4)
+    try expectFloats(inputs)
     try inputs[4].expect(inputs[0].shape, "the output's gradient")
     return [inputs[0], inputs[1], inputs[1]]
   }
@@ -23,18 +24,18 @@ public struct BatchNormGradient: Operation {
     let (x, scale, mean, variance, dy) = (inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])
     let inverse = variance.mapped { 1 / ($0 + epsilon).squareRoot() }
     var (dScale, dOffset) = (HostTensor(scale.shape), HostTensor(scale.shape))
-    func normalised(_ index: Int, _ c: Int) -> Double {
+    func normalized(_ index: Int, _ c: Int) -> Double {
       (x.values[index] - mean.values[c]) * inverse.values[c]
     }
     x.forEachChannel { index, c in
       dOffset.values[c] += dy.values[index]
-      dScale.values[c] += dy.values[index] * normalised(index, c)
+      dScale.values[c] += dy.values[index] * normalized(index, c)
     }
     let count = Double(x.values.count / x.channels)
     var dx = dy
     x.forEachChannel { index, c in
       let fromStatistics =
-        usesBatchStatistics ? (dOffset.values[c] + normalised(index, c) * dScale.values[c]) / count : 0
+        usesBatchStatistics ? (dOffset.values[c] + normalized(index, c) * dScale.values[c]) / count : 0
       dx.values[index] = scale.values[c] * inverse.values[c] * (dy.values[index] - fromStatistics)
     }
     return [dx, dScale, dOffset]

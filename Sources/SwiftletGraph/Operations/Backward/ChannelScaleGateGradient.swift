@@ -6,9 +6,10 @@ public struct ChannelScaleGateGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    let type = try expectFloats(inputs)
     let shape = try inputs[0].featureMap()
     try inputs[1].expect(shape, "the output's gradient")
-    return [TensorType([shape[0], shape[3]])]
+    return [TensorType([shape[0], shape[3]], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -12,10 +12,11 @@ public struct ConvolutionInputGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    let type = try expectFloats(inputs)
     let forward = Convolution(window: window, groups: groups)
-    let output = try forward.infer([TensorType(input), inputs[1]])
+    let output = try forward.infer([TensorType(input, type), inputs[1]])
     try inputs[0].expect(output[0].shape, "the output's gradient")
-    return [TensorType(input)]
+    return [TensorType(input, type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

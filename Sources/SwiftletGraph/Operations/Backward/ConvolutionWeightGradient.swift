@@ -12,10 +12,11 @@ public struct ConvolutionWeightGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    let type = try expectFloats(inputs)
     let forward = Convolution(window: window, groups: groups)
-    let output = try forward.infer([inputs[0], TensorType(kernel)])
+    let output = try forward.infer([inputs[0], TensorType(kernel, type)])
     try inputs[1].expect(output[0].shape, "the output's gradient")
-    return [TensorType(kernel)]
+    return [TensorType(kernel, type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -10,9 +10,10 @@ public struct DepthwiseInputGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
-    let output = try DepthwiseConvolution(window: window).infer([TensorType(input), inputs[1]])
+    let type = try expectFloats(inputs)
+    let output = try DepthwiseConvolution(window: window).infer([TensorType(input, type), inputs[1]])
     try inputs[0].expect(output[0].shape, "the output's gradient")
-    return [TensorType(input)]
+    return [TensorType(input, type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

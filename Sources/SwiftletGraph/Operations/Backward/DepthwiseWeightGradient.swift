@@ -8,7 +8,8 @@ public struct DepthwiseWeightGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
-    let kernel = TensorType([window.kernel, window.kernel, try inputs[0].featureMap()[3]])
+    let type = try expectFloats(inputs)
+    let kernel = TensorType([window.kernel, window.kernel, try inputs[0].featureMap()[3]], type)
     let output = try DepthwiseConvolution(window: window).infer([inputs[0], kernel])
     try inputs[1].expect(output[0].shape, "the output's gradient")
     return [kernel]

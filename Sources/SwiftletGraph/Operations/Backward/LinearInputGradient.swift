@@ -6,11 +6,12 @@ public struct LinearInputGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    let type = try expectFloats(inputs)
     let (dy, w) = (inputs[0].shape, inputs[1].shape)
     guard dy.rank == 2, w.rank == 2, dy[1] == w[1] else {
       throw OperationError("the output's gradient \(dy) does not fit weight \(w)")
     }
-    return [TensorType([dy[0], w[0]])]
+    return [TensorType([dy[0], w[0]], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -6,11 +6,12 @@ public struct LinearWeightGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    let type = try expectFloats(inputs)
     let (x, dy) = (inputs[0].shape, inputs[1].shape)
     guard x.rank == 2, dy.rank == 2, x[0] == dy[0] else {
       throw OperationError("input \(x) and the output's gradient \(dy) differ in rows")
     }
-    return [TensorType([x[1], dy[1]])]
+    return [TensorType([x[1], dy[1]], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

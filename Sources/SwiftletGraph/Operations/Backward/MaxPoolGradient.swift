@@ -9,6 +9,7 @@ public struct MaxPoolGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    try expectFloats(inputs)
     let output = try MaxPool(window: window).infer([inputs[0]])
     try inputs[1].expect(output[0].shape, "the output's gradient")
     return [inputs[0]]

@@ -6,6 +6,7 @@ public struct SoftmaxGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
+    try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the output's gradient")
     return [inputs[0]]
   }

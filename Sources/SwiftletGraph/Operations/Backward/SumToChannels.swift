@@ -6,8 +6,9 @@ public struct SumToChannels: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
+    let type = try expectFloats(inputs)
     guard inputs[0].shape.rank >= 1 else { throw OperationError("a scalar has no channels") }
-    return [TensorType([inputs[0].shape[-1]])]
+    return [TensorType([inputs[0].shape[-1]], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -10,6 +10,7 @@ public struct Accumulate: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 3...3)
+    try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the gradient")
     try inputs[2].expect(StepRates.type.shape, "the rates")
     return [inputs[0]]

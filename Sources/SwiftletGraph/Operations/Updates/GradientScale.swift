@@ -13,7 +13,8 @@ public struct GradientScale: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     guard !inputs.isEmpty else { throw OperationError("takes at least one gradient") }
     guard maximum ?? 1 > 0 else { throw OperationError("the largest norm must be above 0") }
-    return [TensorType([]), TensorType([])]
+    let type = try expectFloats(inputs)
+    return [TensorType([], type), TensorType([], type)]
   }
 
   public func reference(_ inputs: [HostTensor]) -> [HostTensor] {

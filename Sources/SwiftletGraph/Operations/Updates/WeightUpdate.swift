@@ -1,6 +1,6 @@
-// WeightUpdate.swift: one step of an optimiser on one weight tensor.
+// WeightUpdate.swift: one step of an optimizer on one weight tensor.
 
-/// Inputs: the weight w, its gradient, the step's rates `[5]`, the scalar that gradients are multiplied by, then the optimiser's
+/// Inputs: the weight w, its gradient, the step's rates `[5]`, the scalar that gradients are multiplied by, then the optimizer's
 /// moments, each like w. Outputs: the new w and moments; the old ones where the rates say that nothing is applied.
 public struct WeightUpdate: Operation {
   public static let name = "weightUpdate"
@@ -18,6 +18,7 @@ public struct WeightUpdate: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     let moments = optimizer.moments.count
     try expectCount(inputs, (4 + moments)...(4 + moments))
+    try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the gradient")
     try inputs[2].expect(StepRates.type.shape, "the rates")
     try inputs[3].expect([], "the gradients' scale")

@@ -1,0 +1,34 @@
+// NetworkChoice.swift: what commands about networks take: a name of the zoo, or a model's file.
+
+import SwiftletModules
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// A network, with weights where it comes from a file.
+struct NetworkChoice {
+  /// The network.
+  let definition: NetworkDefinition
+  /// The file's weights.
+  let parameters: Parameters?
+
+  /// Reads `text` as a file where it is one, or looks like a path; as a name of the zoo otherwise.
+  ///
+  /// - Throws: what is wrong with the name or the file.
+  init(_ text: String, _ options: ZooOptions) throws {
+    if Self.isFile(text) {
+      let model = try Model(contentsOf: text, options: options)
+      (definition, parameters) = (model.definition, model.parameters)
+    } else {
+      (definition, parameters) = (.architecture(try Zoo.architecture(text, options)), nil)
+    }
+  }
+
+  private static func isFile(_ text: String) -> Bool {
+    text.contains("/") || [".safetensors", ".pth", ".pt"].contains(where: text.hasSuffix)
+      || FileManager.default.fileExists(atPath: text)
+  }
+}
