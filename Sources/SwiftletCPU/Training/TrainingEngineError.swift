@@ -2,7 +2,7 @@
 
 import SwiftletCore
 
-/// A fault of the engine itself: something that a verified graph does not have.
+/// Why a step of training cannot be compiled: a fault of the engine, or too little memory.
 public enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
   /// A node reads a value that nothing before it has computed.
   case undefinedValue(node: String, value: Int)
