@@ -47,8 +47,7 @@ extension Model {
   package static func model(
     _ file: WeightFile.Contents, of path: String, network: String? = nil, options: ZooOptions = ZooOptions()
   ) throws -> Model {
-    try ours(path, file.tensors, file.metadata, network, options)?
-      .with(task: task(file.metadata, file: path))
+    try ours(path, file.tensors, file.metadata, network, options)
       ?? Recognition(path, file.tensors).model(network, options)
   }
 
@@ -137,18 +136,21 @@ extension Model {
     }
     let preprocessing = try decode(Preprocessing.self, MetadataKey.preprocessing)
     let labels = try decode([String].self, MetadataKey.labels)
+    let task = try task(metadata, file: path)
     var parameters = Parameters()
     for (name, tensor) in tensors { parameters[name] = tensor }
     do {
       switch definition {
       case .architecture(let architecture):
         return try Model(
-          architecture, parameters: parameters, preprocessing: preprocessing, labels: labels)
+          architecture, parameters: parameters, preprocessing: preprocessing, labels: labels
+        ).with(task: task)
       case .graph(let graph):
         guard let preprocessing else {
           throw ModelError.badMetadata(file: path, key: MetadataKey.preprocessing, reason: "it is missing")
         }
         return try Model(graph, parameters: parameters, preprocessing: preprocessing, labels: labels ?? [])
+          .with(task: task)
       }
     } catch let error as ParametersError {
       throw ModelError.wrongWeights(file: path, error)

@@ -27,7 +27,8 @@ import Testing
       for other in [try loaded.inHalfPrecision(), try loaded.withHead(classes: ["x", "y"])] {
         #expect(other.task == loaded.task)
       }
-      #expect(try Model(loaded.architecture, weights: path).task == loaded.task)
+      let architecture = try #require(loaded.architecture)
+      #expect(try Model(architecture, weights: path).task == loaded.task)
 
       // A task that this program does not have.
       let file = try SafetensorsFile(contentsOf: path)

@@ -1,4 +1,4 @@
-// BinaryCrossEntropy.swift: the loss of multi-label classification and its gradient, in Double: logits are few.
+// SigmoidLoss.swift: the loss of multi-label classification and its gradient, in Double: logits are few.
 
 import SwiftletGraph
 
@@ -11,7 +11,7 @@ import SwiftletGraph
 #endif
 
 /// Cross-entropy of a sigmoid for each class, and its gradient.
-enum BinaryCrossEntropyLowering: TrainingOpLowering {
+enum SigmoidLossLowering: TrainingOpLowering {
   static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool {
     let (smoothing, weight): (Double, Double)
     switch node.operation {
@@ -22,7 +22,7 @@ enum BinaryCrossEntropyLowering: TrainingOpLowering {
     }
     let inputs = try node.inputs.map { try lowering.stored($0) }
     lowering.append(
-      BinaryCrossEntropyOp(
+      SigmoidLossOp(
         node.label, logits: inputs[0], targets: inputs[1], incoming: inputs.count > 2 ? inputs[2] : nil,
         lowering.define(node.outputs[0]), smoothing: smoothing, weight: weight))
     return true
@@ -30,7 +30,7 @@ enum BinaryCrossEntropyLowering: TrainingOpLowering {
 }
 
 /// ``SigmoidCrossEntropy``, or its gradient where there is an incoming one.
-final class BinaryCrossEntropyOp: TrainingOp {
+final class SigmoidLossOp: TrainingOp {
   let resources: OpResources
   private let logits: TrainingBuffer, targets: TrainingBuffer, result: TrainingBuffer
   private let incoming: TrainingBuffer?
@@ -48,17 +48,15 @@ final class BinaryCrossEntropyOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     guard worker == 0 else { return }
     let count = logits.count
+    let factor = incoming.map { weight * Double($0.pointer[0]) / Double(count) } ?? 0
     var loss = 0.0
-    let factor = weight * Double(incoming?.pointer[0] ?? 0) / Double(count)
-    for index in 0..<count {
-      let z = Double(logits.pointer[index])
-      let q = (1 - smoothing) * Double(targets.pointer[index]) + smoothing / 2
-      // e^−|z| is at most 1.
-      let power = exp(-abs(z))
+    for i in 0..<count {
+      let z = Double(logits.pointer[i])
+      let target = (1 - smoothing) * Double(targets.pointer[i]) + smoothing / 2
       if incoming == nil {
-        loss += max(z, 0) - z * q + log(1 + power)
+        loss += max(z, 0) - z * target + log(1 + exp(-abs(z)))
       } else {
-        result.pointer[index] = Float(factor * ((z < 0 ? power : 1) / (1 + power) - q))
+        result.pointer[i] = Float(factor * (1 / (1 + exp(-z)) - target))
       }
     }
     if incoming == nil { result.pointer[0] = Float(weight * loss / Double(count)) }
