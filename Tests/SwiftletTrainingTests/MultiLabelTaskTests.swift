@@ -153,7 +153,7 @@ struct ColorMixtures: ImageDataset {
         task: task, loss: SigmoidCrossEntropyLoss(smoothing: smoothing),
         optimizer: .sgd(momentum: 0.9, nesterov: true), weightDecay: 1e-4))
     var trial = EngineTrial(
-      graph: step.graph, state: try step.initialState(Parameters(initialising: network, seed: 3)))
+      graph: step.graph, state: try step.initialState(Parameters(initializing: network, seed: 3)))
     trial.steps = 3
     trial.fill = { name, number, floats in
       switch name {
