@@ -1,4 +1,4 @@
-// ClassRule.swift: what the logits of a classifier mean.
+// ClassRule.swift: the meaning of the logits of a classifier.
 
 #if canImport(Darwin)
   import Darwin

@@ -1,4 +1,4 @@
-// Head.swift: what follows the last stage of a network, and heads of other packages by name.
+// Head.swift: the protocol of heads, the part after the last stage, and heads of other packages by name.
 
 import SwiftletCore
 
@@ -16,7 +16,7 @@ public struct NetworkOutput: Sendable {
   }
 }
 
-/// What follows the last stage of a network: feature maps → named outputs.
+/// The head of a network, the part after the last stage: feature maps → named outputs.
 ///
 /// ``Head`` is the one of classifiers. One of your own is one struct that conforms; register it with
 /// ``HeadCatalogue/register(_:)`` before an architecture that has it is saved or read. Parameters that it adds with the

@@ -1,4 +1,4 @@
-// Batch.swift: what a training step is fed.
+// Batch.swift: the images and targets of one training step.
 
 import SwiftletCore
 

@@ -144,7 +144,7 @@ private final class AssemblyLine: Sendable {
     permits.signal()
   }
 
-  /// Waits for a batch; the one caller asks for them in order.
+  /// Waits for a batch; the one caller takes them in order.
   func take(_ number: Int) throws -> BatchMaker.Made? {
     let maker = try maker.get()
     guard number < maker.count else { return nil }

@@ -1,4 +1,4 @@
-// BatchMaker.swift: one batch of an epoch as a function of its number, whoever asks and when.
+// BatchMaker.swift: one batch of an epoch as a function of its number.
 
 import SwiftletCore
 import Synchronization

@@ -2,7 +2,7 @@
 
 /// The image files below one folder.
 struct ClassTree {
-  /// Endings of image files. Only listing asks them; decoding looks at the bytes.
+  /// Endings of image files. Only listing uses them; decoding looks at the bytes.
   static let endings = ["jpg", "jpeg", "jpe", "png", "webp", "bmp"]
   /// The names of the folders of a split; of several for validation the first counts.
   static let training = "train", validation = ["val", "valid", "validation", "test"]

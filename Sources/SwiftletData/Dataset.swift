@@ -1,21 +1,21 @@
-// Dataset.swift: what a set of images with targets is.
+// Dataset.swift: the protocols of data sets.
 
 @_exported import SwiftletVision
 
 /// Images with a target each, in a fixed order. A data set of your own is one struct that conforms.
 ///
-/// The target is what a network learns to say of an image: its class (``Dataset``), the classes that are on it
-/// (`[Int]`), or whatever a task of your own takes.
+/// The target of an image is its class (``Dataset``), the classes that are on it (`[Int]`), or any type that a task of
+/// your own takes.
 public protocol ImageDataset<Target>: Sendable {
-  /// What belongs to an image.
+  /// The type of an image's target.
   associatedtype Target: Sendable
   /// The names of the classes.
   var classes: [String] { get }
   /// How many images there are.
   var count: Int { get }
-  /// What reports call an image: a path, or an entry of an archive.
+  /// The name of an image in reports: a path, or an entry of an archive.
   func name(_ index: Int) -> String
-  /// What a network should say of an image.
+  /// The target of an image.
   func target(_ index: Int) -> Target
   /// Decodes an image. May be called from several threads at once.
   ///

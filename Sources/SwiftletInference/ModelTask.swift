@@ -1,4 +1,4 @@
-// ModelTask.swift: what a model was trained for, as its file says.
+// ModelTask.swift: the task of a model, as its file has it.
 
 import SwiftletArchitectures
 import SwiftletCore
@@ -9,10 +9,10 @@ import SwiftletCore
   import Foundation
 #endif
 
-/// What a model was trained for: the name of a task and its attributes, as they are in the metadata of a model's file.
+/// The task of a model: its name and its attributes, as they are in the metadata of a model's file.
 ///
-/// Inference needs of it what the logits mean (``rule``). Training has the task itself; tasks of other packages are
-/// carried along by name.
+/// Inference uses the meaning of the logits (``rule``). Training has the task itself; tasks of other packages are kept
+/// by name.
 public struct ModelTask: Sendable, Hashable {
   /// One class for each image: what a file without a task means.
   public static let classification = ModelTask(name: "classification", text: nil, rule: .one)
@@ -21,7 +21,7 @@ public struct ModelTask: Sendable, Hashable {
   public let name: String
   /// The JSON of name and attributes; `nil` for ``classification``.
   package let text: String?
-  /// What the logits mean; ``ClassRule/one`` for tasks that are not known here.
+  /// The meaning of the logits; ``ClassRule/one`` for tasks that are not known here.
   public let rule: ClassRule
 
   private init(name: String, text: String?, rule: ClassRule) {

@@ -5,7 +5,7 @@ import SwiftletArchitectures
 
 /// The parts of a step that are not the network's: task, loss, optimizer, and what stays frozen.
 public struct StepOptions: Sendable {
-  /// What the network is trained for: which outputs are compared with which targets.
+  /// The task: the outputs and the targets that are compared.
   public var task: any TrainingTask
   /// The loss.
   public var loss: any Loss

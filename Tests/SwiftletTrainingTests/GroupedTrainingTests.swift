@@ -164,6 +164,24 @@ import Testing
     }
   }
 
+  /// A class is there or not, each on its own.
+  @Test(arguments: [0.0, 0.1])
+  func lossesOfSeveralLabels(smoothing: Double) throws {
+    var network = SmallNetwork([4, 5, 5, 3])
+    let weight = try network.parameter("weight", .convolution, [3, 3, 3, 8])
+    let y = try network.builder.apply(
+      Convolution(window: Window(kernel: 3, padding: Padding(1))), network.x, weight, label: "conv")
+    try network.classify(try network.builder.apply(Activation(.silu), y, label: "active"))
+    let logits = try #require(network.builder.graph.outputs.last).value
+    let targets = network.builder.input("targets", TensorType([4, 5]))
+    let loss = try network.builder.apply(
+      SigmoidCrossEntropy(smoothing: smoothing, weight: 0.7), logits, targets, label: "loss")
+    network.builder.output("loss", loss)
+    let graph = try network.finished().differentiated(of: "loss")
+    try EngineTrial(graph: graph, state: try network.start()).compare()
+    #expect(try CPUBackend().referenceOps(ofTraining: graph) == [])
+  }
+
   /// A file of the folder is a line of the list.
   @Test func theListOfOpsIsTheFolder() throws {
     let folder = Files.root.appending(path: "Sources/SwiftletCPU/Training/Ops")

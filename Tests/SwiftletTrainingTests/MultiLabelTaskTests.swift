@@ -2,6 +2,7 @@
 
 import Foundation
 import SwiftletArchitectures
+import SwiftletCPU
 import SwiftletTraining
 import TestSupport
 import Testing
@@ -138,6 +139,36 @@ struct ColorMixtures: ImageDataset {
       let text = "\(try #require(other))"
       #expect(text.contains("number of images") && text.contains("48"), "\(text)")
     }
+  }
+
+  /// Three steps on the engine against the definition, and nothing of them by the definition.
+  @Test(arguments: [0.0, 0.1])
+  func stepsOnTheEngineAreTheirDefinition(_ smoothing: Double) throws {
+    let network = try TinyRun.architecture.graph(
+      batch: 6, mode: .training, regularization: Regularization(dropout: 0))
+    let task = MultiLabelTask()
+    let step = try TrainingStep(
+      network,
+      StepOptions(
+        task: task, loss: SigmoidCrossEntropyLoss(smoothing: smoothing),
+        optimizer: .sgd(momentum: 0.9, nesterov: true), weightDecay: 1e-4))
+    var trial = EngineTrial(
+      graph: step.graph, state: try step.initialState(Parameters(initializing: network, seed: 3)))
+    trial.steps = 3
+    trial.fill = { name, number, floats in
+      switch name {
+      case PortName.rates: _ = floats.update(fromContentsOf: StepRates(learningRate: 0.2).values)
+      case PortName.gradient(of: PortName.loss): floats[0] = 1
+      case PortName.step: floats[0] = Float(number)
+      case PortName.targets:
+        for index in floats.indices { floats[index] = Float((index * 5 + number) % 3 == 0 ? 1 : 0) }
+      default: return false
+      }
+      return true
+    }
+    try trial.compare()
+    let session = try CPUBackend(threads: 1).makeTrainingSession(trial.graph, parameters: trial.state)
+    #expect(session.referenceOps.isEmpty)
   }
 
   @Test func anInterruptedRunGoesOnToTheSameBits() throws {

@@ -216,4 +216,28 @@ import Testing
       #expect(worst == nil, "\(set): \(worst.map(String.init(describing:)) ?? "")")
     }
   }
+
+  /// What is computed of a parameter only when it is read is of its value before the update, in whatever order nodes and outputs come.
+  @Test func outputsThatReadAParameterReadItBeforeItsUpdate() throws {
+    var network = SmallNetwork([2, 1, 1, 3])
+    let weight = try network.parameter("weight", .linear, [3, 7])
+    let other = try network.parameter("other", .linear, [3, 7])
+    let gradient = network.builder.input("gradient", TensorType([3, 7]))
+    let rates = network.builder.input("rates", TensorType([StepRates.count]))
+    let scale = network.builder.input("scale", TensorType([]))
+    let squashed = try network.builder.apply(Activation(.tanh), weight, label: "squashed")
+    let flat = try network.builder.apply(Reshape([21]), other, label: "flat")
+    for (name, value) in [("weight", weight), ("other", other)] {
+      let new = try network.builder.apply(
+        WeightUpdate(.sgd(momentum: 0), decay: 0.1), value, gradient, rates, scale, label: "update.\(name)")
+      network.builder.update(name, new)
+    }
+    network.builder.output("squashed", squashed)
+    network.builder.output("flat", try network.builder.apply(Activation(.relu), flat, label: "late"))
+    network.builder.output("weight", weight)
+    var trial = EngineTrial(graph: try network.finished(), state: try network.start())
+    trial.steps = 3
+    trial.fill = EngineTrial.filling(classes: 1, rates: { StepRates(learningRate: 0.1, update: $0) })
+    try trial.compare()
+  }
 }

@@ -43,7 +43,7 @@ public final class CPUTrainingSession: TrainingSession {
     let table = backend.instructionSet.kernels.table
     var lowering = try TrainingLowering(graph, table, winograd: backend.winograd)
     try lowering.run()
-    outputs = try graph.outputs.map { try lowering.stored($0.value) }
+    outputs = lowering.outputs
     ops = lowering.ops
     persistent = lowering.persistent
     referenceOps = lowering.referenceOps

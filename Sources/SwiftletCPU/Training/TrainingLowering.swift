@@ -15,6 +15,8 @@ struct TrainingLowering {
   let winograd: CPUBackend.Use
   private(set) var ops: [any TrainingOp] = []
   private(set) var buffers: [TrainingBuffer] = []
+  /// What a run returns.
+  private(set) var outputs: [TrainingBuffer] = []
   /// The memory of parameters and inputs.
   private(set) var persistent: [Value: TrainingBuffer] = [:]
   /// What each value is, once it is computed.
@@ -46,7 +48,8 @@ struct TrainingLowering {
       SummationLowering.self, ChannelGateLowering.self, GlobalPoolingLowering.self,
       WindowPoolingLowering.self, AdaptivePoolingLowering.self, ChannelCopyLowering.self,
       ReshapingLowering.self, DropoutMaskLowering.self, StochasticDepthGateLowering.self,
-      CrossEntropyLowering.self, DistillationLossLowering.self, WeightUpdatingLowering.self,
+      CrossEntropyLowering.self, SigmoidLossLowering.self, DistillationLossLowering.self,
+      WeightUpdatingLowering.self,
       GradientClippingLowering.self, WeightAveragingLowering.self, GradientAccumulationLowering.self,
     ]
   }
@@ -89,13 +92,28 @@ struct TrainingLowering {
         try fallBack(node)
       }
     }
-    for port in graph.updates {
-      guard let old = parameters[port.name], let target = persistent[old] else { continue }
-      let source = try stored(port.value)
-      if source !== target { append(CopyOp(port.name, source, to: target)) }
+    // What a run returns and what parameters become are there before any parameter is overwritten at the end.
+    let changed = graph.updates.compactMap { port in parameters[port.name].flatMap { persistent[$0] } }
+    outputs = try graph.outputs.map { port in
+      try apart(stored(port.value), from: changed, port.name)
     }
-    // What a run returns must be there when it ends.
-    for port in graph.outputs { try stored(port.value).use(at: ops.count) }
+    let copies = try graph.updates.compactMap { port -> (String, TrainingBuffer, TrainingBuffer)? in
+      guard let old = parameters[port.name], let target = persistent[old] else { return nil }
+      let source = try stored(port.value)
+      return source === target ? nil : (port.name, apart(source, from: changed, port.name), target)
+    }
+    for (name, source, target) in copies { append(CopyOp(name, source, to: target)) }
+    for buffer in outputs { buffer.use(at: ops.count) }
+  }
+
+  /// A buffer, or a copy of it where it is one of those that are overwritten.
+  private mutating func apart(
+    _ source: TrainingBuffer, from changed: [TrainingBuffer], _ label: String
+  ) -> TrainingBuffer {
+    guard changed.contains(where: { $0 === source }) else { return source }
+    let copy = buffer(source.count)
+    append(CopyOp(label, source, to: copy))
+    return copy
   }
 
   /// The nodes that run by their definition, as `label (operation)`.

@@ -64,22 +64,3 @@ protocol TrainingOpLowering {
   /// - Returns: whether the node is of this kind; if not, nothing was appended.
   static func lower(_ node: Node, at index: Int, in lowering: inout TrainingLowering) throws -> Bool
 }
-
-/// A fault of the engine itself: something that a verified graph does not have.
-public enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
-  /// A node reads a value that nothing before it has computed.
-  case undefinedValue(node: String, value: Int)
-  /// An op reads or writes memory that the session did not lay out.
-  case unplacedMemory(node: String)
-  /// A step needs more memory than can be addressed.
-  case tooLarge(floats: Int)
-
-  public var description: String {
-    switch self {
-    case .undefinedValue(let node, let value):
-      "\(node): value %\(value) was not computed before it is read (a fault of the engine)"
-    case .unplacedMemory(let node): "\(node): memory that the session did not lay out (a fault of the engine)"
-    case .tooLarge(let floats): "a training step of \(floats) floats does not fit in memory"
-    }
-  }
-}

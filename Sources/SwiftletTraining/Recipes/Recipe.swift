@@ -41,7 +41,7 @@ public struct Recipe: Sendable, Hashable, Codable {
   /// The decay d of the average of weights that is evaluated and saved; `nil` for none. The tᵗʰ update, from 0, uses
   /// min(d, (1 + t) / (10 + t)), so that the average forgets the start soon.
   public var averageDecay: Double?
-  /// How much is learned from a teacher's answers; `nil` for nothing.
+  /// Distillation from a teacher; `nil` for none.
   public var distillation: Distillation?
   /// Decides the order of images, their augmentation, dropout, and the starting weights where there are none.
   public var seed: UInt64
@@ -75,7 +75,7 @@ public struct Recipe: Sendable, Hashable, Codable {
     self.seed = seed
   }
 
-  /// How a teacher's answers are learned from, see ``DistillationLoss``.
+  /// Constants of distillation, see ``DistillationLoss``.
   public struct Distillation: Sendable, Hashable, Codable {
     /// T of both softmaxes.
     public var temperature: Double

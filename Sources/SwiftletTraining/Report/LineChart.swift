@@ -205,7 +205,7 @@ struct LineChart {
     }
   }
 
-  /// A column for each epoch (for some hundred at most) that knows what to read out.
+  /// A column for each epoch (for some hundred at most) with the text to read out.
   private func pointer(
     _ shown: [Series], first: Int, last: Int, plot: (width: Double, height: Double), x: (Int) -> Double,
     y: (Double) -> Double

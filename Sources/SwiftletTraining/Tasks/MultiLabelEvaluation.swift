@@ -1,10 +1,10 @@
-// MultiLabelEvaluation.swift: what a network came to on images of several classes each.
+// MultiLabelEvaluation.swift: the result of an evaluation on images of any number of classes each.
 
 import SwiftletData
 
-/// What a network came to on images of any number of classes each.
+/// The result of an evaluation on images of any number of classes each.
 public struct MultiLabelEvaluation: Codable, Equatable {
-  /// How well one class was found.
+  /// The result for one class.
   public struct ClassResult: Sendable, Codable, Equatable {
     /// The class.
     public var name: String
@@ -23,9 +23,9 @@ public struct MultiLabelEvaluation: Codable, Equatable {
       self.averagePrecision = averagePrecision
     }
 
-    /// The share of what was found that is; `nil` where nothing was found.
+    /// The share of right ones among the images on which it was found; `nil` where there are none.
     public var precision: Double? { found == 0 ? nil : Double(right) / Double(found) }
-    /// The share of what is that was found; `nil` where the class is on no image.
+    /// The share of found ones among the images that it is on; `nil` where there are none.
     public var recall: Double? { count == 0 ? nil : Double(right) / Double(count) }
     /// The harmonic mean of both; 0 where nothing is right.
     public var f1: Double { right == 0 ? 0 : 2 * Double(right) / Double(count + found) }
@@ -51,7 +51,7 @@ public struct MultiLabelEvaluation: Codable, Equatable {
   public var accuracy: Double
   /// The probability from which on a class counts as found.
   public var threshold: Double
-  /// How well each class was found.
+  /// The result for each class.
   public var perClass: [ClassResult]
   /// Wrong decisions, the most confident first, 100 at most.
   public var misses: [Miss]

@@ -2,7 +2,7 @@
 
 import SwiftletData
 
-/// Images whose targets are the task's: what the trainer and the evaluator work with, whatever the target's type.
+/// Images with targets of the task's type: the input of the trainer and the evaluator, with the type erased.
 struct TaskImages: Sendable {
   /// The images.
   let images: any ImageDataset
@@ -10,7 +10,7 @@ struct TaskImages: Sendable {
   let encoding: TargetEncoding
   /// The sum over a batch's images of the share of right decisions.
   let accuracy: @Sendable (_ outputs: [UnsafeBufferPointer<Float>], _ batch: Batch) -> Double
-  /// The classes that an image counts for.
+  /// The classes of an image in statistics by class.
   let classes: @Sendable (_ index: Int) -> [Int]
   /// A tally that is fed by index.
   let tally: @Sendable () -> any IndexedTally

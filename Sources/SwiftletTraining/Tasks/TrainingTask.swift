@@ -1,26 +1,26 @@
-// TrainingTask.swift: what a network is trained for: targets, loss, metrics, and what its outputs mean.
+// TrainingTask.swift: the protocol of tasks: targets, loss, metrics, and the meaning of outputs.
 
 import SwiftletArchitectures
 import SwiftletData
 
-/// A task: what the targets of images are, which outputs of a network are compared with them, by which loss, how good
-/// the result is, and what the outputs mean. ``ClassificationTask`` and ``MultiLabelTask`` are the two that are built in.
+/// A task: the targets of images, the outputs that are compared with them, the loss, the metrics, and the meaning of the
+/// outputs. ``ClassificationTask`` and ``MultiLabelTask`` are built in.
 ///
 /// One of your own is one struct that conforms. Register it with ``TaskCatalogue/register(_:)`` before a model or a
 /// checkpoint that names it is written or read.
 public protocol TrainingTask: Sendable, Hashable, Codable {
-  /// What belongs to an image of the data sets that it takes.
+  /// The target of an image.
   associatedtype Target: Sendable
-  /// What is summed over the images of an evaluation.
+  /// The sums over the images of an evaluation.
   associatedtype Tally: TaskTally where Tally.Target == Target
-  /// What the outputs for one image mean.
+  /// The meaning of the outputs for one image.
   associatedtype Prediction
 
   /// The name in files: `classification`.
   static var name: String { get }
   /// The network's outputs that loss, metrics and decoding read, in the order in which they are given to them.
   var outputs: [String] { get }
-  /// What is measured on the validation images after each epoch, in the order to show.
+  /// The metrics of the validation images after each epoch, in the order in which they are shown.
   var metrics: [TaskMetric] { get }
 
   /// The inputs of a step that hold a batch's targets, in the order of the encoding's shapes.
@@ -29,9 +29,9 @@ public protocol TrainingTask: Sendable, Hashable, Codable {
   func targetInputs(for outputs: [TensorType]) -> [(name: String, type: TensorType)]
   /// How the targets of a data set become those inputs.
   func encoding(of dataset: any ImageDataset<Target>) -> TargetEncoding
-  /// The loss that a recipe asks for.
+  /// The loss of a recipe.
   ///
-  /// - Throws: ``TrainingError/badRecipe(_:)`` where the recipe asks for something that the task does not have.
+  /// - Throws: ``TrainingError/badRecipe(_:)`` where the recipe has a part that the task does not support.
   func loss(of recipe: Recipe) throws -> any Loss
   /// Emits the loss.
   ///
@@ -44,15 +44,15 @@ public protocol TrainingTask: Sendable, Hashable, Codable {
   func emit(
     _ loss: any Loss, outputs: [Value], targets: [Value], teacher: Value?, in graph: inout GraphBuilder
   ) throws -> Value
-  /// The share of an image's decisions that are right, in 0…1: what a progress line shows as accuracy.
+  /// The share of an image's decisions that are right, in 0…1: the accuracy of a progress line.
   ///
   /// - Parameter outputs: the image's own part of each of ``outputs``.
   func accuracy(_ outputs: [UnsafeBufferPointer<Float>], target: Target) -> Double
   /// The classes that an image counts for in statistics by class.
   func classes(of target: Target) -> [Int]
-  /// What an evaluation begins with.
+  /// The empty sums at the start of an evaluation.
   func tally(classes: [String]) -> Tally
-  /// What the outputs for one image mean.
+  /// The meaning of the outputs for one image.
   func decode(_ outputs: [[Float]]) -> Prediction
 }
 
@@ -73,7 +73,7 @@ extension TrainingTask {
   }
 }
 
-/// What is summed over the images of an evaluation.
+/// Sums over the images of an evaluation.
 public protocol TaskTally<Target> {
   associatedtype Target
   /// Adds an image.
@@ -83,15 +83,15 @@ public protocol TaskTally<Target> {
   ///   - target: its target.
   ///   - index: its index in the data set.
   mutating func add(_ outputs: [ArraySlice<Float>], target: Target, index: Int)
-  /// What it comes to.
+  /// The result.
   ///
   /// - Parameters:
-  ///   - name: what the data set calls an image.
+  ///   - name: the name of an image in the data set.
   ///   - skipped: images that could not be read.
   mutating func evaluation(name: (Int) -> String, skipped: [SkippedFile]) -> any TaskEvaluation
 }
 
-/// What a network came to on a data set, in a task's own numbers.
+/// The result of an evaluation, in a task's own numbers.
 public protocol TaskEvaluation: Sendable, Encodable {
   /// The names of the classes.
   var classes: [String] { get }
@@ -101,7 +101,7 @@ public protocol TaskEvaluation: Sendable, Encodable {
   var loss: Double { get }
   /// The share of right decisions, as ``TrainingTask/accuracy(_:target:)`` counts them.
   var accuracy: Double { get }
-  /// What the best epoch is chosen by: the larger the better.
+  /// The number by which the best epoch is chosen: the larger the better.
   var score: Double { get }
   /// Values of the task's metrics that an ``EpochRecord`` has no field for, by ``TaskMetric/key``.
   var metrics: [String: Double] { get }
@@ -109,13 +109,13 @@ public protocol TaskEvaluation: Sendable, Encodable {
   var skipped: [SkippedFile] { get }
   /// Images that the report shows, by their index in the data set.
   var shownImages: [Int] { get }
-  /// What follows the counts in a sentence: `it names 92.00% correctly`. HTML.
+  /// The end of the report's first sentence: `it names 92.00% correctly`. HTML.
   var lead: String { get }
   /// The headline figures of a report without epochs: a name, a value and a detail each. HTML.
   var figures: [(name: String, value: String, detail: String)] { get }
-  /// What is shown of the run's best: `92.00 % of 60 right`.
+  /// A few words for the best epoch: `92.00 % of 60 right`.
   var summary: String { get }
-  /// Writes what the task measured into an epoch's record.
+  /// Writes the values into an epoch's record.
   func fill(_ record: inout EpochRecord)
   /// The parts of the report's page.
   ///
@@ -136,13 +136,13 @@ extension TaskEvaluation {
   }
 }
 
-/// Something that a task measures after each epoch.
+/// A metric of a task, measured after each epoch.
 public struct TaskMetric: Sendable, Hashable {
   /// The key in ``EpochRecord/metrics``; `accuracy` and `top5` are fields of their own.
   public var key: String
-  /// What reports call it: `top-1`.
+  /// Its name in reports: `top-1`.
   public var title: String
-  /// From how many classes on it says something.
+  /// The least number of classes for which it says anything.
   public var leastClasses: Int
 
   /// Creates a metric.

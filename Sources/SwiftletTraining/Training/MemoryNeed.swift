@@ -1,4 +1,4 @@
-// MemoryNeed.swift: what a run needs of memory at least, compared with what there is before anything is allocated.
+// MemoryNeed.swift: the least memory of a run, compared with the available memory before anything is allocated.
 
 import SwiftletArchitectures
 
@@ -47,7 +47,7 @@ extension Node {
 
 /// The memory that a part of a run needs, against a limit.
 package struct MemoryNeed {
-  /// What needs it: `a training step of 128 images at 32 pixels`.
+  /// The part that needs it: `a training step of 128 images at 32 pixels`.
   package let what: String
   /// Bytes, at least.
   package private(set) var bytes: Int

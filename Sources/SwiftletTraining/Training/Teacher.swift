@@ -27,7 +27,7 @@ extension Trainer {
       self.labels = labels
     }
 
-    /// Throws unless its answers are for the classes that a network is trained on, and its numbers make sense.
+    /// Throws unless its outputs are for the classes of the network that learns, and its numbers make sense.
     func check(for student: NetworkDefinition, _ inputs: Preprocessing, classes: [String]) throws {
       func refuse(_ what: String, _ own: String, _ other: String) -> TrainingError {
         .unfitTeacher(network: network.name, what: what, teacher: own, student: other)

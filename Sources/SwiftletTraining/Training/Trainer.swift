@@ -16,7 +16,7 @@ import Synchronization
 public final class Trainer: Sendable {
   /// What a recipe cannot say: a loss and a teacher, which change the result of a run, and settings that do not.
   public struct Options: Sendable {
-    /// The loss; the one that the recipe asks the task for if `nil`.
+    /// The loss; that of the task for the recipe if `nil`.
     public var loss: (any Loss)?
     /// The network that the loss compares with.
     public var teacher: Teacher?

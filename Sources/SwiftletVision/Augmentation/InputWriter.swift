@@ -15,7 +15,7 @@ package struct InputWriter: Sendable {
   /// - Throws: ``VisionError/preprocessing(reason:)``.
   package init(_ preprocessing: Preprocessing, _ augmentations: [Augmentation]) throws {
     for augmentation in augmentations { try augmentation.check() }
-    // An image of every byte, so that there is one place that knows how bytes are normalized.
+    // An image of every byte, so that bytes are normalized in one place.
     var plain = preprocessing
     plain.resolution = 16
     plain.framing = .whole
