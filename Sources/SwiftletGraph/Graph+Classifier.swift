@@ -24,15 +24,14 @@ extension Graph {
     let specs = Dictionary(uniqueKeysWithValues: parameters.map { ($0.value, $0) })
     for index in nodes.indices.reversed() where nodes[index].outputs.contains(value) {
       let node = nodes[index]
+      let pointwise =
+        (node.operation as? Convolution).map { $0.window.kernel == 1 && $0.groups == 1 } ?? false
+      if pointwise || node.operation is Linear {
+        return ClassifierLayer(
+          index: index, features: node.inputs[0], weight: specs[node.inputs[1]],
+          bias: node.inputs.count > 2 ? specs[node.inputs[2]] : nil)
+      }
       switch node.operation {
-      case let convolution as Convolution where convolution.window.kernel == 1 && convolution.groups == 1:
-        return ClassifierLayer(
-          index: index, features: node.inputs[0], weight: specs[node.inputs[1]],
-          bias: node.inputs.count > 2 ? specs[node.inputs[2]] : nil)
-      case is Linear:
-        return ClassifierLayer(
-          index: index, features: node.inputs[0], weight: specs[node.inputs[1]],
-          bias: node.inputs.count > 2 ? specs[node.inputs[2]] : nil)
       case is Reshape, is Activation, is GlobalAveragePool, is AveragePool, is AdaptiveAveragePool:
         value = node.inputs[0]
       default: throw refuse("its logits come from '\(node.label)' (\(Swift.type(of: node.operation).name))")

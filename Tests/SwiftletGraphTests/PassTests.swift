@@ -83,24 +83,20 @@ import Testing
     }
   }
 
-  /// Four times the nodes take about four times as long: a copy of the graph for each node would take sixteen times.
+  /// A chain of 16,000 nodes takes a tenth of a second. A copy of the graph for each node would take twenty seconds, so the
+  /// bound is far from both, however busy the machine is.
   @Test func differentiationIsLinear() throws {
-    func seconds(_ count: Int) throws -> Double {
-      var builder = GraphBuilder(name: "chain")
-      var x = builder.input("x", TensorType([1, 1, 1, 2]))
-      for index in 0..<count { x = try builder.apply(Activation(.silu), x, label: "node\(index)") }
-      builder.output("y", x)
-      let graph = try builder.finish()
-      let times = try (0..<3).map { _ in
-        let clock = ContinuousClock()
-        let start = clock.now
-        let backward = try graph.differentiated(inputs: ["x"])
-        #expect(backward.nodes.count == 2 * count)
-        return (clock.now - start) / .seconds(1)
-      }
-      return times.min() ?? 0
-    }
-    let (short, long) = (try seconds(1000), try seconds(4000))
-    #expect(long < 9 * short, "1000 nodes: \(short) s, 4000 nodes: \(long) s")
+    let count = 16_000
+    var builder = GraphBuilder(name: "chain")
+    var x = builder.input("x", TensorType([1, 1, 1, 2]))
+    for index in 0..<count { x = try builder.apply(Activation(.silu), x, label: "node\(index)") }
+    builder.output("y", x)
+    let graph = try builder.finish()
+    let start = ContinuousClock.now
+    let backward = try graph.differentiated(inputs: ["x"])
+    let time = ContinuousClock.now - start
+    #expect(backward.nodes.count == 2 * count)
+    #expect(time < .seconds(3), "\(time)")
+    print("differentiationIsLinear: \(count) nodes in \(time)")
   }
 }
