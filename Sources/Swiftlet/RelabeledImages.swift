@@ -53,7 +53,7 @@ struct RelabeledImages<Target: Sendable>: ImageDataset {
   var count: Int { base.count }
   func name(_ index: Int) -> String { base.name(index) }
   func target(_ index: Int) -> Target { renumbered(base.target(index), numbers) }
-  func image(_ index: Int) throws -> Image { try base.image(index) }
+  func image(_ index: Int) throws -> RGBImage { try base.image(index) }
 }
 
 extension RelabeledImages: Dataset where Target == Int {

@@ -156,7 +156,7 @@ public struct CIFARBinary: Dataset {
     return "\(file.path.split(separator: "/").last ?? "") \(record) \(hash)"
   }
 
-  public func image(_ index: Int) throws -> Image {
+  public func image(_ index: Int) throws -> RGBImage {
     let (file, record) = position(index)
     let start = record * variety.recordBytes + variety.labelBytes
     let plane = Self.planeBytes
@@ -168,6 +168,6 @@ public struct CIFARBinary: Dataset {
         filled = 3 * plane
       }
     }
-    return try Image(width: Self.side, height: Self.side, pixels: pixels)
+    return try RGBImage(width: Self.side, height: Self.side, pixels: pixels)
   }
 }

@@ -58,7 +58,7 @@ public struct CSVList: Dataset {
   public var count: Int { rows.count }
   public func name(_ index: Int) -> String { rows[index].path }
   public func label(_ index: Int) -> Int { labels[index] }
-  public func image(_ index: Int) throws -> Image { try Image(contentsOf: rows[index].path) }
+  public func image(_ index: Int) throws -> RGBImage { try RGBImage(contentsOf: rows[index].path) }
   public func fingerprint(_ index: Int) -> String {
     ImageFolder.fingerprint(rows[index].listed, file: rows[index].path)
   }

@@ -6,7 +6,7 @@ import Synchronization
 /// A data set with all its images in memory: for small ones such as CIFAR-10, which are read many times.
 public struct CachedImages<Target: Sendable>: ImageDataset {
   private let base: any ImageDataset<Target>
-  private let images: [Result<Image, any Error>]
+  private let images: [Result<RGBImage, any Error>]
 
   /// Decodes all images of a data set.
   ///
@@ -18,7 +18,7 @@ public struct CachedImages<Target: Sendable>: ImageDataset {
   ///   - threads: how many threads decode.
   public init?(_ dataset: some ImageDataset<Target>, atMost bytes: Int, threads: Int = 2) {
     let count = dataset.count
-    let decoded = Mutex<[Result<Image, any Error>?]>(.init(repeating: nil, count: count))
+    let decoded = Mutex<[Result<RGBImage, any Error>?]>(.init(repeating: nil, count: count))
     let room = Atomic<Int>(bytes)
     // Each task is several images: small ones take microseconds each.
     let run = 16
@@ -41,7 +41,7 @@ public struct CachedImages<Target: Sendable>: ImageDataset {
   public var count: Int { images.count }
   public func name(_ index: Int) -> String { base.name(index) }
   public func target(_ index: Int) -> Target { base.target(index) }
-  public func image(_ index: Int) throws -> Image { try images[index].get() }
+  public func image(_ index: Int) throws -> RGBImage { try images[index].get() }
   public func fingerprint(_ index: Int) -> String { base.fingerprint(index) }
 }
 

@@ -20,7 +20,7 @@ public protocol ImageDataset<Target>: Sendable {
   /// Decodes an image. May be called from several threads at once.
   ///
   /// - Throws: ``VisionError`` and the like, naming the file, where it is broken.
-  func image(_ index: Int) throws -> Image
+  func image(_ index: Int) throws -> RGBImage
   /// Identifies an image without decoding it, such as by its name below the data set's root and its file's size.
   ///
   /// A run can be resumed only with images of the same fingerprints. The default is ``name(_:)``, which tells other

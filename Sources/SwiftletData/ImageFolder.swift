@@ -60,7 +60,7 @@ public struct ImageFolder: Dataset {
   public var count: Int { paths.count }
   public func name(_ index: Int) -> String { paths[index] }
   public func label(_ index: Int) -> Int { labels[index] }
-  public func image(_ index: Int) throws -> Image { try Image(contentsOf: paths[index]) }
+  public func image(_ index: Int) throws -> RGBImage { try RGBImage(contentsOf: paths[index]) }
   public func fingerprint(_ index: Int) -> String {
     let path = paths[index]
     return Self.fingerprint(path.hasPrefix(root) ? String(path.dropFirst(root.count)) : path, file: path)

@@ -35,7 +35,7 @@ public struct MultiLabelList: ImageDataset {
   public func name(_ index: Int) -> String { rows[index].path }
   /// The classes of an image, ascending.
   public func target(_ index: Int) -> [Int] { rows[index].labels }
-  public func image(_ index: Int) throws -> Image { try Image(contentsOf: rows[index].path) }
+  public func image(_ index: Int) throws -> RGBImage { try RGBImage(contentsOf: rows[index].path) }
   public func fingerprint(_ index: Int) -> String {
     ImageFolder.fingerprint(rows[index].listed, file: rows[index].path)
   }

@@ -23,7 +23,7 @@ public struct SubsetOf<Target: Sendable>: ImageDataset {
   public var count: Int { indices.count }
   public func name(_ index: Int) -> String { base.name(indices[index]) }
   public func target(_ index: Int) -> Target { base.target(indices[index]) }
-  public func image(_ index: Int) throws -> Image { try base.image(indices[index]) }
+  public func image(_ index: Int) throws -> RGBImage { try base.image(indices[index]) }
   public func fingerprint(_ index: Int) -> String { base.fingerprint(indices[index]) }
 }
 

@@ -61,10 +61,10 @@ public struct ZipFolder: Dataset {
     return "\(entry.name) \(entry.byteCount)"
   }
 
-  public func image(_ index: Int) throws -> Image {
+  public func image(_ index: Int) throws -> RGBImage {
     // The bytes are read one caller at a time; decoding, which takes longer, runs in parallel.
     let storage = try archive.read(entries[index])
-    return try storage.withUnsafeBytes { try Image(decoding: $0, name: name(index)) }
+    return try storage.withUnsafeBytes { try RGBImage(decoding: $0, name: name(index)) }
   }
 }
 

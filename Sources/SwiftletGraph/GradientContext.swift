@@ -37,7 +37,7 @@ public struct GradientContext {
   /// Emits a backward operation, and gives its first output. Ones that nobody reads are removed later.
   ///
   /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)``.
-  public mutating func emit(_ operation: some Operation, _ inputs: Value...) throws -> Value {
+  public mutating func emit(_ operation: some GraphOperation, _ inputs: Value...) throws -> Value {
     let outputs = try emitAll(operation, inputs)
     return outputs[0]
   }
@@ -45,7 +45,7 @@ public struct GradientContext {
   /// Emits a backward operation, and gives all its outputs.
   ///
   /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)``.
-  public mutating func emitAll<O: Operation>(_ operation: O, _ inputs: [Value]) throws -> [Value] {
+  public mutating func emitAll<O: GraphOperation>(_ operation: O, _ inputs: [Value]) throws -> [Value] {
     try builder.emit(operation, inputs, label: "gradient.\(label).\(O.name)")
   }
 }

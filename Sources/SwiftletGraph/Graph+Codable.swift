@@ -11,10 +11,10 @@ extension Graph: Codable {
     self.init(name: try container.decode(String.self, forKey: .name))
     types = try container.decode([TensorType].self, forKey: .types)
     nodes = try container.decode([Node].self, forKey: .nodes)
-    inputs = try container.decode([Port].self, forKey: .inputs)
+    inputs = try container.decode([GraphPort].self, forKey: .inputs)
     parameters = try container.decode([ParameterSpec].self, forKey: .parameters)
-    outputs = try container.decode([Port].self, forKey: .outputs)
-    updates = try container.decode([Port].self, forKey: .updates)
+    outputs = try container.decode([GraphPort].self, forKey: .outputs)
+    updates = try container.decode([GraphPort].self, forKey: .updates)
     try verify()
   }
 

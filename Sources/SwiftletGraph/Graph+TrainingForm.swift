@@ -34,7 +34,7 @@ extension Graph {
         inputs: inputs, outputs: [node.outputs[0]] + statistics)
     }
     for spec in parameters {
-      if let value = current[spec.name] { graph.updates.append(Port(name: spec.name, value: value)) }
+      if let value = current[spec.name] { graph.updates.append(GraphPort(name: spec.name, value: value)) }
     }
     try graph.verify()
     return graph

@@ -13,7 +13,7 @@ public struct Node: Sendable {
   /// A unique path, such as `stages.3.1.depthwise`.
   public let label: String
   /// What it does.
-  public let operation: any Operation
+  public let operation: any GraphOperation
   /// What it reads.
   public var inputs: [Value]
   /// What it defines.
@@ -21,7 +21,7 @@ public struct Node: Sendable {
 }
 
 /// A value with a name: an input or an output of a graph.
-public struct Port: Hashable, Sendable, Codable {
+public struct GraphPort: Hashable, Sendable, Codable {
   /// Its name, unique among its kind.
   public let name: String
   /// The value.
@@ -40,13 +40,13 @@ public struct Graph: Sendable, Hashable {
   /// The operations; each reads only what stands before it.
   public internal(set) var nodes: [Node] = []
   /// What a caller provides at each run.
-  public internal(set) var inputs: [Port] = []
+  public internal(set) var inputs: [GraphPort] = []
   /// What is bound when a plan is made.
   public internal(set) var parameters: [ParameterSpec] = []
   /// What a run returns.
-  public internal(set) var outputs: [Port] = []
+  public internal(set) var outputs: [GraphPort] = []
   /// New values of parameters (running statistics, say), returned after ``outputs``; the name is the parameter's.
-  public internal(set) var updates: [Port] = []
+  public internal(set) var updates: [GraphPort] = []
 
   /// Creates an empty graph; ``GraphBuilder`` fills it.
   init(name: String) { self.name = name }

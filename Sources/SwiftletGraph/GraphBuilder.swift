@@ -41,7 +41,7 @@ public struct GraphBuilder {
   /// Adds an input that the caller provides at each run.
   public mutating func input(_ name: String, _ type: TensorType) -> Value {
     let value = newValue(type)
-    graph.inputs.append(Port(name: name, value: value))
+    graph.inputs.append(GraphPort(name: name, value: value))
     return value
   }
 
@@ -66,7 +66,7 @@ public struct GraphBuilder {
   ///
   /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)`` where the inputs do not fit.
   public mutating func emit(
-    _ operation: some Operation, _ inputs: [Value], label: String
+    _ operation: some GraphOperation, _ inputs: [Value], label: String
   ) throws -> [Value] {
     let unique = uniqueLabel(joined(label))
     let types = try operation.inferred(inputs.map(graph.type(of:)), node: unique)
@@ -80,7 +80,7 @@ public struct GraphBuilder {
   ///
   /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)`` where the inputs do not fit.
   public mutating func apply(
-    _ operation: some Operation, _ inputs: Value..., label: String
+    _ operation: some GraphOperation, _ inputs: Value..., label: String
   ) throws -> Value {
     let outputs = try emit(operation, inputs, label: label)
     guard let first = outputs.first else {
@@ -94,12 +94,12 @@ public struct GraphBuilder {
 
   /// Declares what a run returns.
   public mutating func output(_ name: String, _ value: Value) {
-    graph.outputs.append(Port(name: name, value: value))
+    graph.outputs.append(GraphPort(name: name, value: value))
   }
 
   /// Declares the new value of a parameter.
   public mutating func update(_ parameter: String, _ value: Value) {
-    graph.updates.append(Port(name: parameter, value: value))
+    graph.updates.append(GraphPort(name: parameter, value: value))
   }
 
   /// The graph, verified.
@@ -130,7 +130,7 @@ public struct GraphBuilder {
   }
 }
 
-extension Operation {
+extension GraphOperation {
   /// ``infer(_:)`` with the node's label in what it throws.
   func inferred(_ inputs: [TensorType], node: String) throws -> [TensorType] {
     do {

@@ -55,7 +55,7 @@ extension Graph {
   /// The output of a name.
   ///
   /// - Throws: ``GraphError/unknownOutput(_:graph:)``.
-  public func output(_ name: String) throws -> Port {
+  public func output(_ name: String) throws -> GraphPort {
     guard let port = outputs.first(where: { $0.name == name }) else {
       throw GraphError.unknownOutput(name, graph: self.name)
     }

@@ -1,6 +1,6 @@
 // HostTensor.swift: an array of Doubles with a shape, the currency of the reference backend.
 
-/// A mutable, row-major array of Doubles: what ``Operation/reference(_:)`` computes on.
+/// A mutable, row-major array of Doubles: what ``GraphOperation/reference(_:)`` computes on.
 public struct HostTensor: Sendable, Equatable {
   /// The dimensions.
   public let shape: Shape

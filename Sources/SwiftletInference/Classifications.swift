@@ -9,7 +9,7 @@ import SwiftletWeights
 
 /// The classifications of images that arrive one after the other. Images are taken when a classification is asked for, as many at a time as
 /// make a batch, so that nothing piles up.
-public struct Classifications<Base: AsyncSequence>: AsyncSequence where Base.Element == Image {
+public struct Classifications<Base: AsyncSequence>: AsyncSequence where Base.Element == RGBImage {
   public typealias Element = Classification
 
   let classifier: Classifier
@@ -33,7 +33,7 @@ public struct Classifications<Base: AsyncSequence>: AsyncSequence where Base.Ele
     /// - Throws: what the sequence of images throws, and what ``Classifier/classify(_:)`` throws.
     public mutating func next() async throws -> Classification? {
       if ready.isEmpty, !isOver {
-        var images: [Image] = []
+        var images: [RGBImage] = []
         while images.count < classifier.batch, let image = try await base.next() { images.append(image) }
         isOver = images.count < classifier.batch
         let (classifier, taken) = (classifier, images)

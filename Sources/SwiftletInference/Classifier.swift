@@ -76,7 +76,7 @@ public struct Classifier: Sendable {
   ///
   /// - Throws: ``VisionError`` where the image cannot be prepared, ``ClassifierError`` where the weights give
   ///   something that is not a number.
-  public func callAsFunction(_ image: Image) throws -> Classification {
+  public func callAsFunction(_ image: RGBImage) throws -> Classification {
     classification(try runner.run(image))
   }
 
@@ -84,20 +84,20 @@ public struct Classifier: Sendable {
   /// alone.
   ///
   /// - Throws: as for one image, for the first that fails.
-  public func classify(_ images: [Image]) throws -> [Classification] {
+  public func classify(_ images: [RGBImage]) throws -> [Classification] {
     try runner.run(images).map(classification)
   }
 
   /// Classifies an image without blocking the caller's executor. A task that is cancelled before its turn does no work.
   ///
   /// - Throws: as ``callAsFunction(_:)``, `CancellationError`.
-  public func classification(of image: Image) async throws -> Classification {
+  public func classification(of image: RGBImage) async throws -> Classification {
     try await BlockingWork.run { try self(image) }
   }
 
   /// Classifies images as they arrive, in their order; see ``Classifications``.
   public func classifications<Images: AsyncSequence>(of images: Images) -> Classifications<Images>
-  where Images.Element == Image {
+  where Images.Element == RGBImage {
     Classifications(classifier: self, base: images)
   }
 

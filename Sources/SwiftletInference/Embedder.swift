@@ -35,17 +35,17 @@ public struct Embedder: Sendable {
   ///
   /// - Throws: ``VisionError`` where the photograph cannot be prepared, ``ClassifierError`` where the weights give something that is
   ///   not a number.
-  public func callAsFunction(_ image: Image) throws -> [Float] { try runner.run(image).last ?? [] }
+  public func callAsFunction(_ image: RGBImage) throws -> [Float] { try runner.run(image).last ?? [] }
 
   /// The vectors of images, several at a time; each is the one that its image gets alone.
   ///
   /// - Throws: as for one image, for the first that fails.
-  public func embed(_ images: [Image]) throws -> [[Float]] { try runner.run(images).map { $0.last ?? [] } }
+  public func embed(_ images: [RGBImage]) throws -> [[Float]] { try runner.run(images).map { $0.last ?? [] } }
 
   /// The vector of an image, without blocking the caller's executor.
   ///
   /// - Throws: as ``callAsFunction(_:)``, `CancellationError`.
-  public func embedding(of image: Image) async throws -> [Float] {
+  public func embedding(of image: RGBImage) async throws -> [Float] {
     try await BlockingWork.run { try self(image) }
   }
 }

@@ -41,12 +41,12 @@ final class ImageRunner: Sendable {
   /// The outputs for an image.
   ///
   /// - Throws: ``VisionError``, ``ClassifierError/notANumber(network:)``.
-  func run(_ image: Image) throws -> [[Float]] { try run(input: model.input(image)) }
+  func run(_ image: RGBImage) throws -> [[Float]] { try run(input: model.input(image)) }
 
   /// The outputs for each image: the bits that it gives alone.
   ///
   /// - Throws: as ``run(_:)``, for the first image that fails.
-  func run(_ images: [Image]) throws -> [[[Float]]] {
+  func run(_ images: [RGBImage]) throws -> [[[Float]]] {
     if images.count < 2 { return try images.map { try run($0) } }
     let pool = try batchSessions()
     var results: [[[Float]]] = []
@@ -56,7 +56,7 @@ final class ImageRunner: Sendable {
     return results
   }
 
-  private func run(_ images: ArraySlice<Image>, _ pool: SessionPool) throws -> [[[Float]]] {
+  private func run(_ images: ArraySlice<RGBImage>, _ pool: SessionPool) throws -> [[[Float]]] {
     let model = self.model
     let inputs = try pool.plan.pool.map(images.count) {
       try model.input(images[images.startIndex + $0])

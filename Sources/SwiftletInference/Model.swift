@@ -101,7 +101,7 @@ public struct Model: Sendable {
   ///
   /// - Throws: ``VisionError`` where the image cannot be prepared, ``ModelError/unsuitableGraph(name:reason:)`` where the network
   ///   takes no square images of three channels.
-  public func input(_ image: Image) throws -> Tensor {
+  public func input(_ image: RGBImage) throws -> Tensor {
     try checkTakesImages()
     return try preprocessing.input(image)
   }

@@ -51,18 +51,18 @@ public struct ImageTransform: Sendable, Hashable, Codable {
 /// An image, and how it came from its source.
 public struct TransformedImage: Sendable, Equatable {
   /// The image.
-  public var image: Image
+  public var image: RGBImage
   /// From points of the source image to points of ``image``.
   public var transform: ImageTransform
 
   /// An image that is its own source, or has come from one by `transform`.
-  public init(_ image: Image, _ transform: ImageTransform = .identity) {
+  public init(_ image: RGBImage, _ transform: ImageTransform = .identity) {
     self.image = image
     self.transform = transform
   }
 
   /// The result of a further step on ``image``.
-  func then(_ step: (Image) throws -> TransformedImage) rethrows -> TransformedImage {
+  func then(_ step: (RGBImage) throws -> TransformedImage) rethrows -> TransformedImage {
     let next = try step(image)
     return TransformedImage(next.image, transform.then(next.transform))
   }

@@ -73,9 +73,9 @@ enum Orientation: Int {
   static let preamble = Array("Exif\0\0".utf8)
 }
 
-extension Image {
+extension RGBImage {
   /// The image turned upright.
-  func oriented(_ orientation: Orientation) -> Image {
+  func oriented(_ orientation: Orientation) -> RGBImage {
     let (columns, rows) = (width, height)
     // The pixel of the source that becomes the first, and the steps (in pixels) along a row and a column.
     let first: Int, alongRow: Int, alongColumn: Int
@@ -107,6 +107,6 @@ extension Image {
         initialized = output
       }
     }
-    return Image(width: newWidth, height: newHeight, valid: turned)
+    return RGBImage(width: newWidth, height: newHeight, valid: turned)
   }
 }

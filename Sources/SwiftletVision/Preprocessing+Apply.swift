@@ -8,7 +8,7 @@ extension Preprocessing {
   /// With a TensorFlow filter this is for the eye: fractions are rounded here and kept in ``input(_:)``.
   ///
   /// - Throws: ``VisionError/preprocessing(reason:)`` where the numbers of the preset make no sense.
-  public func crop(_ image: Image) throws -> Image {
+  public func crop(_ image: RGBImage) throws -> RGBImage {
     try check()
     switch try plan(image) {
     case .resizeThenCut(let width, let height, let cut, let padding):
@@ -24,7 +24,7 @@ extension Preprocessing {
   /// Where the points of an image are in the network's input: the transform that ``crop(_:)`` and ``input(_:)`` apply.
   ///
   /// - Throws: as ``crop(_:)``.
-  public func cropTransform(of image: Image) throws -> ImageTransform {
+  public func cropTransform(of image: RGBImage) throws -> ImageTransform {
     try check()
     // TensorFlow's older resize aligns the corners of the first pixels instead of the corners of the images.
     let center = filter == .tensorFlowBilinear ? 0.5 : 0
@@ -48,7 +48,7 @@ extension Preprocessing {
   /// divided by the standard deviation.
   ///
   /// - Throws: as ``crop(_:)``.
-  public func input(_ image: Image) throws -> Tensor {
+  public func input(_ image: RGBImage) throws -> Tensor {
     try check()
     let shape: Shape = [1, resolution, resolution, 3]
     let order = channelOrder == .rgb ? [0, 1, 2] : [2, 1, 0]
@@ -85,7 +85,7 @@ extension Preprocessing {
   }
 
   /// The resized values with their fractions; `nil` where padding is needed, which only bytes have.
-  private func floats(_ image: Image) throws -> [Float]? {
+  private func floats(_ image: RGBImage) throws -> [Float]? {
     let halfPixel = filter == .tensorFlowBilinearHalfPixel
     switch try plan(image) {
     case .resizeThenCut(let width, let height, let cut, let padding):
@@ -144,7 +144,7 @@ private enum CropPlan {
 }
 
 extension Preprocessing {
-  private func plan(_ image: Image) throws -> CropPlan {
+  private func plan(_ image: RGBImage) throws -> CropPlan {
     switch framing {
     case .shorterSide(let pixels):
       return try center(image, shorterSide: pixels)
@@ -167,7 +167,7 @@ extension Preprocessing {
   }
 
   /// torchvision's resize of the shorter side and its center crop, which rounds halves to even as Python does.
-  private func center(_ image: Image, shorterSide: Int) throws -> CropPlan {
+  private func center(_ image: RGBImage, shorterSide: Int) throws -> CropPlan {
     let (short, long) = (min(image.width, image.height), max(image.width, image.height))
     let longer = Int(Double(shorterSide * long) / Double(short))
     let (width, height) = image.width <= image.height ? (shorterSide, longer) : (longer, shorterSide)

@@ -31,7 +31,7 @@ public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .unreadable(let file, let reason): "\(Self.line(file)): \(Self.line(reason))"
     case .fileTooLarge(let file, let bytes):
-      "\(Self.line(file)): \(bytes) bytes are more than the limit of \(Image.maximumFileBytes)"
+      "\(Self.line(file)): \(bytes) bytes are more than the limit of \(RGBImage.maximumFileBytes)"
     case .notAnImage(let file): "\(Self.line(file)): not a JPEG, PNG, WebP or BMP image"
     case .truncated(let file, let format):
       "\(Self.line(file)): truncated \(format.rawValue): the file ends before the picture does"
@@ -40,8 +40,8 @@ public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
     case .unsupported(let file, let format, let reason):
       "\(Self.line(file)): unsupported kind of \(format.rawValue): \(Self.line(reason))"
     case .tooManyPixels(let what, let width, let height):
-      "\(Self.line(what)): \(width)×\(height) pixels are more than the limit of \(Image.maximumPixels)"
-        + " pixels, \(Image.maximumSide) a side"
+      "\(Self.line(what)): \(width)×\(height) pixels are more than the limit of \(RGBImage.maximumPixels)"
+        + " pixels, \(RGBImage.maximumSide) a side"
     case .invalidPixels(let width, let height, let bytes):
       "an image of \(width)×\(height) pixels cannot be made of \(bytes) bytes"
     case .outside(let width, let height, let x, let y, let cropWidth, let cropHeight):

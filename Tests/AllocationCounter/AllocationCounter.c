@@ -11,15 +11,14 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
-static atomic_int counting;
-static atomic_long count;
+static atomic_long group_count;
 
 // Not reached by malloc itself: these are in the program's own thread-local block.
-static __thread int counting_here;
+static __thread int counting_here, in_group;
 static __thread long count_here;
 
 static void note(void) {
-  if (atomic_load_explicit(&counting, memory_order_relaxed)) atomic_fetch_add(&count, 1);
+  if (in_group) atomic_fetch_add(&group_count, 1);
   if (counting_here) ++count_here;
 }
 
@@ -53,15 +52,9 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
 
 int allocation_counter_works(void) { return 1; }
 
-void allocation_counter_start(void) {
-  atomic_store(&count, 0);
-  atomic_store(&counting, 1);
-}
-
-long allocation_counter_stop(void) {
-  atomic_store(&counting, 0);
-  return atomic_load(&count);
-}
+void allocation_counter_join(void) { in_group = 1; }
+void allocation_counter_leave(void) { in_group = 0; }
+long allocation_counter_of_group(void) { return atomic_load(&group_count); }
 
 void allocation_counter_start_here(void) {
   count_here = 0;
@@ -76,6 +69,7 @@ long allocation_counter_stop_here(void) {
 int allocation_counter_works(void) { return 0; }
 void allocation_counter_start_here(void) {}
 long allocation_counter_stop_here(void) { return -1; }
-void allocation_counter_start(void) {}
-long allocation_counter_stop(void) { return -1; }
+void allocation_counter_join(void) {}
+void allocation_counter_leave(void) {}
+long allocation_counter_of_group(void) { return -1; }
 #endif

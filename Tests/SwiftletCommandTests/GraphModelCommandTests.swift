@@ -19,7 +19,7 @@ import Testing
       let model = try graphModel()
       try model.save(to: file)
       let photo = Files.root.appending(path: "Examples/photos/apples.jpg").path
-      let logits = try Classifier(model)(Image(contentsOf: photo))
+      let logits = try Classifier(model)(RGBImage(contentsOf: photo))
 
       let classified = try object(try Tool.run(["classify", photo, "--weights", file, "--json"]).output)
       let predictions = try #require(classified["predictions"] as? [[String: Any]])

@@ -209,14 +209,14 @@ struct Workplace {
       let result = try object(run.output)
       #expect(result["shape"] as? [Int] == [1, 224, 224, 3] && result["scalarType"] as? String == "float32")
       let written = try readNumpy(URL(filePath: output))
-      let expected = try Preprocessing.torchvision().input(Image(contentsOf: place.photo))
+      let expected = try Preprocessing.torchvision().input(RGBImage(contentsOf: place.photo))
       #expect(written.shape == [1, 224, 224, 3] && written.values == expected.doubles())
 
       let crop = try Tool.run([
         "preprocess", place.photo, "--model", "mobilenet_v2", "--output", output, "--stage", "crop",
       ])
       #expect(crop.status == 0 && crop.output.contains("uint8 224×224×3"))
-      let pixels = try Preprocessing.torchvision().crop(Image(contentsOf: place.photo)).pixels
+      let pixels = try Preprocessing.torchvision().crop(RGBImage(contentsOf: place.photo)).pixels
       #expect(try readNumpy(URL(filePath: output)).values == pixels.map(Double.init))
 
       let small = try Tool.run([

@@ -18,7 +18,7 @@ private struct Slow: Dataset {
   var count: Int { base.count }
   func name(_ index: Int) -> String { base.name(index) }
   func label(_ index: Int) -> Int { base.label(index) }
-  func image(_ index: Int) throws -> Image {
+  func image(_ index: Int) throws -> RGBImage {
     Thread.sleep(forTimeInterval: index % 5 == 0 ? 0.004 : 0.0002)
     return try base.image(index)
   }
@@ -170,7 +170,7 @@ private struct Slow: Dataset {
     var count: Int { base.count }
     func name(_ index: Int) -> String { base.name(index) }
     func label(_ index: Int) -> Int { base.label(index) }
-    func image(_ index: Int) throws -> Image { try base.image(index) }
+    func image(_ index: Int) throws -> RGBImage { try base.image(index) }
   }
 
   @Test(arguments: [0, 1, 7, 1000])

@@ -84,9 +84,9 @@ import Testing
     var broken: Set<Int> = []
     func name(_ index: Int) -> String { "\(index)" }
     func target(_ index: Int) -> [Int] { (0..<3).filter { index >> $0 & 1 == 1 } }
-    func image(_ index: Int) throws -> Image {
+    func image(_ index: Int) throws -> RGBImage {
       if broken.contains(index) { throw DatasetError.noThread }
-      return try Image(width: 4, height: 4, pixels: [UInt8](repeating: UInt8(index * 20), count: 48))
+      return try RGBImage(width: 4, height: 4, pixels: [UInt8](repeating: UInt8(index * 20), count: 48))
     }
   }
 

@@ -95,9 +95,9 @@ struct Colors: Dataset {
 
   func name(_ index: Int) -> String { "picture \(index)" }
   func label(_ index: Int) -> Int { index % 2 }
-  func image(_ index: Int) throws -> Image {
+  func image(_ index: Int) throws -> RGBImage {
     if broken.contains(index) { throw Broken(index: index) }
     let pixels = (0..<(3 * side * side)).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ index &* 13) }
-    return try Image(width: side, height: side, pixels: pixels)
+    return try RGBImage(width: side, height: side, pixels: pixels)
   }
 }

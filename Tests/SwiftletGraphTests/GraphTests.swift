@@ -129,7 +129,7 @@ func smallNetwork() throws -> Graph {
 @Suite struct DamagedAttributeTests {
   static let huge = Int.max
 
-  static let cases: [(any SwiftletGraph.Operation, [TensorType])] = {
+  static let cases: [(any GraphOperation, [TensorType])] = {
     let map = TensorType([1, 4, 4, 2])
     let kernel = TensorType([3, 3, 2, 3])
     let bigPadding = Padding(top: huge, left: huge, bottom: huge, right: huge)
@@ -154,7 +154,7 @@ func smallNetwork() throws -> Graph {
   @Test(arguments: cases.indices)
   func damagedAttributesAreRefused(index: Int) {
     let (operation, inputs) = Self.cases[index]
-    func build(_ operation: some SwiftletGraph.Operation) throws {
+    func build(_ operation: some GraphOperation) throws {
       var builder = GraphBuilder(name: "damaged")
       let values = inputs.enumerated().map { builder.input("x\($0.offset)", $0.element) }
       _ = try builder.emit(operation, values, label: "node")

@@ -43,7 +43,7 @@ import Testing
   @Test(arguments: samples.indices)
   func attributesSurviveEncoding(index: Int) throws {
     let (name, sample) = Self.samples[index]
-    func roundTrip<O: SwiftletGraph.Operation>(_ operation: O) throws -> Bool {
+    func roundTrip<O: GraphOperation>(_ operation: O) throws -> Bool {
       try JSONDecoder().decode(O.self, from: JSONEncoder().encode(operation)) == operation
     }
     #expect(try roundTrip(sample.operation), "\(name)")

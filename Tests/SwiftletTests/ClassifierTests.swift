@@ -16,12 +16,12 @@ import Testing
   }
 
   /// Pictures of different sizes, each of another color gradient.
-  private static func images(_ count: Int) throws -> [Image] {
+  private static func images(_ count: Int) throws -> [RGBImage] {
     var generator = SeededGenerator(seed: 5)
     return try (0..<count).map { index in
       let (width, height) = (20 + index % 7 * 9, 24 + index % 5 * 11)
       let pixels = (0..<(3 * width * height)).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-      return try Image(width: width, height: height, pixels: pixels)
+      return try RGBImage(width: width, height: height, pixels: pixels)
     }
   }
 
@@ -44,7 +44,7 @@ import Testing
   @Test func imagesOfASequenceAreClassifiedInOrder() async throws {
     let images = try Self.images(41)
     let classifier = try Classifier(Self.model())
-    let stream = AsyncStream<Image> { continuation in
+    let stream = AsyncStream<RGBImage> { continuation in
       for image in images { continuation.yield(image) }
       continuation.finish()
     }

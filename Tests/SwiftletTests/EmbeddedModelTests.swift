@@ -17,7 +17,7 @@ import Testing
       #expect(tensor.scalarType == (isLayer ? .float16 : .float32), "\(spec.name)")
       #expect(tensor.floats().allSatisfy { $0.isFinite }, "\(spec.name)")
     }
-    let image = try Image(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
+    let image = try RGBImage(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
     let classification = try Classifier(model)(image)
     #expect(classification.logits.count == 10)
     #expect(Labels.cifar10.contains(classification.top(1)[0].label))
@@ -41,7 +41,7 @@ import Testing
       let sizes = try paths.map { try Data(contentsOf: URL(filePath: $0)).count }
       #expect(Double(sizes[1]) < 0.65 * Double(sizes[0]), "\(sizes)")
       let read = try Model(contentsOf: paths[1])
-      let image = try Image(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
+      let image = try RGBImage(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
       let logits = try Classifier(read)(image).logits
       #expect(try Classifier(half)(image).logits == logits)
       let (exact, near) = (try Classifier(model)(image).logits.map(Double.init), logits.map(Double.init))

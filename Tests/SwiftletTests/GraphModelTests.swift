@@ -7,8 +7,8 @@ import TestSupport
 import Testing
 
 @Suite struct GraphModelTests {
-  private func image() throws -> Image {
-    try Image(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
+  private func image() throws -> RGBImage {
+    try RGBImage(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
   }
 
   @Test func aFileIsAWholeModel() throws {
@@ -269,7 +269,7 @@ private struct Impostor: BlockDefinition {
 }
 
 /// An operation from outside the package.
-private struct Halve: SwiftletGraph.Operation {
+private struct Halve: GraphOperation {
   static let name = "halve"
   func infer(_ inputs: [TensorType]) throws -> [TensorType] { inputs }
   func reference(_ inputs: [HostTensor]) -> [HostTensor] {

@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test func probabilitiesAreTheTasks() throws {
-    let image = try Image(width: 32, height: 32, pixels: (0..<(3 * 32 * 32)).map { UInt8($0 * 7 % 256) })
+    let image = try RGBImage(width: 32, height: 32, pixels: (0..<(3 * 32 * 32)).map { UInt8($0 * 7 % 256) })
     let exclusive = try Classifier(model())(image)
     let several = try Classifier(model().with(task: MultiLabelTask()))(image)
     #expect(exclusive.logits == several.logits)

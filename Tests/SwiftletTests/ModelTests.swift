@@ -25,7 +25,7 @@ import Testing
       for (name, tensor) in model.parameters.all {
         #expect(read.parameters[name]?.floats() == tensor.floats(), "\(name)")
       }
-      let image = try Image(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
+      let image = try RGBImage(contentsOf: Files.root.appending(path: "Examples/photos/apples.jpg").path)
       #expect(try Classifier(read)(image).logits == Classifier(model)(image).logits)
       // The same weights for an architecture of one's own choice; and not for another.
       let architecture = try #require(model.architecture)

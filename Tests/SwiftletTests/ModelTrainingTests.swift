@@ -18,8 +18,8 @@ import Testing
     let count: Int
     func name(_ index: Int) -> String { "\(index)" }
     func label(_ index: Int) -> Int { index % 2 }
-    func image(_ index: Int) throws -> Image {
-      try Image(
+    func image(_ index: Int) throws -> RGBImage {
+      try RGBImage(
         width: 32, height: 32,
         pixels: (0..<(32 * 32 * 3)).map { UInt8(label(index) * 150 + ($0 * 7 + index * 13) % 100) })
     }

@@ -23,7 +23,7 @@ struct RealWeightsTests {
     for index in 0..<20 {
       let size = 224 * 224 * 3
       let pixels = crops.values[(index * size)..<((index + 1) * size)].map { UInt8($0) }
-      let input = try preprocessing.input(Image(width: 224, height: 224, pixels: pixels))
+      let input = try preprocessing.input(RGBImage(width: 224, height: 224, pixels: pixels))
       let logits = try classifier.classify(input: input).logits.map(Double.init)
       let expected = Array(golden.values[(index * 1000)..<((index + 1) * 1000)])
       // PyTorch ran in float32, so this is its rounding as well as ours; 1e-4 is promised.
@@ -42,7 +42,7 @@ struct RealWeightsTests {
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     var (worst, changed) = (0.0, 0)
     for file in files {
-      let image = try Image(contentsOf: folder.appending(path: file).path)
+      let image = try RGBImage(contentsOf: folder.appending(path: file).path)
       let (a, b) = (try exact(image), try halved(image))
       let scale = a.logits.map(abs).max() ?? 1
       worst = max(worst, Double(zip(a.logits, b.logits).map { abs($0 - $1) }.max() ?? 0) / Double(scale))
@@ -71,7 +71,7 @@ struct RealWeightsTests {
     let answers = try await withThrowingTaskGroup(of: (Int, [Prediction]).self) { group in
       for (index, photograph) in golden.photographs.enumerated() {
         group.addTask {
-          (index, try classifier(Image(contentsOf: folder.appending(path: photograph.file).path)).top(5))
+          (index, try classifier(RGBImage(contentsOf: folder.appending(path: photograph.file).path)).top(5))
         }
       }
       return try await group.reduce(into: [Int: [Prediction]]()) { $0[$1.0] = $1.1 }

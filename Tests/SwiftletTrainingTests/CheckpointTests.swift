@@ -141,7 +141,7 @@ import Testing
           let place = root.appending(path: index % 2 == 0 ? "a" : "b")
           try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
           let pixels = [UInt8](repeating: UInt8(20 * index), count: 3 * side * side)
-          let image = try Image(width: side, height: side, pixels: pixels)
+          let image = try RGBImage(width: side, height: side, pixels: pixels)
           try Data(image.bitmap()).write(to: place.appending(path: name(index)))
         }
         return try DatasetSplit.open(path: root.path, seed: 1)

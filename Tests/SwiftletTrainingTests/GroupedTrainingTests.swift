@@ -122,7 +122,7 @@ import Testing
     }
     let window = Window(kernel: 3, padding: Padding(1))
     var y = network.x
-    let layers: [(String, Shape, any SwiftletGraph.Operation)] = [
+    let layers: [(String, Shape, any GraphOperation)] = [
       ("pointwise", [1, 1, 16, 24], Convolution(window: Window(kernel: 1))),
       ("dense", [3, 3, 24, 32], Convolution(window: window)),
       ("grouped", [3, 3, 8, 32], Convolution(window: window, groups: 4)),
@@ -130,7 +130,7 @@ import Testing
     ]
     for (name, shape, operation) in layers {
       let weight = try computed(name, shape.rank == 3 ? .depthwise : .convolution, shape)
-      func apply(_ operation: some SwiftletGraph.Operation) throws -> Value {
+      func apply(_ operation: some GraphOperation) throws -> Value {
         try network.builder.apply(operation, y, weight, label: name)
       }
       y = try apply(operation)

@@ -15,13 +15,13 @@ struct ColorMixtures: ImageDataset {
 
   func name(_ index: Int) -> String { "mixture \(index)" }
   func target(_ index: Int) -> [Int] { (0..<3).filter { (index % 8) >> $0 & 1 == 1 } }
-  func image(_ index: Int) throws -> Image {
+  func image(_ index: Int) throws -> RGBImage {
     var generator = SeededGenerator(seed: seed, stream: UInt64(index))
     let labels = target(index)
     let pixels = (0..<(8 * 8 * 3)).map { position -> UInt8 in
       UInt8(generator.uniform(0, 120)) + (labels.contains(position % 3) ? 90 : 0)
     }
-    return try Image(width: 8, height: 8, pixels: pixels)
+    return try RGBImage(width: 8, height: 8, pixels: pixels)
   }
 }
 

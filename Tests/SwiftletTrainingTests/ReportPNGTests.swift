@@ -12,15 +12,16 @@ import Testing
       state = state &* 1_664_525 &+ 1_013_904_223
       return UInt8(state >> 24)
     }
-    let image = try Image(width: width, height: height, pixels: pixels)
+    let image = try RGBImage(width: width, height: height, pixels: pixels)
     let bytes = try image.pngBytes()
     #expect(bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]))
-    #expect(try Image(decoding: bytes, name: "again") == image)
+    #expect(try RGBImage(decoding: bytes, name: "again") == image)
   }
 
   @Test func theLongestSideIsWritten() throws {
-    let image = try Image(
-      width: Image.maximumSide, height: 1, pixels: [UInt8](repeating: 200, count: 3 * Image.maximumSide))
-    #expect(try Image(decoding: image.pngBytes(), name: "again") == image)
+    let image = try RGBImage(
+      width: RGBImage.maximumSide, height: 1, pixels: [UInt8](repeating: 200, count: 3 * RGBImage.maximumSide)
+    )
+    #expect(try RGBImage(decoding: image.pngBytes(), name: "again") == image)
   }
 }

@@ -43,7 +43,7 @@ enum ReportSamples {
   }
 
   /// A picture that could be of anything.
-  static func picture(_ side: Int, _ height: Int? = nil, seed: UInt64) throws -> Image {
+  static func picture(_ side: Int, _ height: Int? = nil, seed: UInt64) throws -> RGBImage {
     var noise = Noise(state: seed &* 77)
     for _ in 0..<5 { _ = noise.next() }
     let height = height ?? side
@@ -61,7 +61,7 @@ enum ReportSamples {
         }
       }
     }
-    return try Image(width: side, height: height, pixels: pixels)
+    return try RGBImage(width: side, height: height, pixels: pixels)
   }
 
   static func evaluation(_ classes: [String], perClass: Int, accuracy: Double, seed: UInt64 = 3) -> Evaluation
@@ -113,8 +113,8 @@ enum ReportSamples {
     }
   }
 
-  static func thumbnails(_ evaluation: Evaluation, side: Int, height: Int? = nil) throws -> [Int: Image] {
-    var thumbnails: [Int: Image] = [:]
+  static func thumbnails(_ evaluation: Evaluation, side: Int, height: Int? = nil) throws -> [Int: RGBImage] {
+    var thumbnails: [Int: RGBImage] = [:]
     for mistake in evaluation.mistakes.prefix(24) {
       thumbnails[mistake.index] = try picture(side, height, seed: UInt64(mistake.index))
     }

@@ -183,7 +183,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         // Two pictures, one a theme, a pixel a pair.
         let pictures = try reader.addresses.map { address in
           let data = try #require(Data(base64Encoded: String(address.dropFirst(22))))
-          return try Image(decoding: [UInt8](data), name: "heat map")
+          return try RGBImage(decoding: [UInt8](data), name: "heat map")
         }
         #expect(pictures.count == 2 && pictures.allSatisfy { $0.width == count && $0.height == count })
       } else {
@@ -217,7 +217,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
     let first = try #require(
       page.components(separatedBy: "class=\"large\" src=\"data:image/png;base64,").dropFirst().first)
     let data = try #require(Data(base64Encoded: String(first.prefix { $0 != "\"" })))
-    let picture = try Image(decoding: [UInt8](data), name: "thumbnail")
+    let picture = try RGBImage(decoding: [UInt8](data), name: "thumbnail")
     #expect(picture.width == 256 && picture.height == 171)
     let small = try #require(try ReportSamples.reports().first { $0.name == "cifar10" }).report.html()
     #expect(small.contains("class=\"small\" src=\"data:"))

@@ -7,9 +7,9 @@ import TestSupport
 import Testing
 
 @Suite struct TeacherInputsTests {
-  private func photograph(_ side: Int, seed: UInt64) throws -> Image {
+  private func photograph(_ side: Int, seed: UInt64) throws -> RGBImage {
     var generator = SeededGenerator(seed: seed, stream: 0)
-    return try Image(
+    return try RGBImage(
       width: side, height: side, pixels: (0..<(3 * side * side)).map { _ in UInt8(generator.uniform(0, 255)) }
     )
   }

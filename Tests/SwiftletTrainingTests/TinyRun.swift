@@ -16,13 +16,13 @@ struct ColoredSquares: Dataset {
 
   func name(_ index: Int) -> String { "square \(index)" }
   func label(_ index: Int) -> Int { index % 3 }
-  func image(_ index: Int) throws -> Image {
+  func image(_ index: Int) throws -> RGBImage {
     if broken.contains(index) { throw Broken() }
     var generator = SeededGenerator(seed: seed, stream: UInt64(index))
     let pixels = (0..<(8 * 8 * 3)).map { position -> UInt8 in
       UInt8(generator.uniform(0, 120)) + (position % 3 == label(index) ? 90 : 0)
     }
-    return try Image(width: 8, height: 8, pixels: pixels)
+    return try RGBImage(width: 8, height: 8, pixels: pixels)
   }
 }
 
@@ -66,7 +66,7 @@ enum TinyRun {
   }
 }
 
-extension Image {
+extension RGBImage {
   /// The file of a BMP.
   func bitmap() -> [UInt8] {
     func little(_ value: Int, _ bytes: Int = 4) -> [UInt8] {

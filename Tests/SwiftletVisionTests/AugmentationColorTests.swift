@@ -7,11 +7,11 @@ import Testing
 
 @Suite struct AugmentationColorTests {
   /// Gray pixels, row by row.
-  private func gray(_ width: Int, _ values: [UInt8]) throws -> Image {
-    try Image(width: width, height: values.count / width, pixels: values.flatMap { [$0, $0, $0] })
+  private func gray(_ width: Int, _ values: [UInt8]) throws -> RGBImage {
+    try RGBImage(width: width, height: values.count / width, pixels: values.flatMap { [$0, $0, $0] })
   }
 
-  private func red(_ image: Image) -> [UInt8] {
+  private func red(_ image: RGBImage) -> [UInt8] {
     stride(from: 0, to: image.pixels.count, by: 3).map { image.pixels[$0] }
   }
 
@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test func colors() throws {
-    let image = try Image(width: 2, height: 1, pixels: [200, 100, 50, 10, 20, 255])
+    let image = try RGBImage(width: 2, height: 1, pixels: [200, 100, 50, 10, 20, 255])
     #expect(image.brightened(by: 1.5).pixels == [255, 150, 75, 15, 30, 255])
     #expect(image.brightened(by: 0).pixels == [0, 0, 0, 0, 0, 0])
     // Grays: 0.2989 · 200 + 0.587 · 100 + 0.114 · 50 = 124.18; 0.2989 · 10 + 0.587 · 20 + 0.114 · 255 = 43.799.
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test func hues() throws {
-    let image = try Image(width: 3, height: 1, pixels: [255, 0, 0, 0, 255, 0, 90, 90, 90])
+    let image = try RGBImage(width: 3, height: 1, pixels: [255, 0, 0, 0, 255, 0, 90, 90, 90])
     #expect(image.hueShifted(by: 1.0 / 3).pixels == [0, 255, 0, 0, 0, 255, 90, 90, 90])
     #expect(image.hueShifted(by: -1.0 / 3).pixels == [0, 0, 255, 255, 0, 0, 90, 90, 90])
     #expect(image.hueShifted(by: 0.5).pixels == [0, 255, 255, 255, 0, 255, 90, 90, 90])
@@ -93,7 +93,7 @@ import Testing
 
   @Test func strengthsAreTorchvisions() throws {
     let image = try noise(331, 40)
-    func at(_ magnitude: Int, _ operation: RandAugment.Operation, _ isNegative: Bool = false) -> Image {
+    func at(_ magnitude: Int, _ operation: RandAugment.Operation, _ isNegative: Bool = false) -> RGBImage {
       RandAugment(magnitude: magnitude).apply(operation, isNegative: isNegative, to: image)
     }
     #expect(RandAugment.Operation.allCases.count == 14)

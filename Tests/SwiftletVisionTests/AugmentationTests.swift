@@ -7,9 +7,9 @@ import TestSupport
 import Testing
 
 /// A picture without structure, the same for the same seed.
-func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
+func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> RGBImage {
   var generator = SeededGenerator(seed: seed)
-  return try Image(
+  return try RGBImage(
     width: width, height: height,
     pixels: (0..<(3 * width * height)).map { _ in UInt8(truncatingIfNeeded: generator.next()) })
 }
@@ -133,7 +133,7 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
   }
 
   @Test func mirroring() throws {
-    let image = try Image(width: 3, height: 2, pixels: (0..<18).map(UInt8.init))
+    let image = try RGBImage(width: 3, height: 2, pixels: (0..<18).map(UInt8.init))
     #expect(image.mirrored().pixels == [6, 7, 8, 3, 4, 5, 0, 1, 2, 15, 16, 17, 12, 13, 14, 9, 10, 11])
     var generator = SeededGenerator(seed: 1)
     var flipped = 0
@@ -170,7 +170,7 @@ func noise(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> Image {
   }
 
   @Test func erasingPaintsOneRectangle() throws {
-    let image = try Image(width: 40, height: 30, pixels: [UInt8](repeating: 200, count: 3600))
+    let image = try RGBImage(width: 40, height: 30, pixels: [UInt8](repeating: 200, count: 3600))
     var generator = SeededGenerator(seed: 2)
     var erased = 0
     for _ in 0..<400 {

@@ -11,7 +11,7 @@ import Testing
     _ bytes: [UInt8], location: SourceLocation = #_sourceLocation
   ) throws -> VisionError {
     let error = #expect(throws: VisionError.self, sourceLocation: location) {
-      try Image(decoding: bytes, name: "photo")
+      try RGBImage(decoding: bytes, name: "photo")
     }
     let found = try #require(error, sourceLocation: location)
     #expect(isOneLine(found, naming: "photo: "), "\(found)", sourceLocation: location)
@@ -19,7 +19,7 @@ import Testing
   }
 
   private func fileFailure(_ path: String) throws -> VisionError {
-    let found = try #require(#expect(throws: VisionError.self) { try Image(contentsOf: path) })
+    let found = try #require(#expect(throws: VisionError.self) { try RGBImage(contentsOf: path) })
     #expect(isOneLine(found, naming: path), "\(found)")
     return found
   }
@@ -60,12 +60,12 @@ import Testing
     }
     #expect(try fileFailure("") == .unreadable(file: "", reason: "not a file name"))
     #expect(throws: VisionError.unreadable(file: "a\0b", reason: "not a file name")) {
-      try Image(contentsOf: "a\0b")
+      try RGBImage(contentsOf: "a\0b")
     }
   }
 
   @Test func aFileNameWithALineBreakStillGivesOneLine() throws {
-    let error = #expect(throws: VisionError.self) { try Image(contentsOf: "two\nlines\r\u{1B}[31m.png") }
+    let error = #expect(throws: VisionError.self) { try RGBImage(contentsOf: "two\nlines\r\u{1B}[31m.png") }
     #expect(error?.description == "two?lines??[31m.png: no such file")
   }
 
@@ -74,9 +74,9 @@ import Testing
       let file = folder.appending(path: "huge.bmp")
       try Data("BM".utf8).write(to: file)
       // Sparse: it takes no room.
-      #expect(truncate(file.path, Image.maximumFileBytes + 1) == 0)
+      #expect(truncate(file.path, RGBImage.maximumFileBytes + 1) == 0)
       #expect(
-        try fileFailure(file.path) == .fileTooLarge(file: file.path, bytes: Image.maximumFileBytes + 1))
+        try fileFailure(file.path) == .fileTooLarge(file: file.path, bytes: RGBImage.maximumFileBytes + 1))
     }
   }
 
@@ -98,8 +98,8 @@ import Testing
     for count in stride(from: 8, through: whole.count - 22, by: 5) {
       #expect(try failure(Array(whole.prefix(count))) == .truncated(file: "photo", format: .png))
     }
-    let image = try Image(decoding: whole, name: "whole")
-    #expect(try Image(decoding: Array(whole.dropLast(12)), name: "without end mark") == image)
+    let image = try RGBImage(decoding: whole, name: "whole")
+    #expect(try RGBImage(decoding: Array(whole.dropLast(12)), name: "without end mark") == image)
   }
 
   @Test(arguments: ["lossy", "lossless", "lossy_alpha", "animation", "orientation6"])
@@ -270,12 +270,12 @@ import Testing
   @Test func harmlessDamageIsTolerated() throws {
     // Bytes between segments, which libjpeg only warns of.
     var jpeg = try Golden.bytes("files/jpg_444.jpg")
-    let image = try Image(decoding: jpeg, name: "whole")
+    let image = try RGBImage(decoding: jpeg, name: "whole")
     jpeg.insert(contentsOf: [0x12, 0x34], at: 20)
-    #expect(try Image(decoding: jpeg, name: "with bytes between segments") == image)
+    #expect(try RGBImage(decoding: jpeg, name: "with bytes between segments") == image)
     // An ancillary chunk with a wrong check sum.
     var png = try Golden.bytes("files/png_rgb8_gamma.png")
     png[33 + 8] ^= 0xFF
-    #expect(try Image(decoding: png, name: "gamma").width == 6)
+    #expect(try RGBImage(decoding: png, name: "gamma").width == 6)
   }
 }

@@ -19,7 +19,7 @@ import Testing
     let entries = try Self.manifest().filter { $0.file.hasPrefix(kind) }
     #expect(entries.count >= 15)
     for entry in entries {
-      let image = try Image(contentsOf: Files.golden("vision/files/\(entry.file)").path)
+      let image = try RGBImage(contentsOf: Files.golden("vision/files/\(entry.file)").path)
       #expect(image.width == entry.width && image.height == entry.height, "\(entry.file)")
       let range = entry.start..<(entry.start + 3 * entry.width * entry.height)
       let problem = difference(image.pixels, expected[range])
@@ -43,12 +43,12 @@ import Testing
     try Files.withScratch { folder in
       let disguised = folder.appending(path: "photo.jpg")
       try Data(bytes).write(to: disguised)
-      #expect(try Image(contentsOf: disguised.path) == Image(decoding: bytes, name: "png"))
+      #expect(try RGBImage(contentsOf: disguised.path) == RGBImage(decoding: bytes, name: "png"))
     }
   }
 
   @Test func aCropIsPartOfThePicture() throws {
-    let image = try Image(width: 3, height: 2, pixels: Array(0..<18))
+    let image = try RGBImage(width: 3, height: 2, pixels: Array(0..<18))
     let part = try image.cropped(x: 1, y: 1, width: 2, height: 1)
     #expect(part.pixels == [12, 13, 14, 15, 16, 17])
     #expect(part.width == 2 && part.height == 1)
@@ -62,11 +62,11 @@ import Testing
 
   @Test func animagesBytesMustFillIt() {
     #expect(throws: VisionError.invalidPixels(width: 2, height: 2, bytes: 11)) {
-      try Image(width: 2, height: 2, pixels: [UInt8](repeating: 0, count: 11))
+      try RGBImage(width: 2, height: 2, pixels: [UInt8](repeating: 0, count: 11))
     }
-    #expect(throws: VisionError.self) { try Image(width: 0, height: 2, pixels: []) }
-    #expect(throws: VisionError.self) { try Image(width: -1, height: -1, pixels: [1, 2, 3]) }
-    #expect(throws: VisionError.self) { try Image(width: .max, height: .max, pixels: [1, 2, 3]) }
-    #expect(throws: VisionError.self) { try Image(width: 1_000_000, height: 1_000_000, pixels: []) }
+    #expect(throws: VisionError.self) { try RGBImage(width: 0, height: 2, pixels: []) }
+    #expect(throws: VisionError.self) { try RGBImage(width: -1, height: -1, pixels: [1, 2, 3]) }
+    #expect(throws: VisionError.self) { try RGBImage(width: .max, height: .max, pixels: [1, 2, 3]) }
+    #expect(throws: VisionError.self) { try RGBImage(width: 1_000_000, height: 1_000_000, pixels: []) }
   }
 }

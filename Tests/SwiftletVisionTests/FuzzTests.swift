@@ -56,7 +56,7 @@ import Testing
     let seed = UInt64.random(in: 0...UInt64.max)
     try fuzz(files, seed: seed) { bytes in
       // A damaged header may well announce a large picture; it is decoded as far as its bytes go.
-      let image = try Image(decoding: bytes, name: "fuzz")
+      let image = try RGBImage(decoding: bytes, name: "fuzz")
       #expect(image.pixels.count == 3 * image.width * image.height)
       if image.pixels.count < 100_000 {
         #expect(try Preprocessing.torchvision(resolution: 8).crop(image).width == 8)
@@ -86,7 +86,7 @@ import Testing
         for _ in 0..<3 {
           bytes[Int.random(in: segment, using: &random)] = UInt8.random(in: 0...255, using: &random)
         }
-        let image = try Image(decoding: bytes, name: "fuzz")
+        let image = try RGBImage(decoding: bytes, name: "fuzz")
         #expect([image.width, image.height].sorted() == [5, 7])
       }
     }

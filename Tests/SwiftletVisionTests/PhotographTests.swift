@@ -15,9 +15,9 @@ struct PhotographTests {
   }
   struct GoldenImages: Decodable { let images: [String] }
 
-  static func photograph(_ name: String) throws -> Image {
+  static func photograph(_ name: String) throws -> RGBImage {
     let url = try #require(Files.shared("data/images/\(name)"))
-    return try Image(contentsOf: url.path)
+    return try RGBImage(contentsOf: url.path)
   }
 
   @Test func everyPhotographAndItsCropsEqualPillow() throws {
@@ -62,7 +62,7 @@ struct PhotographTests {
     for _ in 0..<20 {
       times.append(
         try clock.measure {
-          let input = try preset.input(Image(contentsOf: url.path))
+          let input = try preset.input(RGBImage(contentsOf: url.path))
           #expect(input.count == 150_528)
         })
     }

@@ -26,15 +26,15 @@ import Testing
         for (offset, byte) in pixel.enumerated() { bytes[y * stride + x * format.byteCount + offset] = byte }
       }
     }
-    let image = try Image(width: width, height: height, pixels: bytes, format: format, bytesPerRow: stride)
+    let image = try RGBImage(width: width, height: height, pixels: bytes, format: format, bytesPerRow: stride)
     let expected =
       format == .gray ? (0..<(width * height)).flatMap { [UInt8](repeating: rgb[3 * $0], count: 3) } : rgb
     #expect(image.width == width && image.height == height && image.pixels == expected)
     if gap == 0 {
-      #expect(try Image(width: width, height: height, pixels: bytes, format: format) == image)
+      #expect(try RGBImage(width: width, height: height, pixels: bytes, format: format) == image)
     }
     #expect(throws: VisionError.self) {
-      try Image(
+      try RGBImage(
         width: width, height: height, pixels: Array(bytes.dropLast()), format: format, bytesPerRow: stride)
     }
   }
@@ -44,7 +44,7 @@ import Testing
       (0, 1, nil), (1, 0, nil), (-1, 4, nil), (2, 2, 5), (2, 2, -8), (2, 2, Int.max), (1 << 40, 1 << 40, nil),
     ] as [(Int, Int, Int?)] {
       #expect(throws: VisionError.self) {
-        try Image(
+        try RGBImage(
           width: width, height: height, pixels: [UInt8](repeating: 0, count: 64), format: .rgb,
           bytesPerRow: stride)
       }
@@ -55,8 +55,8 @@ import Testing
     let photo = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appending(path: "../../Examples/photos/apples.jpg")
     let data = try Data(contentsOf: photo)
-    #expect(try Image(encoded: data) == Image(contentsOf: photo.path))
-    #expect(throws: VisionError.self) { try Image(encoded: data.prefix(200)) }
-    #expect(throws: VisionError.self) { try Image(encoded: Data()) }
+    #expect(try RGBImage(encoded: data) == RGBImage(contentsOf: photo.path))
+    #expect(throws: VisionError.self) { try RGBImage(encoded: data.prefix(200)) }
+    #expect(throws: VisionError.self) { try RGBImage(encoded: Data()) }
   }
 }

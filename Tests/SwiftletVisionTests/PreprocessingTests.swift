@@ -37,7 +37,7 @@ import Testing
           pixels += [7 * x + 3 * y, x * y, x * x + 5 * y].map { UInt8($0 % 256) }
         }
       }
-      let image = try Image(width: source.width, height: source.height, pixels: pixels)
+      let image = try RGBImage(width: source.width, height: source.height, pixels: pixels)
       #expect(source.results.count == Self.presets.count)
       for result in source.results {
         let preset = try #require(Self.presets[result.preset])
@@ -52,7 +52,7 @@ import Testing
   @Test func inputIsNormalizedInTorchvisionsOrderOfRounding() throws {
     let expected = try Golden.array("normalised.npy")
     #expect(expected.shape == [256, 1, 3])
-    let ramp = try Image(
+    let ramp = try RGBImage(
       width: 1, height: 256, pixels: (0...255).flatMap { [UInt8](repeating: $0, count: 3) })
     // A crop of 256 rows by 256 columns; the ramp is padded to the left and right.
     let preset = Preprocessing(resolution: 256, framing: .shorterSide(pixels: 1))
@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test func tensorFlowsInputIsFromMinusOneToOne() throws {
-    let image = try Image(
+    let image = try RGBImage(
       width: 8, height: 8, pixels: (0..<64).flatMap { [0, 255, UInt8($0)] })
     let preset = Preprocessing.tensorFlow(resolution: 7)
     // 87.5 % of 8 is 7: nothing is resized, the margin of one pixel is taken off below and to the right.
@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test func slimKeepsTheFractionsOfItsResize() throws {
-    let image = try Image(
+    let image = try RGBImage(
       width: 16, height: 24, pixels: (0..<1152).map { UInt8(truncatingIfNeeded: $0 * 37) })
     for halfPixel in [false, true] {
       let preset = Preprocessing.slim(resolution: 9, halfPixelCenters: halfPixel)
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func channelsCanBeReversed() throws {
-    let image = try Image(width: 32, height: 32, pixels: (0..<3072).map { UInt8($0 % 251) })
+    let image = try RGBImage(width: 32, height: 32, pixels: (0..<3072).map { UInt8($0 % 251) })
     for filter in [ResizeFilter.bilinear, .tensorFlowBilinear] {
       var preset = Preprocessing(
         resolution: 8, framing: .whole, filter: filter, scale: .byte, mean: [1, 2, 3],
@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func aCifarPictureIsNotResized() throws {
-    let image = try Image(width: 32, height: 32, pixels: (0..<3072).map { UInt8($0 % 253) })
+    let image = try RGBImage(width: 32, height: 32, pixels: (0..<3072).map { UInt8($0 % 253) })
     let preset = Preprocessing.cifar()
     #expect(try preset.crop(image) == image)
     let input = try preset.input(image)
@@ -142,7 +142,7 @@ import Testing
   }
 
   @Test func nonsenseInAPresetIsNamed() throws {
-    let image = try Image(width: 4, height: 4, pixels: [UInt8](repeating: 9, count: 48))
+    let image = try RGBImage(width: 4, height: 4, pixels: [UInt8](repeating: 9, count: 48))
     var broken: [Preprocessing] = [0, -1, 4097, .max, .min].map { .torchvision(resolution: $0, resize: 9) }
     broken += [0, -1, 65537, .max].map { .torchvision(resize: $0) }
     broken += [0, -1, 1.5, .nan, .infinity, 1e-300].map { .timm(cropFraction: $0) }
@@ -168,7 +168,7 @@ import Testing
   }
 
   @Test func aVeryLongPictureIsOnlyResizedWhereItIsSeen() throws {
-    let image = try Image(width: 100_000, height: 1, pixels: [UInt8](repeating: 50, count: 300_000))
+    let image = try RGBImage(width: 100_000, height: 1, pixels: [UInt8](repeating: 50, count: 300_000))
     let crop = try Preprocessing.torchvision().crop(image)
     #expect(crop.pixels == [UInt8](repeating: 50, count: 224 * 224 * 3))
   }

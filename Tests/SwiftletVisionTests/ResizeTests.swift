@@ -19,8 +19,8 @@ import Testing
     let results: [Result]
     let floats: [FloatResult]
 
-    func image(_ all: [UInt8]) throws -> Image {
-      try Image(width: width, height: height, pixels: Array(all[start..<(start + 3 * width * height)]))
+    func image(_ all: [UInt8]) throws -> RGBImage {
+      try RGBImage(width: width, height: height, pixels: Array(all[start..<(start + 3 * width * height)]))
     }
   }
 
@@ -66,7 +66,7 @@ import Testing
 
   @Test(arguments: ResizeFilter.allCases)
   func aUniformPictureStaysUniform(filter: ResizeFilter) throws {
-    let gray = try Image(width: 9, height: 5, pixels: [UInt8](repeating: 201, count: 135))
+    let gray = try RGBImage(width: 9, height: 5, pixels: [UInt8](repeating: 201, count: 135))
     for (width, height) in [(1, 1), (3, 4), (9, 5), (31, 17)] {
       let resized = try gray.resized(width: width, height: height, filter: filter)
       #expect(resized.pixels == [UInt8](repeating: 201, count: 3 * width * height))
@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test func impossibleSizesAreRefused() throws {
-    let image = try Image(width: 2, height: 2, pixels: [UInt8](repeating: 1, count: 12))
+    let image = try RGBImage(width: 2, height: 2, pixels: [UInt8](repeating: 1, count: 12))
     for (width, height) in [(0, 1), (1, 0), (-3, 3)] {
       #expect(throws: VisionError.invalidPixels(width: width, height: height, bytes: 0)) {
         try image.resized(width: width, height: height)
@@ -92,9 +92,9 @@ import Testing
 
   @Test func extremeShapesNeedNoMoreMemoryThanTheyShould() throws {
     // In the other order of passes there would be 10^11 pixels between them.
-    let tall = try Image(width: 1, height: 1_000_000, pixels: [UInt8](repeating: 7, count: 3_000_000))
+    let tall = try RGBImage(width: 1, height: 1_000_000, pixels: [UInt8](repeating: 7, count: 3_000_000))
     #expect(try tall.resized(width: 100_000, height: 1).pixels == [UInt8](repeating: 7, count: 300_000))
-    let wide = try Image(width: 1_000_000, height: 1, pixels: [UInt8](repeating: 7, count: 3_000_000))
+    let wide = try RGBImage(width: 1_000_000, height: 1, pixels: [UInt8](repeating: 7, count: 3_000_000))
     #expect(try wide.resized(width: 1, height: 100_000).pixels == [UInt8](repeating: 7, count: 300_000))
     for image in [tall, wide] {
       let small = try image.resized(width: 2, height: 2, filter: .lanczos)

@@ -6,18 +6,18 @@ import Testing
 
 @Suite struct TransformTests {
   /// A dark image with a bright square of 2·radius + 1 pixels around (x, y).
-  private func marked(_ width: Int, _ height: Int, x: Int, y: Int, radius: Int = 1) throws -> Image {
+  private func marked(_ width: Int, _ height: Int, x: Int, y: Int, radius: Int = 1) throws -> RGBImage {
     var pixels = [UInt8](repeating: 0, count: 3 * width * height)
     for row in max(0, y - radius)...min(height - 1, y + radius) {
       for column in max(0, x - radius)...min(width - 1, x + radius) {
         for channel in 0..<3 { pixels[3 * (row * width + column) + channel] = 255 }
       }
     }
-    return try Image(width: width, height: height, pixels: pixels)
+    return try RGBImage(width: width, height: height, pixels: pixels)
   }
 
   /// The center of what is bright, weighted by brightness; `nil` where too little of it is left.
-  private func center(_ image: Image, least: Double) -> (x: Double, y: Double)? {
+  private func center(_ image: RGBImage, least: Double) -> (x: Double, y: Double)? {
     var (sum, x, y) = (0.0, 0.0, 0.0)
     for row in 0..<image.height {
       for column in 0..<image.width {
@@ -34,7 +34,7 @@ import Testing
   /// the result has only a part, are passed over: also those that a first step cut and a later one moved by `border` pixels.
   private func check(
     _ width: Int, _ height: Int, radius: Int = 1, border: Int = 0, tolerance: Double, least: Double = 255,
-    _ apply: (Image) throws -> TransformedImage, location: SourceLocation = #_sourceLocation
+    _ apply: (RGBImage) throws -> TransformedImage, location: SourceLocation = #_sourceLocation
   ) throws -> Int {
     var found = 0
     for y in stride(from: radius + 1, to: height - radius, by: 5) {

@@ -5,7 +5,7 @@ guard CommandLine.arguments.count > 2 else { throw Usage() }
 let model = try Model(contentsOf: CommandLine.arguments[1])  // torchvision's, timm's or our own file
 let classifier = try Classifier(model)  // compiled once; Sendable, for any number of threads
 for path in CommandLine.arguments.dropFirst(2) {
-  for guess in try classifier(Image(contentsOf: path)).top(5) {
+  for guess in try classifier(RGBImage(contentsOf: path)).top(5) {
     print(guess.label, guess.probability)
   }
 }

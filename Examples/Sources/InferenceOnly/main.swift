@@ -7,5 +7,5 @@ guard CommandLine.arguments.count == 3 else {
   throw Usage()
 }
 let model = try Model(contentsOf: CommandLine.arguments[1])
-let guess = try Classifier(model)(Image(contentsOf: CommandLine.arguments[2])).top(1)[0]
+let guess = try Classifier(model)(RGBImage(contentsOf: CommandLine.arguments[2])).top(1)[0]
 print(guess.label, guess.probability)

@@ -4,10 +4,10 @@ import Swiftlet
 
 // snippet: many
 let classifier = try Classifier(Model(contentsOf: CommandLine.arguments[1]))
-let images = AsyncThrowingStream<Image, any Error> { stream in
+let images = AsyncThrowingStream<RGBImage, any Error> { stream in
   let paths = CommandLine.arguments.dropFirst(2)
   for path in paths {
-    stream.yield(with: Result { try Image(encoded: Data(contentsOf: URL(fileURLWithPath: path))) })
+    stream.yield(with: Result { try RGBImage(encoded: Data(contentsOf: URL(fileURLWithPath: path))) })
   }
   stream.finish()
 }

@@ -14,5 +14,5 @@ for row in try tiny.summary().rows {
   print(row.operator, row.output, row.parameters, row.multiplyAdds, separator: "\t")
 }
 let model = try Model(tiny, parameters: Parameters(initializing: tiny.graph(), seed: 1))
-let image = try Image(width: 2, height: 2, pixels: [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255])
+let image = try RGBImage(width: 2, height: 2, pixels: [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255])
 print("logits:", try Classifier(model)(image).logits.count)

@@ -5,7 +5,7 @@ import SwiftletGraph
 /// How some operations become a step of kernel calls. Each stands in one file of Steps/, with the step that it makes.
 protocol FastPath: Sendable {
   /// Whether it is for an operation at all. Such operations treat each image of a batch alike.
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool
+  static func takes(_ operation: any GraphOperation) -> Bool
   /// What the node becomes; `nil` where its shapes or operands do not fit, and the next path is tried.
   ///
   /// A path that gives a step may take the nodes that alone read its result: see ``Lowering/epilogue(of:)``. A path that gives `nil`
@@ -51,7 +51,7 @@ package enum FastPaths {
   package static var names: [String] { all.map { "\($0)" } + fusions.map { "\($0)" } }
 
   /// Whether an operation has a fast path.
-  static func take(_ operation: any SwiftletGraph.Operation) -> Bool {
+  static func take(_ operation: any GraphOperation) -> Bool {
     all.contains { $0.takes(operation) }
   }
 }

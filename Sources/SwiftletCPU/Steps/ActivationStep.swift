@@ -35,7 +35,7 @@ struct ActivationStep: PlanStep {
 }
 
 extension ActivationStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is Activation }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is Activation }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     guard let operation = node.operation as? Activation, lowering.isComputed(node.inputs[0]) else {

@@ -47,7 +47,7 @@ struct AdaptivePoolStep: PlanStep {
 }
 
 extension AdaptivePoolStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is AdaptiveAveragePool }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is AdaptiveAveragePool }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     guard let operation = node.operation as? AdaptiveAveragePool, lowering.isComputed(node.inputs[0]) else {

@@ -5,7 +5,7 @@ import SwiftletGraph
 
 /// y = x · f + (offset − mean · f) with f = scale / √(variance + ε), for `[N, H, W, C]`.
 enum BatchNormStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is BatchNorm }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is BatchNorm }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     let constants = node.inputs.dropFirst().compactMap { lowering.weights($0)?.doubles() }

@@ -38,7 +38,7 @@ struct ChannelScaleStep: PlanStep {
 }
 
 extension ChannelScaleStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is ChannelScale }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is ChannelScale }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     guard node.inputs.allSatisfy(lowering.isComputed) else { return nil }

@@ -41,7 +41,7 @@ extension ConvolutionStep: FastPath {
   /// Bytes that a table of offsets may take. A stem of 7 × 7 at 4096 pixels with stride 2 needs 822 MB.
   private static let mostTableBytes = 1 << 30
 
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is Convolution }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is Convolution }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     let (input, output) = (lowering.shape(node.inputs[0]), lowering.shape(node.outputs[0]))

@@ -73,7 +73,7 @@ struct CopyChannelsStep: PlanStep {
 }
 
 extension CopyChannelsStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool {
+  static func takes(_ operation: any GraphOperation) -> Bool {
     operation is Concatenate || operation is SliceChannels || operation is PadChannels
   }
 

@@ -40,7 +40,7 @@ struct DepthwiseStep: PlanStep {
 }
 
 extension DepthwiseStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is DepthwiseConvolution }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is DepthwiseConvolution }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     guard let operation = node.operation as? DepthwiseConvolution, let weight = lowering.layerWeight(node)

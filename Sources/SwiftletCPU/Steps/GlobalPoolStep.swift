@@ -41,7 +41,7 @@ struct GlobalPoolStep: PlanStep {
 }
 
 extension GlobalPoolStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is GlobalAveragePool }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is GlobalAveragePool }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     guard lowering.isComputed(node.inputs[0]) else { return nil }

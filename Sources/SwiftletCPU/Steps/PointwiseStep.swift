@@ -37,7 +37,7 @@ struct PointwiseStep: PlanStep {
 }
 
 extension PointwiseStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool {
+  static func takes(_ operation: any GraphOperation) -> Bool {
     switch operation {
     case let convolution as Convolution:
       convolution.window.kernel == 1 && convolution.window.stride == 1 && convolution.groups == 1

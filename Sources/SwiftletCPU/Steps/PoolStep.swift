@@ -53,7 +53,7 @@ struct PoolStep: PlanStep {
 }
 
 extension PoolStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool {
+  static func takes(_ operation: any GraphOperation) -> Bool {
     operation is MaxPool || operation is AveragePool
   }
 

@@ -8,7 +8,7 @@ import SwiftletGraph
 struct ReferenceStep: PlanStep {
   let labels: [String]
   /// For the batch that the step sees.
-  let operation: any SwiftletGraph.Operation
+  let operation: any GraphOperation
   let reads: [Value], writes: [Value]
 
   init(_ node: Node, _ lowering: Lowering) {
@@ -45,10 +45,10 @@ struct ReferenceStep: PlanStep {
       }
     }
 
-    private let operation: any SwiftletGraph.Operation
+    private let operation: any GraphOperation
     private let inputs: [Operand], outputs: [Operand]
 
-    init(_ operation: any SwiftletGraph.Operation, _ inputs: [Operand], _ outputs: [Operand]) {
+    init(_ operation: any GraphOperation, _ inputs: [Operand], _ outputs: [Operand]) {
       (self.operation, self.inputs, self.outputs) = (operation, inputs, outputs)
     }
 

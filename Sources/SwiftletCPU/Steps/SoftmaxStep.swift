@@ -48,7 +48,7 @@ struct SoftmaxStep: PlanStep {
 }
 
 extension SoftmaxStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool { operation is Softmax }
+  static func takes(_ operation: any GraphOperation) -> Bool { operation is Softmax }
 
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered? {
     guard lowering.isComputed(node.inputs[0]) else { return nil }

@@ -42,7 +42,7 @@ struct WinogradStep: PlanStep {
 }
 
 extension WinogradStep: FastPath {
-  static func takes(_ operation: any SwiftletGraph.Operation) -> Bool {
+  static func takes(_ operation: any GraphOperation) -> Bool {
     guard let convolution = operation as? Convolution else { return false }
     return convolution.window.kernel == 3 && convolution.window.stride == 1 && convolution.groups == 1
   }

@@ -47,11 +47,11 @@ final class CopyOp: TrainingOp {
 /// An operation by its definition, on one thread; it allocates.
 final class ReferenceOp: TrainingOp {
   let resources: OpResources
-  private let operation: any SwiftletGraph.Operation
+  private let operation: any GraphOperation
   private let inputs: [(Shape, TrainingBuffer)], outputs: [TrainingBuffer]
 
   init(
-    _ label: String, _ operation: any SwiftletGraph.Operation, _ inputs: [(Shape, TrainingBuffer)],
+    _ label: String, _ operation: any GraphOperation, _ inputs: [(Shape, TrainingBuffer)],
     _ outputs: [TrainingBuffer]
   ) {
     (self.operation, self.inputs, self.outputs) = (operation, inputs, outputs)

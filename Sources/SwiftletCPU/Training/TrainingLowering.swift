@@ -151,7 +151,7 @@ struct TrainingLowering {
   }
 
   /// Whether a result may be computed of the inputs as late as when it is read.
-  private static func isDeferred(_ operation: any SwiftletGraph.Operation) -> Bool {
+  private static func isDeferred(_ operation: any GraphOperation) -> Bool {
     operation is Reshape || operation is Activation || operation is ActivationGradient || operation is Add
       || operation is ChannelScale || operation is StochasticDepth || operation is BatchNorm
       || operation is BatchNormTraining || operation is BatchNormGradient

@@ -55,7 +55,7 @@ struct ClassifyCommand: Command {
     for file in files {
       var answer = Answer(file: file)
       do {
-        answer.predictions = Array(try classifier(Image(contentsOf: file)).above(least).prefix(top))
+        answer.predictions = Array(try classifier(RGBImage(contentsOf: file)).above(least).prefix(top))
       } catch {
         answer.error = SwiftletTool.oneLine(error)
         failures += 1

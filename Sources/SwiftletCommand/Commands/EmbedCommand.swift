@@ -37,7 +37,7 @@ struct EmbedCommand: Command {
     if let output = arguments.string("output") {
       var floats: [Float] = []
       for file in files {
-        floats += try embedder(Image(contentsOf: file))
+        floats += try embedder(RGBImage(contentsOf: file))
         progress.advance()
       }
       let tensor = try Tensor(shape: [files.count, embedder.count], floats: floats)
@@ -49,7 +49,7 @@ struct EmbedCommand: Command {
     var failures = 0
     for file in files {
       var answer = Answer(file: file)
-      do { answer.features = try embedder(Image(contentsOf: file)) } catch {
+      do { answer.features = try embedder(RGBImage(contentsOf: file)) } catch {
         answer.error = SwiftletTool.oneLine(error)
         failures += 1
       }

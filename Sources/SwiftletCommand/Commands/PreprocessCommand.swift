@@ -42,7 +42,7 @@ struct PreprocessCommand: Command {
     let stage = try arguments.choice("stage", Stage.self) ?? .input
     let preprocessing = try ModelChoice(arguments).preprocessing()
     let file = arguments.positionals[0]
-    let image = try Image(contentsOf: file)
+    let image = try RGBImage(contentsOf: file)
     let tensor: Tensor
     switch stage {
     case .input: tensor = try preprocessing.input(image)

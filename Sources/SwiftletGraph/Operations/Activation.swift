@@ -51,7 +51,7 @@ public enum ActivationFunction: String, Sendable, Hashable, Codable, CaseIterabl
 }
 
 /// An ``ActivationFunction`` applied to each element of a tensor of any shape.
-public struct Activation: Operation {
+public struct Activation: GraphOperation {
   public static let name = "activation"
   /// Which one.
   public var function: ActivationFunction

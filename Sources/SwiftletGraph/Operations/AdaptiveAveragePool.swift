@@ -2,7 +2,7 @@
 
 /// `[N, H, W, C]` → `[N, size, size, C]`: output row i is the mean of input rows ⌊i·H/size⌋ to ⌈(i+1)·H/size⌉ − 1,
 /// likewise for columns (torchvision's VGG pools to 7×7 before its linear layers).
-public struct AdaptiveAveragePool: Operation {
+public struct AdaptiveAveragePool: GraphOperation {
   public static let name = "adaptiveAveragePool"
   /// Rows and columns of the output.
   public var size: Int

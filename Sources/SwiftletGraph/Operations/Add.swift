@@ -1,7 +1,7 @@
 // Add.swift: the sum of two tensors: shortcuts, and gradients that meet.
 
 /// a + b, of one shape.
-public struct Add: Operation {
+public struct Add: GraphOperation {
   public static let name = "add"
 
   /// Creates an addition.

@@ -2,7 +2,7 @@
 
 /// `[N, H, W, C]` → `[N, H', W', C]`: the mean of each channel over the window's pixels that lie inside the image
 /// (padding does not count, as in TensorFlow). A kernel of 1 with stride 2 subsamples.
-public struct AveragePool: Operation {
+public struct AveragePool: GraphOperation {
   public static let name = "averagePool"
   /// Kernel size, stride and padding.
   public var window: Window

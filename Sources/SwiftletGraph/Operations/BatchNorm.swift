@@ -4,7 +4,7 @@
 /// while statistics are frozen.
 ///
 /// Inputs: x `[…, C]`, then scale, offset, mean and variance, each `[C]`.
-public struct BatchNorm: Operation {
+public struct BatchNorm: GraphOperation {
   public static let name = "batchNorm"
   /// ε, which the sources disagree on: 1e-5, 1e-3 (see `Dialect`).
   public var epsilon: Double

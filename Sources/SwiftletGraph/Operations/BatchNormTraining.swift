@@ -6,7 +6,7 @@
 /// Inputs: x `[…, C]`, then scale, offset, running mean and running variance, each `[C]`. Outputs: y, μ, σ², and the
 /// new running mean and variance: old · (1 − momentum) + batch · momentum. The variance that enters the running
 /// average is the unbiased one, as in PyTorch.
-public struct BatchNormTraining: Operation {
+public struct BatchNormTraining: GraphOperation {
   public static let name = "batchNormTraining"
   /// ε.
   public var epsilon: Double

@@ -1,7 +1,7 @@
 // ChannelScale.swift: the gate of squeeze-and-excitation (SENet, arXiv 1709.01507, eq. 4).
 
 /// y[n, h, w, c] = x[n, h, w, c] · gate[n, c], for x `[N, H, W, C]` and a gate `[N, C]`.
-public struct ChannelScale: Operation {
+public struct ChannelScale: GraphOperation {
   public static let name = "channelScale"
 
   /// Creates a gate.

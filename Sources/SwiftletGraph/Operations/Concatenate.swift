@@ -1,7 +1,7 @@
 // Concatenate.swift: joins feature maps along their channels.
 
 /// `[…, C₁]`, `[…, C₂]`, … → `[…, C₁ + C₂ + …]`.
-public struct Concatenate: Operation {
+public struct Concatenate: GraphOperation {
   public static let name = "concatenate"
 
   /// Creates a concatenation of any number of inputs.

@@ -4,7 +4,7 @@
 /// input.
 ///
 /// y[n, p, o] = b[o] + Σ over taps t and the inputs i of o's group: x[n, p·stride + t − padding, i] · w[t, i, o].
-public struct Convolution: Operation {
+public struct Convolution: GraphOperation {
   public static let name = "convolution"
   /// Kernel size, stride and padding.
   public var window: Window

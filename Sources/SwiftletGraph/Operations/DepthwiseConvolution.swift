@@ -3,7 +3,7 @@
 /// Depthwise convolution of `[N, H, W, C]` with a kernel `[k, k, C]`, and a bias `[C]` where there is a third input.
 ///
 /// y[n, p, c] = b[c] + Σ over taps t: x[n, p·stride + t − padding, c] · w[t, c].
-public struct DepthwiseConvolution: Operation {
+public struct DepthwiseConvolution: GraphOperation {
   public static let name = "depthwiseConvolution"
   /// Kernel size, stride and padding.
   public var window: Window

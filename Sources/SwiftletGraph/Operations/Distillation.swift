@@ -3,7 +3,7 @@
 /// weight · T² · mean over rows of KL(softmax(teacher / T) ‖ softmax(z / T)).
 ///
 /// Inputs: logits z `[N, C]` and the teacher's logits `[N, C]`, which receive no gradient. Output: a scalar.
-public struct Distillation: Operation {
+public struct Distillation: GraphOperation {
   public static let name = "distillation"
   /// T: the higher, the more the small probabilities count. T² keeps the gradients' size.
   public var temperature: Double

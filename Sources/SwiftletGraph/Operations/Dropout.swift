@@ -5,7 +5,7 @@
 ///
 /// Inputs: x, and the step's number (a scalar). Which elements are dropped is a function of seed, step and index
 /// alone, so the operation is its own gradient and results do not depend on threads.
-public struct Dropout: Operation {
+public struct Dropout: GraphOperation {
   public static let name = "dropout"
   /// The probability of a zero, in [0, 1).
   public var rate: Double

@@ -2,7 +2,7 @@
 // end of every feature extractor here.
 
 /// `[N, H, W, C]` → `[N, C]`: the mean of each channel.
-public struct GlobalAveragePool: Operation {
+public struct GlobalAveragePool: GraphOperation {
   public static let name = "globalAveragePool"
 
   /// Creates a global average pool.

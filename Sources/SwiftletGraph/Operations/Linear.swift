@@ -1,7 +1,7 @@
 // Linear.swift: the fully connected layer.
 
 /// y = x · w + b, for x `[N, I]`, w `[I, O]`, and a bias `[O]` where there is a third input.
-public struct Linear: Operation {
+public struct Linear: GraphOperation {
   public static let name = "linear"
 
   /// Creates a linear layer; its sizes are those of its weight.

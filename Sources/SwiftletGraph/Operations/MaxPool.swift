@@ -2,7 +2,7 @@
 
 /// `[N, H, W, C]` → `[N, H', W', C]`: the largest value of each channel over the window's pixels that lie inside
 /// the image.
-public struct MaxPool: Operation {
+public struct MaxPool: GraphOperation {
   public static let name = "maxPool"
   /// Kernel size, stride and padding.
   public var window: Window

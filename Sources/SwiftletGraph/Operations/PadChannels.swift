@@ -2,7 +2,7 @@
 // (He et al. 2015, arXiv 1512.03385, section 4.2, option A).
 
 /// `[…, C]` → `[…, before + C + after]`, with zeros in the new channels.
-public struct PadChannels: Operation {
+public struct PadChannels: GraphOperation {
   public static let name = "padChannels"
   /// Zeros before and after the channels.
   public var before: Int, after: Int

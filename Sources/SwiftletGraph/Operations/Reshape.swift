@@ -1,7 +1,7 @@
 // Reshape.swift: the same elements under another shape; flattening is one.
 
 /// Gives the elements another shape of the same count. No data moves.
-public struct Reshape: Operation {
+public struct Reshape: GraphOperation {
   public static let name = "reshape"
   /// The new shape.
   public var shape: Shape

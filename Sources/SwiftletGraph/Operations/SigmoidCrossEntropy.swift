@@ -5,7 +5,7 @@
 ///
 /// Inputs: logits z `[N, C]` and targets `[N, C]` in 0…1: 1 where a class is on the image, or a mixture. Output: a scalar.
 /// Targets receive no gradient. (PyTorch's `BCEWithLogitsLoss`; smoothing as in Keras's `BinaryCrossentropy`.)
-public struct SigmoidCrossEntropy: Operation {
+public struct SigmoidCrossEntropy: GraphOperation {
   public static let name = "sigmoidCrossEntropy"
   /// ε of label smoothing, in [0, 1).
   public var smoothing: Double

@@ -1,7 +1,7 @@
 // SliceChannels.swift: some neighboring channels of a tensor.
 
 /// `[…, C]` → `[…, count]`: the channels from `start` on.
-public struct SliceChannels: Operation {
+public struct SliceChannels: GraphOperation {
   public static let name = "sliceChannels"
   /// The first channel taken, and how many.
   public var start: Int, count: Int

@@ -1,7 +1,7 @@
 // Softmax.swift: logits to probabilities.
 
 /// y = eˣ / Σ eˣ over the innermost dimension, computed after subtracting the largest logit.
-public struct Softmax: Operation {
+public struct Softmax: GraphOperation {
   public static let name = "softmax"
 
   /// Creates a softmax.

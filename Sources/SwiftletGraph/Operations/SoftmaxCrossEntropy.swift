@@ -5,7 +5,7 @@
 ///
 /// Inputs: logits z `[N, C]` and targets `[N, C]`, whose rows sum to 1: one-hot, or soft ones of mixup and the like. Output: a
 /// scalar. Targets receive no gradient.
-public struct SoftmaxCrossEntropy: Operation {
+public struct SoftmaxCrossEntropy: GraphOperation {
   public static let name = "softmaxCrossEntropy"
   /// ε of label smoothing, in [0, 1).
   public var smoothing: Double

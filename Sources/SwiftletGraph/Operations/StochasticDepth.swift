@@ -4,7 +4,7 @@
 /// graphs only.
 ///
 /// Inputs: x, and the step's number (a scalar). Which images are dropped is a function of seed, step and image alone.
-public struct StochasticDepth: Operation {
+public struct StochasticDepth: GraphOperation {
   public static let name = "stochasticDepth"
   /// The probability of a zero, in [0, 1).
   public var rate: Double

@@ -43,8 +43,8 @@ public struct FoldBatchNorm: Pass {
       node.inputs = node.inputs.map { renamed[$0] ?? $0 }
       return node
     }
-    folded.outputs = folded.outputs.map { Port(name: $0.name, value: renamed[$0.value] ?? $0.value) }
-    folded.updates = folded.updates.map { Port(name: $0.name, value: renamed[$0.value] ?? $0.value) }
+    folded.outputs = folded.outputs.map { GraphPort(name: $0.name, value: renamed[$0.value] ?? $0.value) }
+    folded.updates = folded.updates.map { GraphPort(name: $0.name, value: renamed[$0.value] ?? $0.value) }
     return try EliminateDeadNodes().apply(folded, weights)
   }
 }

@@ -27,7 +27,7 @@ public struct FoldConstants: Pass {
     part.updates = []
     part.outputs = part.nodes.flatMap { node in
       node.outputs.enumerated().filter { roles[$0.element] != nil }.map { position, value in
-        Port(name: position == 0 ? node.label : "\(node.label).\(position)", value: value)
+        GraphPort(name: position == 0 ? node.label : "\(node.label).\(position)", value: value)
       }
     }
     let needed = part.eliminatingDeadNodes()
@@ -90,7 +90,7 @@ struct ParameterNames {
   }
 }
 
-extension Operation {
+extension GraphOperation {
   /// What a parameter is for that the operation reads as its input at `position`.
   fileprivate func parameterRole(_ position: Int) -> ParameterRole {
     switch (self, position) {

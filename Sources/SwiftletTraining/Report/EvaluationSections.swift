@@ -11,14 +11,14 @@ import SwiftletData
 /// The parts of the page that come from an evaluation.
 struct EvaluationSections {
   private let evaluation: Evaluation
-  private let thumbnails: [Int: Image]
+  private let thumbnails: [Int: RGBImage]
   private let classes: [String]
   /// `counts[class][prediction]`: square, and without what cannot be a count, whatever the evaluation held.
   private let counts: [[Int]]
   /// Images of each class, and images taken for it.
   private let support: [Int], predicted: [Int]
 
-  init(evaluation: Evaluation, thumbnails: [Int: Image]) {
+  init(evaluation: Evaluation, thumbnails: [Int: RGBImage]) {
     self.evaluation = evaluation
     self.thumbnails = thumbnails
     classes = Self.readable(evaluation.classes)
@@ -113,7 +113,8 @@ struct EvaluationSections {
           }
         }
       }
-      return (try? Image(width: classes.count, height: classes.count, pixels: pixels)).flatMap(Self.dataURI)
+      return (try? RGBImage(width: classes.count, height: classes.count, pixels: pixels)).flatMap(
+        Self.dataURI)
     }
     guard
       let light = picture(ground: [255, 255, 255], right: [11, 98, 168], wrong: [196, 78, 0]),
@@ -253,7 +254,7 @@ struct EvaluationSections {
   static let mostPictures = 24
 
   /// An image of the data set, where there is one, with the text for those who do not see it.
-  static func picture(_ image: Image?, alt: String) -> String {
+  static func picture(_ image: RGBImage?, alt: String) -> String {
     guard let image, let (data, isSmall) = thumbnail(image) else {
       return "<div class=\"thumb none\"><span>no picture</span></div>"
     }
@@ -262,7 +263,7 @@ struct EvaluationSections {
   }
 
   /// An image of 256 pixels a side at most, and whether it is so small that its pixels should be seen.
-  private static func thumbnail(_ image: Image) -> (data: String, isSmall: Bool)? {
+  private static func thumbnail(_ image: RGBImage) -> (data: String, isSmall: Bool)? {
     let side = max(image.width, image.height)
     guard side > 256 else { return dataURI(image).map { ($0, side < 100) } }
     func scaled(_ length: Int) -> Int { max(1, (length * 256 + side / 2) / side) }
@@ -271,7 +272,7 @@ struct EvaluationSections {
   }
 
   /// `nil` where there is no memory for it: a report without an image is better than none.
-  private static func dataURI(_ image: Image) -> String? {
+  private static func dataURI(_ image: RGBImage) -> String? {
     (try? image.pngBytes()).map { "data:image/png;base64,\(Data($0).base64EncodedString())" }
   }
 }

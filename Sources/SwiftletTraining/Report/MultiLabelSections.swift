@@ -5,10 +5,10 @@ import SwiftletData
 /// The parts of the page that come from a multi-label evaluation.
 struct MultiLabelSections {
   private let evaluation: MultiLabelEvaluation
-  private let thumbnails: [Int: Image]
+  private let thumbnails: [Int: RGBImage]
   private let names: [String]
 
-  init(evaluation: MultiLabelEvaluation, thumbnails: [Int: Image]) {
+  init(evaluation: MultiLabelEvaluation, thumbnails: [Int: RGBImage]) {
     self.evaluation = evaluation
     self.thumbnails = thumbnails
     names = EvaluationSections.readable(evaluation.classes)

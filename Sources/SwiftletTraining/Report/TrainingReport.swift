@@ -23,7 +23,7 @@ public struct TrainingReport: Sendable {
   /// The excitations of a network's squeeze-and-excite gates, in the order of its depth.
   public var gates: [GateRecord]
   /// Images for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
-  public var thumbnails: [Int: Image]
+  public var thumbnails: [Int: RGBImage]
   /// Images that could not be read in training; the evaluation has its own.
   public var skipped: [SkippedFile]
   /// Sentences to show at the beginning: that the run was stopped, say.
@@ -34,7 +34,7 @@ public struct TrainingReport: Sendable {
     title: String, network: String, dataset: String, configuration: [(String, String)] = [],
     records: [EpochRecord] = [], evaluation: (any TaskEvaluation)? = nil,
     metrics: [TaskMetric] = ClassificationTask().metrics, gates: [GateRecord] = [],
-    thumbnails: [Int: Image] = [:], skipped: [SkippedFile] = [], notes: [String] = []
+    thumbnails: [Int: RGBImage] = [:], skipped: [SkippedFile] = [], notes: [String] = []
   ) {
     self.title = title
     self.network = network

@@ -124,7 +124,7 @@ extension Evaluation: TaskEvaluation {
     return figures
   }
 
-  public func sections(thumbnails: [Int: Image]) -> [ReportSection] {
+  public func sections(thumbnails: [Int: RGBImage]) -> [ReportSection] {
     let page = EvaluationSections(evaluation: self, thumbnails: thumbnails)
     return [
       ReportSection(id: "confusion", title: "Confusion", body: page.confusion()),

@@ -100,7 +100,7 @@ extension MultiLabelEvaluation: TaskEvaluation {
     ]
   }
 
-  public func sections(thumbnails: [Int: Image]) -> [ReportSection] {
+  public func sections(thumbnails: [Int: RGBImage]) -> [ReportSection] {
     let page = MultiLabelSections(evaluation: self, thumbnails: thumbnails)
     return [
       ReportSection(id: "classes", title: "Classes", body: page.classes()),

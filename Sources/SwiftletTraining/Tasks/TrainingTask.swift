@@ -120,14 +120,14 @@ public protocol TaskEvaluation: Sendable, Encodable {
   /// The parts of the report's page.
   ///
   /// - Parameter thumbnails: images for ``shownImages``, where there are some.
-  func sections(thumbnails: [Int: Image]) -> [ReportSection]
+  func sections(thumbnails: [Int: RGBImage]) -> [ReportSection]
 }
 
 extension TaskEvaluation {
   public var metrics: [String: Double] { [:] }
   public var shownImages: [Int] { [] }
   public var figures: [(name: String, value: String, detail: String)] { [] }
-  public func sections(thumbnails: [Int: Image]) -> [ReportSection] { [] }
+  public func sections(thumbnails: [Int: RGBImage]) -> [ReportSection] { [] }
 
   public func fill(_ record: inout EpochRecord) {
     record.validationLoss = loss

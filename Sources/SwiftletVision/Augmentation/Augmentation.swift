@@ -70,8 +70,8 @@ extension Preprocessing {
   ///   - generator: the only source of randomness: the result is a function of it and the image.
   /// - Throws: ``VisionError/preprocessing(reason:)`` where numbers make no sense.
   public func augmented(
-    _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
-  ) throws -> Image {
+    _ image: RGBImage, by augmentations: [Augmentation], using generator: inout SeededGenerator
+  ) throws -> RGBImage {
     for augmentation in augmentations { try augmentation.check() }
     return try augmentedUnchecked(image, by: augmentations, using: &generator).image
   }
@@ -80,14 +80,14 @@ extension Preprocessing {
   ///
   /// - Throws: as ``augmented(_:by:using:)``.
   public func augmentedWithTransform(
-    _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
+    _ image: RGBImage, by augmentations: [Augmentation], using generator: inout SeededGenerator
   ) throws -> TransformedImage {
     for augmentation in augmentations { try augmentation.check() }
     return try augmentedUnchecked(image, by: augmentations, using: &generator)
   }
 
   func augmentedUnchecked(
-    _ image: Image, by augmentations: [Augmentation], using generator: inout SeededGenerator
+    _ image: RGBImage, by augmentations: [Augmentation], using generator: inout SeededGenerator
   ) throws -> TransformedImage {
     var cropsItself = false
     var pads = false

@@ -19,7 +19,7 @@ public struct ColorJitter: Sendable, Codable, Hashable {
   }
 
   /// The image in other colors.
-  public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
+  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     var order = [0, 1, 2, 3]
     for last in [3, 2, 1] { order.swapAt(last, generator.integer(below: last + 1)) }
     var result = image

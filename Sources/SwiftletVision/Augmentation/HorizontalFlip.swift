@@ -11,20 +11,20 @@ public struct HorizontalFlip: Sendable, Codable, Hashable {
   public init(probability: Double = 0.5) { self.probability = probability }
 
   /// The image or its mirror image.
-  public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
+  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     applied(to: image, using: &generator).image
   }
 
   /// The same, with the transform that was drawn.
-  public func applied(to image: Image, using generator: inout SeededGenerator) -> TransformedImage {
+  public func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
     guard generator.uniform() < probability else { return TransformedImage(image) }
     return TransformedImage(image.mirrored(), ImageTransform(xx: -1, x0: Double(image.width)))
   }
 }
 
-extension Image {
+extension RGBImage {
   /// The image with left and right exchanged.
-  package func mirrored() -> Image {
+  package func mirrored() -> RGBImage {
     let count = pixels.count
     let rowBytes = 3 * width
     let result = [UInt8](unsafeUninitializedCapacity: count) { target, filled in
@@ -41,6 +41,6 @@ extension Image {
       }
       filled = count
     }
-    return Image(width: width, height: height, valid: result)
+    return RGBImage(width: width, height: height, valid: result)
   }
 }

@@ -21,10 +21,10 @@ package struct InputWriter: Sendable {
     plain.framing = .whole
     plain.filter = .bilinear
     let bytes = (0..<256).flatMap { byte in [UInt8](repeating: UInt8(byte), count: 3) }
-    let values = try plain.input(Image(width: 16, height: 16, pixels: bytes)).floats()
+    let values = try plain.input(RGBImage(width: 16, height: 16, pixels: bytes)).floats()
     table = (0..<3).flatMap { channel in (0..<256).map { values[3 * $0 + channel] } }
     // What the table's preset hides: its own resolution and framing.
-    _ = try preprocessing.crop(Image(width: 1, height: 1, pixels: [0, 0, 0]))
+    _ = try preprocessing.crop(RGBImage(width: 1, height: 1, pixels: [0, 0, 0]))
     self.preprocessing = preprocessing
     self.augmentations = augmentations
   }
@@ -38,7 +38,7 @@ package struct InputWriter: Sendable {
   /// - Throws: ``VisionError`` where the image cannot be resized within the limits.
   @discardableResult
   package func write(
-    _ image: Image, to target: UnsafeMutableBufferPointer<Float>, using generator: inout SeededGenerator
+    _ image: RGBImage, to target: UnsafeMutableBufferPointer<Float>, using generator: inout SeededGenerator
   ) throws -> ImageTransform {
     if augmentations.isEmpty {
       try preprocessing.input(image).withFloats { _ = target.update(from: $0) }

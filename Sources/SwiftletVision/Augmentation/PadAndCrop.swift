@@ -12,12 +12,12 @@ public struct PadAndCrop: Sendable, Codable, Hashable {
   public init(padding: Int = 4) { self.padding = padding }
 
   /// The shifted image, of the same size.
-  public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
+  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     applied(to: image, using: &generator).image
   }
 
   /// The same, with the transform that was drawn.
-  public func applied(to image: Image, using generator: inout SeededGenerator) -> TransformedImage {
+  public func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
     // The part's corner in the padded image, as torchvision draws it: row, then column.
     let padding = max(0, min(self.padding, Preprocessing.maximumResolution))
     let y = generator.integer(below: 2 * padding + 1) - padding
@@ -26,14 +26,14 @@ public struct PadAndCrop: Sendable, Codable, Hashable {
   }
 }
 
-extension Image {
+extension RGBImage {
   /// The image moved by whole pixels, with the transform; what comes in at the edges is black.
   func translated(x: Int, y: Int) -> TransformedImage {
     TransformedImage(shifted(x: -x, y: -y), .translation(x: Double(x), y: Double(y)))
   }
 
   /// The image whose corner is this one's pixel (`x`, `y`); what is outside is black.
-  package func shifted(x: Int, y: Int) -> Image {
+  package func shifted(x: Int, y: Int) -> RGBImage {
     if x == 0, y == 0 { return self }
     let count = pixels.count
     let rowBytes = 3 * width
@@ -54,6 +54,6 @@ extension Image {
       }
       filled = count
     }
-    return Image(width: width, height: height, valid: result)
+    return RGBImage(width: width, height: height, valid: result)
   }
 }

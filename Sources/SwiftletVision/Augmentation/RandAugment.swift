@@ -35,12 +35,12 @@ public struct RandAugment: Sendable, Codable, Hashable {
   }
 
   /// The changed image, of the same size.
-  public func apply(_ image: Image, using generator: inout SeededGenerator) -> Image {
+  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     applied(to: image, using: &generator).image
   }
 
   /// The same, with the transform of the geometric operations that were drawn.
-  public func applied(to image: Image, using generator: inout SeededGenerator) -> TransformedImage {
+  public func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
     var result = TransformedImage(image)
     let all = Operation.allCases
     for _ in 0..<max(0, operations) {
@@ -52,12 +52,12 @@ public struct RandAugment: Sendable, Codable, Hashable {
   }
 
   /// One operation at this strength.
-  package func apply(_ operation: Operation, isNegative: Bool, to image: Image) -> Image {
+  package func apply(_ operation: Operation, isNegative: Bool, to image: RGBImage) -> RGBImage {
     applied(operation, isNegative: isNegative, to: image).image
   }
 
   /// The same, with its transform.
-  package func applied(_ operation: Operation, isNegative: Bool, to image: Image) -> TransformedImage {
+  package func applied(_ operation: Operation, isNegative: Bool, to image: RGBImage) -> TransformedImage {
     let share = Double(max(0, min(Self.largestMagnitude, magnitude))) / Double(Self.largestMagnitude)
     let sign = isNegative ? -1.0 : 1.0
     // Translations reach 150 of 331 pixels, as in the paper's ImageNet images.
@@ -74,7 +74,9 @@ public struct RandAugment: Sendable, Codable, Hashable {
   }
 
   /// The operations that move no pixel.
-  private func recolored(_ image: Image, by operation: Operation, share: Double, factor: Double) -> Image {
+  private func recolored(_ image: RGBImage, by operation: Operation, share: Double, factor: Double)
+    -> RGBImage
+  {
     switch operation {
     case .identity, .shearX, .shearY, .translateX, .translateY, .rotate: return image
     case .brightness: return image.brightened(by: factor)

@@ -28,7 +28,7 @@ public struct RandomErasing: Sendable, Codable, Hashable {
   ///   - image: the image.
   ///   - fill: red, green and blue of the rectangle: the mean of the network's preprocessing, which becomes 0 in its input.
   ///   - generator: the source of randomness.
-  public func apply(_ image: Image, fill: [UInt8], using generator: inout SeededGenerator) -> Image {
+  public func apply(_ image: RGBImage, fill: [UInt8], using generator: inout SeededGenerator) -> RGBImage {
     guard fill.count == 3, generator.uniform() < probability else { return image }
     let area = Double(image.width * image.height)
     for _ in 0..<10 {
@@ -45,7 +45,7 @@ public struct RandomErasing: Sendable, Codable, Hashable {
           for channel in 0..<3 { pixels[3 * (row * image.width + column) + channel] = fill[channel] }
         }
       }
-      return Image(width: image.width, height: image.height, valid: pixels)
+      return RGBImage(width: image.width, height: image.height, valid: pixels)
     }
     return image
   }

@@ -45,8 +45,8 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
   ///
   /// - Throws: ``VisionError`` where the resolution is below 1 or above the limits.
   public func apply(
-    _ image: Image, resolution: Int, using generator: inout SeededGenerator
-  ) throws -> Image {
+    _ image: RGBImage, resolution: Int, using generator: inout SeededGenerator
+  ) throws -> RGBImage {
     try applied(to: image, resolution: resolution, using: &generator).image
   }
 
@@ -54,7 +54,7 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
   ///
   /// - Throws: as ``apply(_:resolution:using:)``.
   public func applied(
-    to image: Image, resolution: Int, using generator: inout SeededGenerator
+    to image: RGBImage, resolution: Int, using generator: inout SeededGenerator
   ) throws -> TransformedImage {
     let part = part(width: image.width, height: image.height, using: &generator)
     let result = try image.cropped(x: part.x, y: part.y, width: part.width, height: part.height)

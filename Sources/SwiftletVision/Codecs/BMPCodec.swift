@@ -4,7 +4,7 @@
 enum BMPCodec {
   static func decode(_ bytes: [UInt8], name: String) throws -> DecodedPicture {
     let header = try BMPHeader(ByteReader(bytes[...], bigEndian: false), name: name)
-    try Image.checkSize(width: header.width, height: header.height, what: name)
+    try RGBImage.checkSize(width: header.width, height: header.height, what: name)
     // A file of a few bytes must not cost the memory of a large image.
     guard header.dataOffset <= bytes.count else { throw VisionError.truncated(file: name, format: .bmp) }
     let data = bytes[header.dataOffset...]

@@ -90,7 +90,7 @@ enum WebPCodec {
       defer { swiftlet_webp_close(decoder) }
       // A few bytes that promise many pixels are decoded once without keeping them.
       let (width, height) = (swiftlet_webp_width(decoder), swiftlet_webp_height(decoder))
-      try Image.checkSize(width: width, height: height, what: name)
+      try RGBImage.checkSize(width: width, height: height, what: name)
       let count = 3 * width * height
       if count >= largestUnchecked, count / mostBytesPerByte > encoded.count {
         try library.check { swiftlet_webp_check(decoder, $0) }
@@ -138,7 +138,7 @@ private struct LibraryCall {
     guard width > 0, height > 0 else {
       throw VisionError.corrupt(file: name, format: format, reason: "no pixels")
     }
-    try Image.checkSize(width: width, height: height, what: name)
+    try RGBImage.checkSize(width: width, height: height, what: name)
     let count = 3 * width * height
     let available = count >= Self.largeImage ? AvailableMemory.bytes : .max
     guard count <= available else {

@@ -1,7 +1,7 @@
 // ActivationGradient.swift: the gradient of an elementwise non-linearity.
 
 /// dx = f′(x) · dy, for x and dy of one shape.
-public struct ActivationGradient: Operation {
+public struct ActivationGradient: GraphOperation {
   public static let name = "activationGradient"
   /// Which non-linearity.
   public var function: ActivationFunction

@@ -1,7 +1,7 @@
 // AdaptiveAveragePoolGradient.swift: the gradient of the mean over a fixed grid.
 
 /// dx from dy `[N, size, size, C]`: each cell's gradient is shared equally by its pixels.
-public struct AdaptiveAveragePoolGradient: Operation {
+public struct AdaptiveAveragePoolGradient: GraphOperation {
   public static let name = "adaptiveAveragePoolGradient"
   /// The shape of the pool's input, `[N, H, W, C]`.
   public var input: Shape

@@ -1,7 +1,7 @@
 // AveragePoolGradient.swift: the gradient of the mean over a sliding window.
 
 /// dx from dy `[N, H', W', C]`: each output's gradient is shared equally by the pixels it was the mean of.
-public struct AveragePoolGradient: Operation {
+public struct AveragePoolGradient: GraphOperation {
   public static let name = "averagePoolGradient"
   /// The window of the pool.
   public var window: Window

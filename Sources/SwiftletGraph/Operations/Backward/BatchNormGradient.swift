@@ -6,7 +6,7 @@
 /// With x̂ = (x − mean) / √(variance + ε): doffset = Σ dy, dscale = Σ dy·x̂, and dx = scale / √(variance + ε) ·
 /// (dy − [doffset + x̂·dscale] / count), where the bracket is there only if mean and variance are the batch's
 /// own (arXiv 1502.03167, section 3).
-public struct BatchNormGradient: Operation {
+public struct BatchNormGradient: GraphOperation {
   public static let name = "batchNormGradient"
   /// ε.
   public var epsilon: Double

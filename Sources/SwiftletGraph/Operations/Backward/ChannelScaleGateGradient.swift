@@ -1,7 +1,7 @@
 // ChannelScaleGateGradient.swift: the gradient of a squeeze-and-excitation gate.
 
 /// dgate[n, c] = Σ over pixels: x · dy, for x and dy `[N, H, W, C]`.
-public struct ChannelScaleGateGradient: Operation {
+public struct ChannelScaleGateGradient: GraphOperation {
   public static let name = "channelScaleGateGradient"
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {

@@ -1,7 +1,7 @@
 // ConvolutionInputGradient.swift: the data gradient of a convolution.
 
 /// dx from dy `[N, H', W', O]` and the kernel `[k, k, C / groups, O]`: the transpose of ``Convolution``.
-public struct ConvolutionInputGradient: Operation {
+public struct ConvolutionInputGradient: GraphOperation {
   public static let name = "convolutionInputGradient"
   /// The window of the convolution.
   public var window: Window

@@ -1,7 +1,7 @@
 // ConvolutionWeightGradient.swift: the weight gradient of a convolution.
 
 /// dw from x `[N, H, W, C]` and dy `[N, H', W', O]`.
-public struct ConvolutionWeightGradient: Operation {
+public struct ConvolutionWeightGradient: GraphOperation {
   public static let name = "convolutionWeightGradient"
   /// The window of the convolution.
   public var window: Window

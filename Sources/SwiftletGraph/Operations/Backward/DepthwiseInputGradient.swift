@@ -1,7 +1,7 @@
 // DepthwiseInputGradient.swift: the data gradient of a depthwise convolution.
 
 /// dx from dy `[N, H', W', C]` and the kernel `[k, k, C]`: the transpose of ``DepthwiseConvolution``.
-public struct DepthwiseInputGradient: Operation {
+public struct DepthwiseInputGradient: GraphOperation {
   public static let name = "depthwiseInputGradient"
   /// The window of the convolution.
   public var window: Window

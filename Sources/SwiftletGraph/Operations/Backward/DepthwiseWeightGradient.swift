@@ -1,7 +1,7 @@
 // DepthwiseWeightGradient.swift: the weight gradient of a depthwise convolution.
 
 /// dw `[k, k, C]` from x `[N, H, W, C]` and dy `[N, H', W', C]`.
-public struct DepthwiseWeightGradient: Operation {
+public struct DepthwiseWeightGradient: GraphOperation {
   public static let name = "depthwiseWeightGradient"
   /// The window of the convolution.
   public var window: Window

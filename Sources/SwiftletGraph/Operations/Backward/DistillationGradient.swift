@@ -1,7 +1,7 @@
 // DistillationGradient.swift: the gradient of the distillation loss.
 
 /// dz = weight · T · (softmax(z / T) − softmax(teacher / T)) / N · dloss.
-public struct DistillationGradient: Operation {
+public struct DistillationGradient: GraphOperation {
   public static let name = "distillationGradient"
   /// T.
   public var temperature: Double

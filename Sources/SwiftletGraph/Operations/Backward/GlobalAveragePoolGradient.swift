@@ -1,7 +1,7 @@
 // GlobalAveragePoolGradient.swift: the gradient of the mean over all pixels.
 
 /// dx `[N, H, W, C]` from dy `[N, C]`: each pixel gets dy / (H·W).
-public struct GlobalAveragePoolGradient: Operation {
+public struct GlobalAveragePoolGradient: GraphOperation {
   public static let name = "globalAveragePoolGradient"
   /// The shape of the pool's input, `[N, H, W, C]`.
   public var input: Shape

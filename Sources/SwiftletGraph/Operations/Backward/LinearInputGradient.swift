@@ -1,7 +1,7 @@
 // LinearInputGradient.swift: the data gradient of a linear layer.
 
 /// dx = dy · wᵀ, for dy `[N, O]` and w `[I, O]`.
-public struct LinearInputGradient: Operation {
+public struct LinearInputGradient: GraphOperation {
   public static let name = "linearInputGradient"
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {

@@ -1,7 +1,7 @@
 // LinearWeightGradient.swift: the weight gradient of a linear layer.
 
 /// dw = xᵀ · dy, for x `[N, I]` and dy `[N, O]`.
-public struct LinearWeightGradient: Operation {
+public struct LinearWeightGradient: GraphOperation {
   public static let name = "linearWeightGradient"
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {

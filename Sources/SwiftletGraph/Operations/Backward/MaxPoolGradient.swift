@@ -2,7 +2,7 @@
 
 /// dx from x `[N, H, W, C]` and dy `[N, H', W', C]`: each output's gradient goes to the first pixel that held its
 /// maximum.
-public struct MaxPoolGradient: Operation {
+public struct MaxPoolGradient: GraphOperation {
   public static let name = "maxPoolGradient"
   /// The window of the pool.
   public var window: Window

@@ -1,7 +1,7 @@
 // SigmoidCrossEntropyGradient.swift: the gradient of the loss of multi-label classification.
 
 /// dz = weight · (sigmoid(z) − q) / (N · C) · dloss, for logits and targets `[N, C]` and the scalar dloss.
-public struct SigmoidCrossEntropyGradient: Operation {
+public struct SigmoidCrossEntropyGradient: GraphOperation {
   public static let name = "sigmoidCrossEntropyGradient"
   /// ε of label smoothing.
   public var smoothing: Double

@@ -1,7 +1,7 @@
 // SoftmaxCrossEntropyGradient.swift: the gradient of the loss of classification.
 
 /// dz = weight · (softmax(z) · Σq − q) / N · dloss, for logits and targets `[N, C]` and the scalar dloss.
-public struct SoftmaxCrossEntropyGradient: Operation {
+public struct SoftmaxCrossEntropyGradient: GraphOperation {
   public static let name = "softmaxCrossEntropyGradient"
   /// ε of label smoothing.
   public var smoothing: Double

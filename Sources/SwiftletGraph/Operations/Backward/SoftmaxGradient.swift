@@ -1,7 +1,7 @@
 // SoftmaxGradient.swift: the gradient of a softmax.
 
 /// dx = y · (dy − Σ y·dy), row by row, for the softmax's result y and dy of one shape.
-public struct SoftmaxGradient: Operation {
+public struct SoftmaxGradient: GraphOperation {
   public static let name = "softmaxGradient"
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {

@@ -1,7 +1,7 @@
 // SumToChannels.swift: the gradient of a bias.
 
 /// db `[C]` = Σ of dy `[…, C]` over all but the innermost dimension.
-public struct SumToChannels: Operation {
+public struct SumToChannels: GraphOperation {
   public static let name = "sumToChannels"
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {

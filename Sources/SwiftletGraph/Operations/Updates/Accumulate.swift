@@ -2,7 +2,7 @@
 
 /// Inputs: the sum so far, a gradient like it, the step's rates. Output: sum + gradient, or the gradient alone where the rates say
 /// that a new sum begins.
-public struct Accumulate: Operation {
+public struct Accumulate: GraphOperation {
   public static let name = "accumulate"
 
   /// Creates an accumulation.

@@ -2,7 +2,7 @@
 
 /// Inputs: any number of gradients. Outputs: min(1, maximum / norm), by which all are to be multiplied, and their norm: the root of
 /// the sum of all squares.
-public struct GradientScale: Operation {
+public struct GradientScale: GraphOperation {
   public static let name = "gradientScale"
   /// The largest norm; `nil` leaves gradients as they are.
   public var maximum: Double?

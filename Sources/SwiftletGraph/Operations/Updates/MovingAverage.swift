@@ -2,7 +2,7 @@
 
 /// Inputs: the average so far, the weight, the step's rates. Output: decay · average + (1 − decay) · weight, with the rates' decay;
 /// the old average where they say that nothing is applied.
-public struct MovingAverage: Operation {
+public struct MovingAverage: GraphOperation {
   public static let name = "movingAverage"
 
   /// Creates an average.

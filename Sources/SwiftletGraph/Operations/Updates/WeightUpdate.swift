@@ -2,7 +2,7 @@
 
 /// Inputs: the weight w, its gradient, the step's rates `[5]`, the scalar that gradients are multiplied by, then the optimizer's
 /// moments, each like w. Outputs: the new w and moments; the old ones where the rates say that nothing is applied.
-public struct WeightUpdate: Operation {
+public struct WeightUpdate: GraphOperation {
   public static let name = "weightUpdate"
   /// The rule.
   public var optimizer: Optimizer

@@ -1,4 +1,4 @@
-// Image+Affine.swift: shears, shifts and turns to the nearest pixel, black where nothing is (Pillow's Image.transform).
+// RGBImage+Affine.swift: shears, shifts and turns to the nearest pixel, black where nothing is (Pillow's Image.transform).
 
 #if canImport(Glibc)
   import Glibc
@@ -8,14 +8,14 @@
   import Darwin
 #endif
 
-extension Image {
+extension RGBImage {
   /// The image with the transform that was applied. `sampling` says for each point of the result which point of this
   /// image is seen there; it is the inverse of the transform.
   func transformed(by sampling: ImageTransform) -> TransformedImage {
     TransformedImage(sampled(by: sampling), sampling.inverse ?? .identity)
   }
 
-  private func sampled(by map: ImageTransform) -> Image {
+  private func sampled(by map: ImageTransform) -> RGBImage {
     var result = [UInt8](repeating: 0, count: pixels.count)
     result.withUnsafeMutableBufferPointer { target in
       pixels.withUnsafeBufferPointer { source in
@@ -37,17 +37,17 @@ extension Image {
         }
       }
     }
-    return Image(width: width, height: height, valid: result)
+    return RGBImage(width: width, height: height, valid: result)
   }
 
   /// Each row shifted to the left by `shear` times its distance from the top.
-  package func shearedX(_ shear: Double) -> Image { sampled(by: .shear(x: shear)) }
+  package func shearedX(_ shear: Double) -> RGBImage { sampled(by: .shear(x: shear)) }
 
   /// Each column shifted upwards by `shear` times its distance from the left.
-  package func shearedY(_ shear: Double) -> Image { sampled(by: .shear(y: shear)) }
+  package func shearedY(_ shear: Double) -> RGBImage { sampled(by: .shear(y: shear)) }
 
   /// The image rotated counterclockwise about its center.
-  package func rotated(degrees: Double) -> Image { sampled(by: .rotation(degrees: degrees, of: self)) }
+  package func rotated(degrees: Double) -> RGBImage { sampled(by: .rotation(degrees: degrees, of: self)) }
 }
 
 extension ImageTransform {
@@ -55,7 +55,7 @@ extension ImageTransform {
   static func shear(x: Double = 0, y: Double = 0) -> ImageTransform { ImageTransform(xy: x, yx: y) }
 
   /// Where the points of an image that is rotated counterclockwise about its center come from.
-  static func rotation(degrees: Double, of image: Image) -> ImageTransform {
+  static func rotation(degrees: Double, of image: RGBImage) -> ImageTransform {
     let angle = -degrees * .pi / 180
     let (cosine, sine) = (cos(angle), sin(angle))
     let (x, y) = (Double(image.width) / 2, Double(image.height) / 2)

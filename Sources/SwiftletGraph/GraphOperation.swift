@@ -1,10 +1,10 @@
-// Operation.swift: what an operation is. Each is one struct in one file under Operations/.
+// GraphOperation.swift: what an operation is. Each is one struct in one file under Operations/.
 
 /// One coarse step of a network: its shapes, its meaning, its gradient and its cost.
 ///
 /// To add one, write a struct in `Operations/` and name it in ``Catalogue``; its tests are generated from
 /// ``samples(using:)``. The stored properties are its attributes: they are what dumps print and files hold.
-public protocol Operation: Sendable, Hashable, Codable {
+public protocol GraphOperation: Sendable, Hashable, Codable {
   /// The name in dumps and files: `convolution`.
   static var name: String { get }
 
@@ -38,7 +38,7 @@ public protocol Operation: Sendable, Hashable, Codable {
   static func samples(using generator: inout SeededGenerator) -> [Sample]
 }
 
-extension Operation {
+extension GraphOperation {
   public func gradient(_ context: inout GradientContext) throws -> [Value?] {
     throw GraphError.notDifferentiable(node: context.label, operation: Self.name)
   }
@@ -89,12 +89,12 @@ public struct Cost: Hashable, Sendable, Codable {
 /// A case of an operation for the conformance suite: attributes and inputs.
 public struct Sample: Sendable {
   /// The operation with its attributes.
-  public let operation: any Operation
+  public let operation: any GraphOperation
   /// Inputs at which it is differentiable, away from kinks.
   public let inputs: [HostTensor]
 
   /// Creates a sample.
-  public init(_ operation: any Operation, _ inputs: [HostTensor]) {
+  public init(_ operation: any GraphOperation, _ inputs: [HostTensor]) {
     self.operation = operation
     self.inputs = inputs
   }

@@ -1,4 +1,4 @@
-// Image+Pixels.swift: images from pixels as applications have them.
+// RGBImage+Pixels.swift: images from pixels as applications have them.
 
 #if canImport(CoreGraphics)
   import CoreGraphics
@@ -27,7 +27,7 @@ public enum PixelFormat: String, Sendable, Hashable, CaseIterable {
   }
 }
 
-extension Image {
+extension RGBImage {
   /// Copies an image from pixels in memory.
   ///
   /// - Parameters:
@@ -72,7 +72,7 @@ extension Image {
   /// - Throws: as ``init(width:height:pixels:format:bytesPerRow:)``.
   public init(width: Int, height: Int, pixels: [UInt8], format: PixelFormat, bytesPerRow: Int? = nil) throws {
     self = try pixels.withUnsafeBytes {
-      try Image(width: width, height: height, pixels: $0, format: format, bytesPerRow: bytesPerRow)
+      try RGBImage(width: width, height: height, pixels: $0, format: format, bytesPerRow: bytesPerRow)
     }
   }
 

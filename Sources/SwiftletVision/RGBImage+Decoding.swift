@@ -1,4 +1,4 @@
-// Image+Decoding.swift: from a file's bytes to pixels. The result equals Pillow's
+// RGBImage+Decoding.swift: from a file's bytes to pixels. The result equals Pillow's
 // ImageOps.exif_transpose(Image.open(file)).convert("RGB").
 
 /// The formats that are decoded.
@@ -32,7 +32,7 @@ struct DecodedPicture {
   let orientation: Orientation
 }
 
-extension Image {
+extension RGBImage {
   /// Reads a JPEG, PNG, WebP or BMP file, upright: EXIF orientation is applied, color profiles are not.
   ///
   /// Gray becomes RGB, alpha is dropped, 16-bit color keeps its high byte and 16-bit gray saturates at 255;
@@ -74,7 +74,7 @@ extension Image {
     case .bmp: picture = try BMPCodec.decode(bytes, name: name)
     case nil: throw VisionError.notAnImage(file: name)
     }
-    self = Image(width: picture.width, height: picture.height, valid: picture.pixels)
+    self = RGBImage(width: picture.width, height: picture.height, valid: picture.pixels)
       .oriented(picture.orientation)
   }
 }

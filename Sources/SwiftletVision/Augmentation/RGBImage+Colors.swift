@@ -1,6 +1,6 @@
-// Image+Colors.swift: changes of color on bytes with the roundings of torchvision's transforms on uint8 tensors.
+// RGBImage+Colors.swift: changes of color on bytes with the roundings of torchvision's transforms on uint8 tensors.
 
-extension Image {
+extension RGBImage {
   /// factor · pixel + (1 − factor) · other, cut off to a byte: below 1 towards `other`, above 1 away from it.
   @inline(__always)
   private static func blend(_ pixel: UInt8, _ other: Float, _ factor: Float, _ rest: Float) -> UInt8 {
@@ -14,7 +14,7 @@ extension Image {
   }
 
   /// Each channel's bytes replaced by those of three tables of 256.
-  private func replaced(_ tables: [UInt8]) -> Image {
+  private func replaced(_ tables: [UInt8]) -> RGBImage {
     let bytes = [UInt8](unsafeUninitializedCapacity: pixels.count) { target, filled in
       pixels.withUnsafeBufferPointer { source in
         tables.withUnsafeBufferPointer { tables in
@@ -27,16 +27,16 @@ extension Image {
       }
       filled = pixels.count
     }
-    return Image(width: width, height: height, valid: bytes)
+    return RGBImage(width: width, height: height, valid: bytes)
   }
 
-  private func replaced(_ map: (UInt8) -> UInt8) -> Image {
+  private func replaced(_ map: (UInt8) -> UInt8) -> RGBImage {
     let table = (0..<256).map { map(UInt8($0)) }
     return replaced(table + table + table)
   }
 
   /// Each pixel on its own.
-  private func mapped(_ map: (UInt8, UInt8, UInt8) -> (UInt8, UInt8, UInt8)) -> Image {
+  private func mapped(_ map: (UInt8, UInt8, UInt8) -> (UInt8, UInt8, UInt8)) -> RGBImage {
     let bytes = [UInt8](unsafeUninitializedCapacity: pixels.count) { target, filled in
       pixels.withUnsafeBufferPointer { source in
         for start in stride(from: 0, to: source.count, by: 3) {
@@ -46,17 +46,17 @@ extension Image {
       }
       filled = pixels.count
     }
-    return Image(width: width, height: height, valid: bytes)
+    return RGBImage(width: width, height: height, valid: bytes)
   }
 
   /// 0 is black, 1 the image.
-  package func brightened(by factor: Double) -> Image {
+  package func brightened(by factor: Double) -> RGBImage {
     let (factor, rest) = (Float(factor), Float(1 - factor))
     return replaced { Self.blend($0, 0, factor, rest) }
   }
 
   /// 0 is the mean gray, 1 the image.
-  package func contrasted(by factor: Double) -> Image {
+  package func contrasted(by factor: Double) -> RGBImage {
     var sum = 0
     for start in stride(from: 0, to: pixels.count, by: 3) {
       sum += Int(Self.gray(pixels[start], pixels[start + 1], pixels[start + 2]))
@@ -67,7 +67,7 @@ extension Image {
   }
 
   /// 0 is the image in gray, 1 the image.
-  package func saturated(by factor: Double) -> Image {
+  package func saturated(by factor: Double) -> RGBImage {
     let (factor, rest) = (Float(factor), Float(1 - factor))
     return mapped { red, green, blue in
       let gray = Float(Self.gray(red, green, blue))
@@ -79,7 +79,7 @@ extension Image {
   }
 
   /// Hues turned by so many turns of the color circle.
-  package func hueShifted(by turns: Double) -> Image {
+  package func hueShifted(by turns: Double) -> RGBImage {
     let turns = Float(turns)
     return mapped { red, green, blue in
       let (r, g, b) = (Float(red) / 255, Float(green) / 255, Float(blue) / 255)
@@ -118,7 +118,7 @@ extension Image {
   }
 
   /// 0 is the image smoothed, 1 the image. The outermost pixels, and images of up to 2 pixels a side, stay.
-  package func sharpened(by factor: Double) -> Image {
+  package func sharpened(by factor: Double) -> RGBImage {
     guard width > 2, height > 2 else { return self }
     let (factor, rest) = (Float(factor), Float(1 - factor))
     let rowBytes = 3 * width
@@ -139,22 +139,22 @@ extension Image {
         }
       }
     }
-    return Image(width: width, height: height, valid: result)
+    return RGBImage(width: width, height: height, valid: result)
   }
 
   /// Only the highest `bits` bits of each byte are kept.
-  package func posterized(bits: Int) -> Image {
+  package func posterized(bits: Int) -> RGBImage {
     let mask = ~UInt8(truncatingIfNeeded: 0xFF >> max(0, min(8, bits)))
     return replaced { $0 & mask }
   }
 
   /// Bytes from `threshold` on are inverted.
-  package func solarized(from threshold: Double) -> Image {
+  package func solarized(from threshold: Double) -> RGBImage {
     replaced { Double($0) >= threshold ? 255 - $0 : $0 }
   }
 
   /// Each channel stretched to 0...255.
-  package func autoContrasted() -> Image {
+  package func autoContrasted() -> RGBImage {
     var tables: [UInt8] = []
     for histogram in histograms() {
       let (low, high) = (histogram.firstIndex { $0 > 0 } ?? 0, histogram.lastIndex { $0 > 0 } ?? 0)
@@ -167,7 +167,7 @@ extension Image {
   }
 
   /// Each channel with about as many pixels of every value, as Pillow's `ImageOps.equalize`.
-  package func equalized() -> Image {
+  package func equalized() -> RGBImage {
     var tables: [UInt8] = []
     for histogram in histograms() {
       let last = histogram.last { $0 > 0 } ?? 0

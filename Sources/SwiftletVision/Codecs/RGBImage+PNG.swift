@@ -1,8 +1,8 @@
-// Image+PNG.swift: an image as the bytes of a PNG file.
+// RGBImage+PNG.swift: an image as the bytes of a PNG file.
 
 import CImageCodecs
 
-extension Image {
+extension RGBImage {
   /// The image as a PNG file of 8-bit RGB, without loss and without metadata.
   ///
   /// - Returns: the bytes of the whole file; ``init(decoding:name:)`` gives the same image back.

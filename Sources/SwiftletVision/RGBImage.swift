@@ -1,7 +1,7 @@
-// Image.swift: an image in memory.
+// RGBImage.swift: an image in memory.
 
 /// An image of 8-bit RGB pixels.
-public struct Image: Sendable, Equatable {
+public struct RGBImage: Sendable, Equatable {
   /// The most pixels an image may have: 178,956,970, where Pillow too calls a file a decompression bomb
   /// (512 MiB of RGB).
   public static let maximumPixels = 178_956_970
@@ -59,7 +59,7 @@ public struct Image: Sendable, Equatable {
   ///   - height: rows of the part.
   /// - Throws: ``VisionError/outside(width:height:x:y:cropWidth:cropHeight:)`` where the part is empty or not
   ///   inside the image.
-  public func cropped(x: Int, y: Int, width cropWidth: Int, height cropHeight: Int) throws -> Image {
+  public func cropped(x: Int, y: Int, width cropWidth: Int, height cropHeight: Int) throws -> RGBImage {
     guard x >= 0, y >= 0, cropWidth > 0, cropHeight > 0, x < width, y < height, cropWidth <= width - x,
       cropHeight <= height - y
     else {
@@ -79,13 +79,13 @@ public struct Image: Sendable, Equatable {
       }
       initialized = count
     }
-    return Image(width: cropWidth, height: cropHeight, valid: part)
+    return RGBImage(width: cropWidth, height: cropHeight, valid: part)
   }
 
   /// The image with a black border.
   ///
   /// - Precondition: the size with the border is within the limits; callers check.
-  func padded(left: Int, top: Int, right: Int, bottom: Int) -> Image {
+  func padded(left: Int, top: Int, right: Int, bottom: Int) -> RGBImage {
     if left == 0, top == 0, right == 0, bottom == 0 { return self }
     let (newWidth, newHeight) = (width + left + right, height + top + bottom)
     var result = [UInt8](repeating: 0, count: 3 * newWidth * newHeight)
@@ -98,6 +98,6 @@ public struct Image: Sendable, Equatable {
         }
       }
     }
-    return Image(width: newWidth, height: newHeight, valid: result)
+    return RGBImage(width: newWidth, height: newHeight, valid: result)
   }
 }

@@ -1,9 +1,9 @@
-// Image+TensorFlowResize.swift: tf.image.resize_bilinear: interpolation between 4 pixels, in float32, without
+// RGBImage+TensorFlowResize.swift: tf.image.resize_bilinear: interpolation between 4 pixels, in float32, without
 // antialias (TensorFlow's kernel resize_bilinear, align_corners false).
 
 import SwiftletCore
 
-extension Image {
+extension RGBImage {
   /// The image at another size as TensorFlow computes it, fractions kept.
   ///
   /// - Parameters:

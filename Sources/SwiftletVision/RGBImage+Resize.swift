@@ -1,4 +1,4 @@
-// Image+Resize.swift: resizing in two passes of 8-bit pixels and integer weights, equal to Pillow's
+// RGBImage+Resize.swift: resizing in two passes of 8-bit pixels and integer weights, equal to Pillow's
 // Image.resize (13.0) to the last bit.
 
 /// A rectangle of whole pixels.
@@ -6,7 +6,7 @@ struct PixelRegion {
   var x, y, width, height: Int
 }
 
-extension Image {
+extension RGBImage {
   /// The image at another size.
   ///
   /// - Parameters:
@@ -16,7 +16,7 @@ extension Image {
   ///     byte; ``resizedFloats(width:height:halfPixelCenters:)`` keeps the fractions.
   /// - Throws: ``VisionError/invalidPixels(width:height:bytes:)`` where a side is below 1,
   ///   ``VisionError/tooManyPixels(what:width:height:)`` where the result is above the limits.
-  public func resized(width: Int, height: Int, filter: ResizeFilter = .bilinear) throws -> Image {
+  public func resized(width: Int, height: Int, filter: ResizeFilter = .bilinear) throws -> RGBImage {
     try Self.checkSize(width: width, height: height, what: "resized image")
     return try resized(
       width: width, height: height, filter: filter,
@@ -27,12 +27,12 @@ extension Image {
   ///
   /// - Precondition: the region lies inside `width` × `height` and within the limits; `width` and `height`
   ///   themselves may be above them.
-  func resized(width: Int, height: Int, filter: ResizeFilter, region: PixelRegion) throws -> Image {
+  func resized(width: Int, height: Int, filter: ResizeFilter, region: PixelRegion) throws -> RGBImage {
     guard let support = filter.support else {
       let halfPixel = filter == .tensorFlowBilinearHalfPixel
       let values = tensorFlowResized(
         width: width, height: height, halfPixelCenters: halfPixel, region: region)
-      return Image(
+      return RGBImage(
         width: region.width, height: region.height,
         valid: values.map { UInt8($0.rounded(.toNearestOrEven)) })
     }
@@ -96,7 +96,7 @@ private struct PixelRows {
   }
 
   /// The first pass: each of `rows` gets as many pixels as there are taps.
-  func resizedColumns(_ taps: FilterTaps, rows: Range<Int>) -> Image {
+  func resizedColumns(_ taps: FilterTaps, rows: Range<Int>) -> RGBImage {
     let width = taps.starts.count
     let count = 3 * width * rows.count
     let result = [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
@@ -129,11 +129,11 @@ private struct PixelRows {
       }
       initialized = count
     }
-    return Image(width: width, height: rows.count, valid: result)
+    return RGBImage(width: width, height: rows.count, valid: result)
   }
 
   /// The second pass: as many rows as there are taps; without taps the `count` rows from `first` on.
-  func resizedRows(_ taps: FilterTaps?, first: Int, count: Int) -> Image {
+  func resizedRows(_ taps: FilterTaps?, first: Int, count: Int) -> RGBImage {
     let bytes = [UInt8](unsafeUninitializedCapacity: rowBytes * count) { target, initialized in
       // Sums of a whole row, so that the inner loop runs along memory.
       withUnsafeTemporaryAllocation(of: Int32.self, capacity: rowBytes) { sums in
@@ -155,7 +155,7 @@ private struct PixelRows {
       }
       initialized = rowBytes * count
     }
-    return Image(width: rowBytes / 3, height: count, valid: bytes)
+    return RGBImage(width: rowBytes / 3, height: count, valid: bytes)
   }
 }
 
