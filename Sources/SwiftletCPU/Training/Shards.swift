@@ -25,8 +25,9 @@ struct Shards {
   func partition(of worker: Int, _ workers: Int) -> Range<Int> { Range.share(count, of: worker, workers) }
 }
 
-/// Floats of memory that strips should stay within: a good half of a second-level cache.
-let stripFloats = 128 << 10
+/// Floats of memory that strips should stay within: half of the second-level cache. Sums are rounded strip by strip, so machines with
+/// other caches may differ in the last bits.
+let stripFloats = max(CacheSizes.current.level2 / 8, 32 << 10)
 
 /// Pixels of a strip that needs `floats` for each: a multiple of what tiles of 6 and 7 rows like.
 func stripPixels(floats: Int) -> Int {

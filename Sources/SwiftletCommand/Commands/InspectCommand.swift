@@ -47,12 +47,9 @@ struct InspectCommand: Command {
     switch stage {
     case .graph, .training: text = graph.description
     case .folded, .plan:
-      let (folded, weights) = try graph.preparedForInference(
-        network.parameters ?? Parameters(initializing: graph, seed: 1))
-      if stage == .plan {
-        plan = try arguments.engine().plan(folded, parameters: weights)
-      }
-      text = plan?.description ?? folded.description
+      let parameters = try network.parameters ?? Parameters(initializing: graph, seed: 1)
+      if stage == .plan { plan = try arguments.engine().inferencePlan(graph, parameters: parameters) }
+      text = try plan?.description ?? graph.preparedForInference(parameters).0.description
     }
     if arguments.flag("json") {
       try Console.printJSON(

@@ -16,7 +16,7 @@ public struct Evaluator: Sendable {
   /// The paths of the gates whose values are outputs after the task's.
   private let gates: [String]
 
-  /// Compiles a network with its norms folded.
+  /// Compiles a network.
   ///
   /// - Parameters:
   ///   - network: the network.
@@ -37,7 +37,7 @@ public struct Evaluator: Sendable {
     for name in task.outputs where !whole.outputs.contains(where: { $0.name == name }) {
       throw TrainingError.missingOutput(name, network: network.name)
     }
-    let (graph, folded) = try whole.withOutputs(task.outputs).applying([FoldBatchNorm()], to: parameters)
+    let graph = try whole.withOutputs(task.outputs)
     var builder = GraphBuilder(extending: graph)
     var gates: [String] = []
     if recordsGates {
@@ -50,7 +50,7 @@ public struct Evaluator: Sendable {
     try MemoryNeed(
       inference: try network.graph(batch: 1), batch: batch, resolution: network.resolution
     ).check(limit: memoryLimit)
-    plan = try backend.compile(try builder.finish(), parameters: folded)
+    plan = try backend.compile(try builder.finish(), parameters: parameters)
     self.network = network
     self.task = task
     self.batch = batch

@@ -107,9 +107,8 @@ final class TrainingLoop {
     trainer.noteReferenceOps(session.referenceOps)
     teacherInputs = trainer.options.teacher?.inputs(from: trainer.preprocessing)
     if let teacher = trainer.options.teacher, step.input(PortName.teacher) != nil {
-      let (graph, parameters) = try teacher.network.graph(batch: batch).withOutputs([PortName.logits])
-        .applying([FoldBatchNorm()], to: teacher.parameters)
-      self.teacher = try trainer.backend.compile(graph, parameters: parameters).makeSession()
+      let graph = try teacher.network.graph(batch: batch).withOutputs([PortName.logits])
+      self.teacher = try trainer.backend.compile(graph, parameters: teacher.parameters).makeSession()
     } else {
       teacher = nil
     }
