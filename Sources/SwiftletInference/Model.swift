@@ -47,7 +47,7 @@ public struct Model: Sendable {
   ///
   /// - Parameters:
   ///   - preprocessing: the usual one of the zoo's network of that name where it is `nil`, or of the architecture's dialect
-  ///     (``Preprocessing/usual(for:)``).
+  ///     (`Preprocessing.usual(for:)`).
   ///   - labels: those of the zoo's network of that name where it is `nil` and has as many classes.
   /// - Throws: ``ArchitectureError`` where the network makes no sense, ``ParametersError`` where the weights are not its.
   public init(
