@@ -1,21 +1,22 @@
 // ScalarType+Store.swift: how a number becomes the bytes of an element, and a tensor those of another type.
 
 extension ScalarType {
-  /// Writes `value` as the element at `index`, little-endian: rounded to the nearest, and for integers clamped to their range.
-  /// What is not a number becomes 0 in an integer. No alignment is assumed.
+  /// Writes `value` as the element at `index`, little-endian: rounded once to the nearest, and for integers clamped to their
+  /// range. What is not a number becomes 0 in an integer. No alignment is assumed.
   package func store(_ value: Double, _ bytes: UnsafeMutableRawPointer, at index: Int) {
     let target = bytes + index &* byteCount
-    func integer<T: FixedWidthInteger>(_: T.Type) {
+    func put<T: FixedWidthInteger & BitwiseCopyable>(_ bits: T) {
+      target.storeBytes(of: bits.littleEndian, as: T.self)
+    }
+    func integer<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) {
       let rounded = value.rounded(.toNearestOrEven)
-      let number: T =
-        rounded.isNaN ? 0 : T(exactly: rounded) ?? (rounded < 0 ? T.min : T.max)
-      target.storeBytes(of: number.littleEndian, as: T.self)
+      put(T(exactly: rounded) ?? (value.isNaN ? 0 : value < 0 ? T.min : T.max))
     }
     switch self {
-    case .float64: target.storeBytes(of: value.bitPattern.littleEndian, as: UInt64.self)
-    case .float32: target.storeBytes(of: Float(value).bitPattern.littleEndian, as: UInt32.self)
-    case .float16: target.storeBytes(of: half(Float(value)).littleEndian, as: UInt16.self)
-    case .bfloat16: target.storeBytes(of: bfloat(Float(value)).littleEndian, as: UInt16.self)
+    case .float64: put(value.bitPattern)
+    case .float32: put(Float(value).bitPattern)
+    case .float16: put(half(oddly(value)))
+    case .bfloat16: put(bfloat(oddly(value)))
     case .int64: integer(Int64.self)
     case .int32: integer(Int32.self)
     case .int16: integer(Int16.self)
@@ -24,7 +25,7 @@ extension ScalarType {
     case .uint32: integer(UInt32.self)
     case .uint16: integer(UInt16.self)
     case .uint8: integer(UInt8.self)
-    case .bool: target.storeBytes(of: value == 0 ? 0 : 1, as: UInt8.self)
+    case .bool: put(UInt8(value == 0 ? 0 : 1))
     }
   }
 }
@@ -44,8 +45,19 @@ extension Tensor {
   }
 }
 
+/// The float next to a value whose last bit says whether anything was cut off ("round to odd"): rounding it again to fewer bits
+/// gives what rounding the value once would.
+private func oddly(_ value: Double) -> Float {
+  let nearest = Float(value)
+  guard nearest.isFinite, Double(nearest) != value else { return nearest }
+  let lower = Double(nearest).magnitude > value.magnitude
+  // The neighbor towards zero, then its last bit set.
+  let truncated = lower ? nearest.bitPattern - 1 : nearest.bitPattern
+  return Float(bitPattern: truncated | 1)
+}
+
 /// The bfloat16 number nearest to a value; of two equally near ones the even one.
-func bfloat(_ value: Float) -> UInt16 {
+private func bfloat(_ value: Float) -> UInt16 {
   let bits = value.bitPattern
   if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
   return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)

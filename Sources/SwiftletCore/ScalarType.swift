@@ -67,53 +67,6 @@ public enum ScalarType: String, Sendable, Hashable, Codable, CaseIterable {
   }
 }
 
-extension ScalarType {
-  /// Writes a number, rounded once, as the element at `index` of little-endian `bytes`.
-  func store(_ value: Double, to bytes: UnsafeMutableRawBufferPointer, at index: Int) {
-    let offset = index &* byteCount
-    func put<T: FixedWidthInteger & BitwiseCopyable>(_ bits: T) {
-      bytes.storeBytes(of: bits.littleEndian, toByteOffset: offset, as: T.self)
-    }
-    func integer<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) {
-      let rounded = value.rounded(.toNearestOrEven)
-      put(T(exactly: rounded) ?? (value.isNaN ? 0 : value < 0 ? T.min : T.max))
-    }
-    switch self {
-    case .float64: put(value.bitPattern)
-    case .float32: put(Float(value).bitPattern)
-    case .float16: put(half(oddly(value)))
-    case .bfloat16: put(brain(oddly(value)))
-    case .int64: integer(Int64.self)
-    case .int32: integer(Int32.self)
-    case .int16: integer(Int16.self)
-    case .int8: integer(Int8.self)
-    case .uint64: integer(UInt64.self)
-    case .uint32: integer(UInt32.self)
-    case .uint16: integer(UInt16.self)
-    case .uint8: integer(UInt8.self)
-    case .bool: put(UInt8(value == 0 ? 0 : 1))
-    }
-  }
-}
-
-/// The float next to a value whose last bit says whether anything was cut off ("round to odd"): rounding it again to fewer bits
-/// gives what rounding the value once would.
-private func oddly(_ value: Double) -> Float {
-  let nearest = Float(value)
-  guard nearest.isFinite, Double(nearest) != value else { return nearest }
-  let lower = Double(nearest).magnitude > value.magnitude
-  // The neighbor towards zero, then its last bit set.
-  let truncated = lower ? nearest.bitPattern - 1 : nearest.bitPattern
-  return Float(bitPattern: truncated | 1)
-}
-
-/// The bfloat16 number nearest to a value; of two equally near ones the even one.
-private func brain(_ value: Float) -> UInt16 {
-  let bits = value.bitPattern
-  if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
-  return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
-}
-
 /// The value of an IEEE 754 binary16 number. (Swift's `Float16` does not exist on Intel Macs.)
 func float(half bits: UInt16) -> Float {
   let sign = UInt32(bits & 0x8000) << 16

@@ -78,7 +78,8 @@ public struct Tensor: Sendable {
       throw TensorError.countMismatch(shape: shape, count: values.count)
     }
     let storage = TensorStorage(byteCount: values.count * scalarType.byteCount) { bytes in
-      for (index, value) in values.enumerated() { scalarType.store(value, to: bytes, at: index) }
+      guard let start = bytes.baseAddress else { return }
+      for (index, value) in values.enumerated() { scalarType.store(value, start, at: index) }
     }
     self = try Tensor(shape: shape, scalarType: scalarType, storage: storage)
   }

@@ -209,17 +209,8 @@ struct EvaluationSections {
     let caption =
       "Precision: of what was taken for the class, how much is it; recall: of the class, how much was found;"
       + " F1: their harmonic mean."
-    guard rows.count > limit else {
-      return HTML.table(
-        caption: "The weakest first. \(caption)", kind: "bars", header: header, rows: rows, footer: footer)
-    }
-    let rest = HTML.table(
-      caption: "The other \(rows.count - 20) classes.", kind: "bars", header: header,
-      rows: Array(rows.dropFirst(20)))
-    return HTML.table(
-      caption: "The 20 weakest of \(rows.count) classes. \(caption)", kind: "bars", header: header,
-      rows: Array(rows.prefix(20)), footer: footer)
-      + "<details><summary>The other \(rows.count - 20) classes</summary>\n\(rest)\n</details>"
+    return HTML.classTable(
+      caption: caption, header: header, rows: rows, footer: footer, collapsedAfter: limit)
   }
 
   // MARK: Mistakes

@@ -47,17 +47,8 @@ struct MultiLabelSections {
     let caption =
       "AP: average precision, the area under precision over recall at all thresholds. Precision, recall and F1 "
       + "are at a threshold of \(Format.significant(evaluation.threshold))."
-    guard rows.count > limit else {
-      return HTML.table(
-        caption: "The weakest first. \(caption)", kind: "bars", header: header, rows: rows, footer: footer)
-    }
-    let rest = HTML.table(
-      caption: "The other \(rows.count - 20) classes.", kind: "bars", header: header,
-      rows: Array(rows.dropFirst(20)))
-    return HTML.table(
-      caption: "The 20 weakest of \(rows.count) classes. \(caption)", kind: "bars", header: header,
-      rows: Array(rows.prefix(20)), footer: footer)
-      + "<details><summary>The other \(rows.count - 20) classes</summary>\n\(rest)\n</details>"
+    return HTML.classTable(
+      caption: caption, header: header, rows: rows, footer: footer, collapsedAfter: limit)
   }
 
   // MARK: Misses

@@ -52,6 +52,24 @@ public enum HTML {
     </tbody>\(footer)</table></div>
     """
   }
+
+  /// A table of classes, the weakest first: more than `limit` of them are shown as 20 and a part that opens.
+  static func classTable(
+    caption: String, header: String, rows: [String], footer: String, collapsedAfter limit: Int
+  ) -> String {
+    guard rows.count > limit else {
+      return table(
+        caption: "The weakest first. \(caption)", kind: "bars", header: header, rows: rows, footer: footer)
+    }
+    let shown = 20
+    let rest = table(
+      caption: "The other \(rows.count - shown) classes.", kind: "bars", header: header,
+      rows: Array(rows.dropFirst(shown)))
+    return table(
+      caption: "The \(shown) weakest of \(rows.count) classes. \(caption)", kind: "bars", header: header,
+      rows: Array(rows.prefix(shown)), footer: footer)
+      + "<details><summary>The other \(rows.count - shown) classes</summary>\n\(rest)\n</details>"
+  }
 }
 
 /// Numbers for readers.
