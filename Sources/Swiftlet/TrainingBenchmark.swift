@@ -39,7 +39,7 @@ public struct TrainingBenchmark {
     /// Multiply-adds per second that one core can do at most, where the works were asked for.
     public let peak: Double?
     /// The least time of each work on one thread, where asked for.
-    public let works: [CPUTrainingSession.WorkTime]?
+    package let works: [CPUTrainingSession.WorkTime]?
   }
 
   private let session: any TrainingSession

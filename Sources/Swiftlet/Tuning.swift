@@ -50,7 +50,7 @@ public enum Tuning {
 
   /// Adds choices to the file, for every later run here.
   ///
-  /// - Throws: ``PullError`` where there is no folder for it, ``AtomicFileError``, ``DamagedFile``.
+  /// - Throws: ``PullError`` where there is no folder for it, `AtomicFileError`, ``DamagedFile``.
   /// - Returns: the file's path.
   public static func save(_ selection: Selection) throws -> String {
     let path = try WeightCache.makeFolder() + "/" + name
@@ -73,7 +73,7 @@ public enum Tuning {
   ///   - seconds: for all shapes together.
   ///   - instructionSet: whose kernels.
   /// - Throws: ``ArchitectureError``, ``GraphError``, ``PlanError``.
-  public static func findings(
+  package static func findings(
     _ networks: [NetworkDefinition], seconds: Double, instructionSet: InstructionSet = .best
   ) throws -> [Tuner.Finding] {
     let tuner = Tuner(instructionSet: instructionSet)

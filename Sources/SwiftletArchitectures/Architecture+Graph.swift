@@ -1,9 +1,9 @@
 // Architecture+Graph.swift: from the table to the graph.
 
 /// A graph together with the rows of the table that its nodes came from.
-public struct Network: Sendable {
+package struct Network: Sendable {
   /// The network's graph: input `image` `[N, R, R, 3]`, outputs those of the head, then the taps.
-  public let graph: Graph
+  package let graph: Graph
   /// The rows, in order.
   let rows: [BuiltRow]
 }
@@ -35,7 +35,7 @@ extension Architecture {
   /// The graph with the rows that its nodes came from.
   ///
   /// - Throws: ``ArchitectureError``, or ``GraphError`` where the table's rows do not fit together.
-  public func network(
+  package func network(
     batch: Int = 1, mode: Mode = .inference, regularization: Regularization = Regularization()
   ) throws -> Network {
     try check()

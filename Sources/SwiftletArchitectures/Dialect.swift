@@ -63,7 +63,7 @@ public enum WidthRule: String, Sendable, Hashable, Codable {
 /// The nearest multiple of 8, at least 8, and the next one up where that would lose more than a tenth.
 ///
 /// (TensorFlow slim's `make_divisible`, which all MobileNetV2 and V3 sources share.)
-public func roundedToEight(_ value: Double) -> Int {
+package func roundedToEight(_ value: Double) -> Int {
   let rounded = max(8, Int(value + 4) / 8 * 8)
   return Double(rounded) < 0.9 * value ? rounded + 8 : rounded
 }

@@ -15,7 +15,7 @@ extension CPUBackend {
   ///
   /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its, ``PlanError`` where it
   ///   needs more memory than ``mostActivationBytes`` allows.
-  public func inferencePlan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
+  package func inferencePlan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
     let (folded, weights) = try graph.preparedForInference(parameters)
     return try plan(folded, parameters: weights)
   }
@@ -23,7 +23,7 @@ extension CPUBackend {
   /// The plan of the same network for another batch. Packed weights are shared where both plans pack them alike.
   ///
   /// - Throws: as ``inferencePlan(_:parameters:)``.
-  public func plan(_ other: CPUPlan, batch: Int) throws -> CPUPlan {
+  package func plan(_ other: CPUPlan, batch: Int) throws -> CPUPlan {
     try CPUPlan(other.graph.rebatched(to: batch), other.boundParameters, self, sharing: other)
   }
 

@@ -67,7 +67,7 @@ public struct CPUBackend: Backend {
   ///
   /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its, ``PlanError`` where a step
   ///   needs too much memory.
-  public func plan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
+  package func plan(_ graph: Graph, parameters: Parameters) throws -> CPUPlan {
     try graph.verify()
     try parameters.check(against: graph)
     return try CPUPlan(graph, parameters, self)

@@ -9,7 +9,7 @@
 #endif
 
 /// Writes files whole or not at all: a reader, or a crash, never meets half a file.
-public enum AtomicFile {
+package enum AtomicFile {
   /// Writes to a temporary file beside `path`, forces it to the disk, then puts it in the place of `path`.
   ///
   /// An existing file keeps its permissions; a symbolic link is followed. Where anything fails, whatever was
@@ -24,7 +24,7 @@ public enum AtomicFile {
   ///   - body: calls its argument with the bytes, in order, any number of times. Pieces are written as they
   ///     come; prefer large ones.
   /// - Throws: ``AtomicFileError`` naming the file and the cause, or what `body` throws.
-  public static func write(
+  package static func write(
     to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
   ) throws {
     guard !path.isEmpty, !path.utf8.contains(0) else {
@@ -107,7 +107,7 @@ public enum AtomicFile {
 }
 
 /// Why a file was not written.
-public enum AtomicFileError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum AtomicFileError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The folder does not exist.
   case noFolder(path: String)
   /// There is a folder of that name.
@@ -134,7 +134,7 @@ public enum AtomicFileError: Error, Equatable, Sendable, CustomStringConvertible
     }
   }
 
-  public var description: String {
+  package var description: String {
     let (path, reason) =
       switch self {
       case .noFolder(let path): (path, "cannot write: its folder does not exist")

@@ -23,7 +23,7 @@ extension TensorError: SwiftletError {
 }
 
 extension AtomicFileError: SwiftletError {
-  public var category: ErrorCategory {
+  package var category: ErrorCategory {
     switch self {
     case .diskFull, .notPermitted, .failed: .resources
     default: .usage

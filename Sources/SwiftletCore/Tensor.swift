@@ -2,7 +2,7 @@
 
 /// An immutable, dense, row-major array: weights, images, logits.
 ///
-/// Tensors are values and `Sendable`. Several tensors may share one ``TensorStorage``: a mapped weight file is
+/// Tensors are values and `Sendable`. Several tensors may share one `TensorStorage`: a mapped weight file is
 /// one storage and a tensor for each name.
 public struct Tensor: Sendable {
   /// The dimensions.
@@ -21,7 +21,7 @@ public struct Tensor: Sendable {
   ///   - byteOffset: where in `storage` the first element is. No alignment is needed.
   /// - Throws: ``TensorError/outOfBounds(shape:scalarType:byteOffset:storageBytes:)`` where the elements do
   ///   not lie inside the storage.
-  public init(shape: Shape, scalarType: ScalarType, storage: TensorStorage, byteOffset: Int = 0) throws {
+  package init(shape: Shape, scalarType: ScalarType, storage: TensorStorage, byteOffset: Int = 0) throws {
     let (needed, overflow) = (shape.checkedCount ?? Int.max).multipliedReportingOverflow(
       by: scalarType.byteCount)
     guard !overflow, byteOffset >= 0, byteOffset <= storage.byteCount,

@@ -4,7 +4,7 @@
 ///
 /// One of the two types of the project that are `@unchecked Sendable` (the other is `WorkerTeam`): the
 /// bytes are written only inside the initializers, before any other thread can see the object.
-public final class TensorStorage: @unchecked Sendable {
+package final class TensorStorage: @unchecked Sendable {
   /// The bytes. Valid as long as the storage lives.
   let bytes: UnsafeRawBufferPointer
   private let release: @Sendable (UnsafeRawBufferPointer) -> Void
@@ -14,7 +14,7 @@ public final class TensorStorage: @unchecked Sendable {
   /// - Parameters:
   ///   - byteCount: how many bytes; 0 is allowed.
   ///   - initialize: called once with the memory, which is zeroed.
-  public init(byteCount: Int, initialize: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+  package init(byteCount: Int, initialize: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
     let memory = ZeroedMemory(byteCount: byteCount)
     do {
       try initialize(memory.bytes)
@@ -31,7 +31,7 @@ public final class TensorStorage: @unchecked Sendable {
   /// - Parameters:
   ///   - bytes: must not change, and must stay valid until `release` is called.
   ///   - release: called once with `bytes`, when the last tensor is gone.
-  public init(
+  package init(
     adopting bytes: UnsafeRawBufferPointer, release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) {
     self.bytes = bytes
@@ -41,10 +41,10 @@ public final class TensorStorage: @unchecked Sendable {
   deinit { release(bytes) }
 
   /// How many bytes the storage holds.
-  public var byteCount: Int { bytes.count }
+  package var byteCount: Int { bytes.count }
 
   /// Calls `body` with all bytes of the storage, which must not be kept.
-  public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try withExtendedLifetime(self) { try body(bytes) }
   }
 }

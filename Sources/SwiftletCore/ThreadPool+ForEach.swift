@@ -13,7 +13,7 @@ extension ThreadPool {
   }
 
   /// Calls `body` once with each index below `count`, on all members; returns when all calls have.
-  public func forEach(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+  package func forEach(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let pieces = Pieces(count, body)
     run(
       { context, _, _ in
@@ -30,7 +30,7 @@ extension ThreadPool {
   /// The results of `body` for each index below `count`, in order, computed on a few threads.
   ///
   /// - Throws: what the first index that failed threw.
-  public static func map<Result: Sendable>(
+  package static func map<Result: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
   ) throws -> [Result] {
     try ThreadPool(count: max(1, min(4, AvailableProcessors.count, count)), isShared: true).map(count, body)
@@ -39,7 +39,7 @@ extension ThreadPool {
   /// The results of `body` for each index below `count`, in order, computed by the pool's workers.
   ///
   /// - Throws: what the first index that failed threw.
-  public func map<Result: Sendable>(
+  package func map<Result: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
   ) throws -> [Result] {
     let results = Mutex<[Swift.Result<Result, any Error>?]>(.init(repeating: nil, count: count))

@@ -7,12 +7,12 @@ import Synchronization
 /// A run is one function that every worker executes with its own number; workers meet at ``barrier(parts:)``. Between runs threads
 /// spin for some microseconds, then sleep, so that an idle pool costs nothing. A run neither allocates nor, while threads are awake,
 /// locks.
-public final class ThreadPool: Sendable {
+package final class ThreadPool: Sendable {
   /// What workers execute: a context, the worker's number, and the number of workers.
-  public typealias Work = @convention(c) (UnsafeMutableRawPointer, Int, Int) -> Void
+  package typealias Work = @convention(c) (UnsafeMutableRawPointer, Int, Int) -> Void
 
   /// Workers, the caller of ``run(_:_:)`` included.
-  public let count: Int
+  package let count: Int
   private let team: WorkerTeam
   private let isShared: Bool
 
@@ -20,7 +20,7 @@ public final class ThreadPool: Sendable {
   ///
   /// - Parameter isShared: whether the threads are those of all shared pools of this process, of which there are as many as the
   ///   largest pool needs: many models then need no more threads than one.
-  public init(count: Int, isShared: Bool = false) {
+  package init(count: Int, isShared: Bool = false) {
     self.isShared = isShared
     team = isShared ? .shared : WorkerTeam()
     self.count = team.grow(to: max(count, 1))
@@ -32,7 +32,7 @@ public final class ThreadPool: Sendable {
 
   /// Executes `work` on all workers and returns when all are done. If the threads are busy with another run, the caller does everything
   /// alone, as the only worker.
-  public func run(_ work: Work, _ context: UnsafeMutableRawPointer) {
+  package func run(_ work: Work, _ context: UnsafeMutableRawPointer) {
     guard count > 1, team.begin(work, context, workers: count) else {
       work(context, 0, 1)
       return
@@ -42,7 +42,7 @@ public final class ThreadPool: Sendable {
   }
 
   /// Waits until all workers of the current run are here. What they wrote before is visible to all afterwards.
-  public func barrier(parts: Int) {
+  package func barrier(parts: Int) {
     if parts > 1 { team.meet(parts) }
   }
 }

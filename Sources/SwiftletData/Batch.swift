@@ -3,17 +3,17 @@
 import SwiftletCore
 
 /// Images as a network takes them, with their targets.
-public struct Batch: Sendable {
+package struct Batch: Sendable {
   /// `float32`, `[N, R, R, 3]`, normalized.
-  public let images: Tensor
+  package let images: Tensor
   /// `float32`, `[N, …]`: the targets, one tensor for each of the encoding's shapes.
-  public let targetTensors: [Tensor]
+  package let targetTensors: [Tensor]
   /// The class of each image (of its own part, where images are mixed); empty where images have no single class.
-  public let labels: [Int]
+  package let labels: [Int]
   /// Which images these are in the data set.
-  public let indices: [Int]
+  package let indices: [Int]
   /// Which of them replace a broken file, and so occur more than once in the epoch: an evaluation leaves them out.
-  public let replacements: [Bool]
+  package let replacements: [Bool]
 
   /// Creates a batch of images of one class each.
   ///
@@ -23,7 +23,7 @@ public struct Batch: Sendable {
   ///   - labels: N classes.
   ///   - indices: N indices into the data set.
   ///   - replacements: N of them, or none where no image replaces another.
-  public init(images: Tensor, targets: Tensor, labels: [Int], indices: [Int], replacements: [Bool] = []) {
+  package init(images: Tensor, targets: Tensor, labels: [Int], indices: [Int], replacements: [Bool] = []) {
     self.init(
       images: images, targetTensors: [targets], labels: labels, indices: indices, replacements: replacements)
   }
@@ -36,7 +36,7 @@ public struct Batch: Sendable {
   ///   - labels: N classes, or none.
   ///   - indices: N indices into the data set.
   ///   - replacements: N of them, or none where no image replaces another.
-  public init(
+  package init(
     images: Tensor, targetTensors: [Tensor], labels: [Int] = [], indices: [Int], replacements: [Bool] = []
   ) {
     self.images = images
@@ -48,8 +48,8 @@ public struct Batch: Sendable {
 
   /// The first target tensor: of classes `[N, classes]`, for each image a distribution, all on its class unless images
   /// are mixed.
-  public var targets: Tensor { targetTensors[0] }
+  package var targets: Tensor { targetTensors[0] }
 
   /// How many images there are.
-  public var count: Int { indices.count }
+  package var count: Int { indices.count }
 }

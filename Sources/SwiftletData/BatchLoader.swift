@@ -11,7 +11,7 @@ import Synchronization
 /// loader is gone.
 ///
 /// A broken file is reported in ``skipped``; in its place is the image nearest after it in the epoch's order that can be read.
-public final class BatchLoader: Sendable {
+package final class BatchLoader: Sendable {
   private let line: AssemblyLine
   /// One caller at a time takes a batch; the number is that of the next.
   private let taken: Mutex<Taken>
@@ -39,7 +39,7 @@ public final class BatchLoader: Sendable {
   ///   - dropsLast: whether a last batch with fewer images is left out.
   ///   - threads: how many threads make batches.
   ///   - prefetch: how many batches may be ready or in the making; at least as many as there are threads.
-  public convenience init(
+  package convenience init(
     _ dataset: any Dataset, preprocessing: Preprocessing, augmentation: [Augmentation] = [],
     mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int, startBatch: Int = 0, shuffles: Bool,
     dropsLast: Bool, threads: Int = 2, prefetch: Int = 3
@@ -57,7 +57,7 @@ public final class BatchLoader: Sendable {
   ///   - targets: how their targets become tensors.
   ///   - preprocessing: how the network takes images; the other arguments are those of
   ///     ``init(_:preprocessing:augmentation:mixing:batch:seed:epoch:startBatch:shuffles:dropsLast:threads:prefetch:)``.
-  public init(
+  package init(
     _ dataset: any ImageDataset, targets: TargetEncoding, preprocessing: Preprocessing,
     augmentation: [Augmentation] = [], mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int,
     startBatch: Int = 0, shuffles: Bool, dropsLast: Bool, threads: Int = 2, prefetch: Int = 3
@@ -80,13 +80,13 @@ public final class BatchLoader: Sendable {
   deinit { line.stop() }
 
   /// How many batches the whole epoch has, those before `startBatch` included; 0 where the arguments are wrong.
-  public var batchCount: Int { (try? line.maker.get().count) ?? 0 }
+  package var batchCount: Int { (try? line.maker.get().count) ?? 0 }
 
   /// The next batch, when it is ready; `nil` after the last.
   ///
   /// - Throws: ``DatasetError`` where the batch is too large for the data set or nothing can be read,
   ///   ``VisionError/preprocessing(reason:)`` where numbers make no sense; then again for every later call.
-  public func next() throws -> Batch? {
+  package func next() throws -> Batch? {
     try taken.withLock { taken in
       let start = ContinuousClock.now
       let made = try line.take(taken.next)
@@ -99,10 +99,10 @@ public final class BatchLoader: Sendable {
   }
 
   /// How long ``next()`` has blocked in all, in seconds.
-  public var waitingSeconds: Double { taken.withLock { $0.waiting.inSeconds } }
+  package var waitingSeconds: Double { taken.withLock { $0.waiting.inSeconds } }
 
   /// The broken files that were met in the batches taken so far, each once, in the data set's order.
-  public var skipped: [SkippedFile] {
+  package var skipped: [SkippedFile] {
     taken.withLock { $0.skipped.sorted { $0.key < $1.key }.map(\.value) }
   }
 }

@@ -15,9 +15,9 @@ import SwiftletFormats
 /// Images of 32×32 pixels from CIFAR's binary files.
 ///
 /// A record is one byte of label (CIFAR-100: the coarse, then the fine one, which is used) and the red, green and blue planes.
-public struct CIFARBinary: Dataset {
+package struct CIFARBinary: Dataset {
   /// Which of the two data sets.
-  public enum Variety: Sendable {
+  package enum Variety: Sendable {
     case cifar10, cifar100
 
     fileprivate var labelBytes: Int { self == .cifar10 ? 1 : 2 }
@@ -35,8 +35,8 @@ public struct CIFARBinary: Dataset {
   private static let side = 32
   private static let planeBytes = 32 * 32
 
-  public let classes: [String]
-  public let count: Int
+  package let classes: [String]
+  package let count: Int
   private let variety: Variety
   /// The files, with the number of records before each.
   private let files: [(file: MappedFile, first: Int)]
@@ -48,7 +48,7 @@ public struct CIFARBinary: Dataset {
   ///   - variety: which data set they are of.
   ///   - classes: the names of the 10 or 100 classes.
   /// - Throws: ``DatasetError`` where a size, a label or the number of names is wrong; ``FormatError`` where a file cannot be read.
-  public init(files paths: [String], variety: Variety, classes: [String]) throws {
+  package init(files paths: [String], variety: Variety, classes: [String]) throws {
     var files: [(MappedFile, Int)] = []
     var count = 0
     for path in paths {
@@ -88,7 +88,7 @@ public struct CIFARBinary: Dataset {
   ///   - holdOut: the share that is held out where there is no test file; 0 for none.
   ///   - seed: decides which those are.
   /// - Throws: ``DatasetError`` as ``init(files:variety:classes:)``, and where a training file is missing.
-  public static func split(_ path: String, holdOut: Double = 0.1, seed: UInt64) throws -> DatasetSplit {
+  package static func split(_ path: String, holdOut: Double = 0.1, seed: UInt64) throws -> DatasetSplit {
     guard let (folder, variety) = find(path) else { throw DatasetError.notADataset(path: path) }
     let classes = try names(folder, variety)
     let training = try CIFARBinary(
@@ -135,18 +135,18 @@ public struct CIFARBinary: Dataset {
     return (files[after - 1].file, index - files[after - 1].first)
   }
 
-  public func name(_ index: Int) -> String {
+  package func name(_ index: Int) -> String {
     let (file, record) = position(index)
     return "\(file.path)[\(record)]"
   }
 
-  public func label(_ index: Int) -> Int {
+  package func label(_ index: Int) -> Int {
     let (file, record) = position(index)
     return file.storage.withUnsafeBytes { Int($0[record * variety.recordBytes + variety.labelBytes - 1]) }
   }
 
   /// The file's own name, the record, and a hash of its bytes.
-  public func fingerprint(_ index: Int) -> String {
+  package func fingerprint(_ index: Int) -> String {
     let (file, record) = position(index)
     let hash = file.storage.withUnsafeBytes { bytes in
       FowlerNollVo.hash(
@@ -156,7 +156,7 @@ public struct CIFARBinary: Dataset {
     return "\(file.path.split(separator: "/").last ?? "") \(record) \(hash)"
   }
 
-  public func image(_ index: Int) throws -> RGBImage {
+  package func image(_ index: Int) throws -> RGBImage {
     let (file, record) = position(index)
     let start = record * variety.recordBytes + variety.labelBytes
     let plane = Self.planeBytes

@@ -4,7 +4,7 @@ import SwiftletCore
 import Synchronization
 
 /// A data set with all its images in memory: for small ones such as CIFAR-10, which are read many times.
-public struct CachedImages<Target: Sendable>: ImageDataset {
+package struct CachedImages<Target: Sendable>: ImageDataset {
   private let base: any ImageDataset<Target>
   private let images: [Result<RGBImage, any Error>]
 
@@ -16,7 +16,7 @@ public struct CachedImages<Target: Sendable>: ImageDataset {
   ///   - dataset: what is decoded.
   ///   - bytes: how much memory the pixels may take. Where they need more, the result is `nil` (and decoding stops at once).
   ///   - threads: how many threads decode.
-  public init?(_ dataset: some ImageDataset<Target>, atMost bytes: Int, threads: Int = 2) {
+  package init?(_ dataset: some ImageDataset<Target>, atMost bytes: Int, threads: Int = 2) {
     let count = dataset.count
     let decoded = Mutex<[Result<RGBImage, any Error>?]>(.init(repeating: nil, count: count))
     let room = Atomic<Int>(bytes)
@@ -37,17 +37,17 @@ public struct CachedImages<Target: Sendable>: ImageDataset {
     base = dataset
   }
 
-  public var classes: [String] { base.classes }
-  public var count: Int { images.count }
-  public func name(_ index: Int) -> String { base.name(index) }
-  public func target(_ index: Int) -> Target { base.target(index) }
-  public func image(_ index: Int) throws -> RGBImage { try images[index].get() }
-  public func fingerprint(_ index: Int) -> String { base.fingerprint(index) }
+  package var classes: [String] { base.classes }
+  package var count: Int { images.count }
+  package func name(_ index: Int) -> String { base.name(index) }
+  package func target(_ index: Int) -> Target { base.target(index) }
+  package func image(_ index: Int) throws -> RGBImage { try images[index].get() }
+  package func fingerprint(_ index: Int) -> String { base.fingerprint(index) }
 }
 
 extension CachedImages: Dataset where Target == Int {
-  public func label(_ index: Int) -> Int { target(index) }
+  package func label(_ index: Int) -> Int { target(index) }
 }
 
 /// A data set of one class for each image, with all its images in memory.
-public typealias CachedDataset = CachedImages<Int>
+package typealias CachedDataset = CachedImages<Int>

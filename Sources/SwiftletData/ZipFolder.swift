@@ -7,8 +7,8 @@ import Synchronization
 /// Images in a zip archive, in one folder for each class or with their class in their names.
 ///
 /// An archive whose entries all lie in one folder is read from there on.
-public struct ZipFolder: Dataset {
-  public let classes: [String]
+package struct ZipFolder: Dataset {
+  package let classes: [String]
   private let archive: SharedArchive
   private let entries: [ZipArchive.Entry]
   private let labels: [Int]
@@ -16,7 +16,7 @@ public struct ZipFolder: Dataset {
   /// Lists an archive of classes.
   ///
   /// - Throws: ``DatasetError``, ``FormatError`` where the archive is broken.
-  public init(_ path: String) throws {
+  package init(_ path: String) throws {
     let archive = try SharedArchive(path)
     try self.init(archive, in: archive.base, known: nil)
   }
@@ -37,7 +37,7 @@ public struct ZipFolder: Dataset {
   ///   - holdOut: the share of each class that is held out where nothing else is for validation; 0 for none.
   ///   - seed: decides which those are.
   /// - Throws: ``DatasetError``, ``FormatError`` where the archive is broken.
-  public static func split(_ path: String, holdOut: Double = 0.1, seed: UInt64) throws -> DatasetSplit {
+  package static func split(_ path: String, holdOut: Double = 0.1, seed: UInt64) throws -> DatasetSplit {
     let archive = try SharedArchive(path)
     let base = archive.base
     let names = archive.folders(base)
@@ -53,15 +53,15 @@ public struct ZipFolder: Dataset {
     return DatasetSplit(training: training, validation: validation)
   }
 
-  public var count: Int { entries.count }
-  public func name(_ index: Int) -> String { "\(archive.path)/\(entries[index].name)" }
-  public func label(_ index: Int) -> Int { labels[index] }
-  public func fingerprint(_ index: Int) -> String {
+  package var count: Int { entries.count }
+  package func name(_ index: Int) -> String { "\(archive.path)/\(entries[index].name)" }
+  package func label(_ index: Int) -> Int { labels[index] }
+  package func fingerprint(_ index: Int) -> String {
     let entry = entries[index]
     return "\(entry.name) \(entry.byteCount)"
   }
 
-  public func image(_ index: Int) throws -> RGBImage {
+  package func image(_ index: Int) throws -> RGBImage {
     // The bytes are read one caller at a time; decoding, which takes longer, runs in parallel.
     let storage = try archive.read(entries[index])
     return try storage.withUnsafeBytes { try RGBImage(decoding: $0, name: name(index)) }

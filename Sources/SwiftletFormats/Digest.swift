@@ -11,11 +11,11 @@ import CCrypto
 #endif
 
 /// Fingerprints of files, to check a download or to name a file in an error.
-public enum Digest {
+package enum Digest {
   /// The SHA-256 of `bytes`, in 64 lower-case hexadecimal digits.
   ///
   /// - Throws: ``FormatError/unreadable(file:reason:)`` where libcrypto offers no SHA-256.
-  public static func sha256(_ bytes: some Sequence<UInt8>) throws -> String {
+  package static func sha256(_ bytes: some Sequence<UInt8>) throws -> String {
     let state = try State(file: "bytes")
     let contiguous: Void? = try bytes.withContiguousStorageIfAvailable {
       try state.update(UnsafeRawBufferPointer($0))
@@ -27,7 +27,7 @@ public enum Digest {
   /// The SHA-256 of bytes in memory, such as a tensor's, in 64 lower-case hexadecimal digits.
   ///
   /// - Throws: ``FormatError/unreadable(file:reason:)`` where libcrypto offers no SHA-256.
-  public static func sha256(bytes: UnsafeRawBufferPointer) throws -> String {
+  package static func sha256(bytes: UnsafeRawBufferPointer) throws -> String {
     let state = try State(file: "bytes")
     try state.update(bytes)
     return try state.finish()
@@ -36,7 +36,7 @@ public enum Digest {
   /// The SHA-256 of a file, in 64 lower-case hexadecimal digits. It is read in pieces of 1 MiB.
   ///
   /// - Throws: ``FormatError/unreadable(file:reason:)`` where the file cannot be opened or read.
-  public static func sha256(ofFile path: String) throws -> String {
+  package static func sha256(ofFile path: String) throws -> String {
     let (descriptor, _) = try openRegularFile(path)
     defer { close(descriptor) }
     let state = try State(file: path)

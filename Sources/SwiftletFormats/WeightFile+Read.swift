@@ -7,7 +7,7 @@ extension WeightFile {
   /// Reads a weight file.
   ///
   /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of no kind that is read.
-  public static func read(_ path: String) throws -> Contents {
+  package static func read(_ path: String) throws -> Contents {
     try read(MappedFile(contentsOf: path))
   }
 

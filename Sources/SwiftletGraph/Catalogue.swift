@@ -3,9 +3,9 @@
 import Synchronization
 
 /// Every operation, by name: what files may hold and what the conformance suite tries.
-public enum Catalogue {
+package enum Catalogue {
   /// What networks are written with; each has a gradient.
-  public static let forward: [any GraphOperation.Type] = [
+  package static let forward: [any GraphOperation.Type] = [
     Activation.self, AdaptiveAveragePool.self, Add.self, AveragePool.self, BatchNorm.self,
     BatchNormTraining.self, ChannelScale.self, Concatenate.self, Convolution.self,
     DepthwiseConvolution.self, Distillation.self, Dropout.self, GlobalAveragePool.self, Linear.self,
@@ -16,7 +16,7 @@ public enum Catalogue {
   ]
 
   /// What gradients are written with.
-  public static let backward: [any GraphOperation.Type] = [
+  package static let backward: [any GraphOperation.Type] = [
     ActivationGradient.self, AdaptiveAveragePoolGradient.self, AveragePoolGradient.self,
     BatchNormGradient.self, ChannelScaleGateGradient.self, ConvolutionInputGradient.self,
     ConvolutionWeightGradient.self, DepthwiseInputGradient.self, DepthwiseWeightGradient.self,
@@ -27,12 +27,12 @@ public enum Catalogue {
   ]
 
   /// What a step of training ends with; none has a gradient.
-  public static let updates: [any GraphOperation.Type] = [
+  package static let updates: [any GraphOperation.Type] = [
     Accumulate.self, GradientScale.self, MovingAverage.self, WeightUpdate.self,
   ]
 
   /// All of them.
-  public static let all = forward + backward + updates
+  package static let all = forward + backward + updates
 
   private static let own = Mutex<[String: any GraphOperation.Type]>([:])
 
@@ -40,7 +40,7 @@ public enum Catalogue {
   /// written and read.
   ///
   /// - Throws: ``GraphError/duplicateName(_:)`` where another operation has the name.
-  public static func register(_ type: any GraphOperation.Type) throws {
+  package static func register(_ type: any GraphOperation.Type) throws {
     try own.withLock { own in
       let known = all.first { $0.name == type.name } ?? own[type.name]
       guard known == nil || known == type else { throw GraphError.duplicateName(type.name) }
@@ -49,7 +49,7 @@ public enum Catalogue {
   }
 
   /// The operation of a name, of ``all`` or registered, or `nil`.
-  public static func operation(named name: String) -> (any GraphOperation.Type)? {
+  package static func operation(named name: String) -> (any GraphOperation.Type)? {
     all.first { $0.name == name } ?? own.withLock { $0[name] }
   }
 }

@@ -1,16 +1,16 @@
 // Graph+Classifier.swift: the layer that gives a graph's logits, and the same network for other classes.
 
 /// The last layer of a classifier: what its logits come from.
-public struct ClassifierLayer: Sendable {
+package struct ClassifierLayer: Sendable {
   /// The index of its node, a ``Linear`` or a 1×1 ``Convolution``.
   let index: Int
   /// What it reads: the feature vector.
-  public let features: Value
+  package let features: Value
   /// Its weight, and its bias where it has one; `nil` where they are computed.
-  public let weight: ParameterSpec?, bias: ParameterSpec?
+  package let weight: ParameterSpec?, bias: ParameterSpec?
 
   /// The names of its parameters.
-  public var parameterNames: [String] { [weight, bias].compactMap { $0?.name } }
+  package var parameterNames: [String] { [weight, bias].compactMap { $0?.name } }
 }
 
 extension Graph {
@@ -18,7 +18,7 @@ extension Graph {
   /// pools and activations that nobody else reads.
   ///
   /// - Throws: ``GraphError/unknownOutput(_:graph:)``, ``GraphError/noClassifier(graph:reason:)``.
-  public func classifierLayer() throws -> ClassifierLayer {
+  package func classifierLayer() throws -> ClassifierLayer {
     func refuse(_ reason: String) -> GraphError { .noClassifier(graph: name, reason: reason) }
     var value = try output("logits").value
     let specs = Dictionary(uniqueKeysWithValues: parameters.map { ($0.value, $0) })
@@ -40,7 +40,7 @@ extension Graph {
     throw refuse("its logits come from no layer")
   }
 
-  /// The same network with another number of logits: weight and bias of its ``classifierLayer()`` get other shapes, and all that
+  /// The same network with another number of logits: weight and bias of its `classifierLayer()` get other shapes, and all that
   /// depends on them is inferred again.
   ///
   /// - Throws: ``GraphError/noClassifier(graph:reason:)`` where weight or bias are computed or shared, ``GraphError`` where

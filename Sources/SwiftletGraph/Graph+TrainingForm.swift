@@ -2,7 +2,7 @@
 
 extension Graph {
   /// The graph with batch statistics: each ``BatchNorm`` whose running statistics are parameters becomes a
-  /// ``BatchNormTraining``, and the new statistics become updates. Norms that share statistics update them one after
+  /// `BatchNormTraining`, and the new statistics become updates. Norms that share statistics update them one after
   /// the other, as a shared module does in PyTorch.
   ///
   /// - Parameters:

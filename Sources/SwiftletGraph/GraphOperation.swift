@@ -2,7 +2,7 @@
 
 /// One coarse step of a network: its shapes, its meaning, its gradient and its cost.
 ///
-/// To add one, write a struct in `Operations/` and name it in ``Catalogue``; its tests are generated from
+/// To add one, write a struct in `Operations/` and name it in `Catalogue`; its tests are generated from
 /// ``samples(using:)``. The stored properties are its attributes: they are what dumps print and files hold.
 public protocol GraphOperation: Sendable, Hashable, Codable {
   /// The name in dumps and files: `convolution`.

@@ -1,25 +1,25 @@
 // ReferenceBackend.swift: runs each operation's `reference`, one after the other, in Double.
 
 /// The oracle: every operation as its definition reads, in double precision, on one thread.
-public struct ReferenceBackend: Backend {
+package struct ReferenceBackend: Backend {
   /// Creates the backend.
-  public init() {}
+  package init() {}
 
-  public func compile(_ graph: Graph, parameters: Parameters) throws -> any Plan {
+  package func compile(_ graph: Graph, parameters: Parameters) throws -> any Plan {
     try ReferencePlan(graph, parameters: parameters)
   }
 }
 
 /// A graph with its weights, ready for ``ReferenceSession``s.
-public struct ReferencePlan: Plan {
-  public let graph: Graph
+package struct ReferencePlan: Plan {
+  package let graph: Graph
   private let parameters: [Value: Tensor]
   private let lastUses: [Int?]
 
   /// Verifies the graph and binds the weights.
   ///
   /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its.
-  public init(_ graph: Graph, parameters: Parameters) throws {
+  package init(_ graph: Graph, parameters: Parameters) throws {
     try graph.verify()
     try parameters.check(against: graph)
     self.graph = graph
@@ -30,7 +30,7 @@ public struct ReferencePlan: Plan {
     lastUses = graph.lastUses()
   }
 
-  public func makeSession() -> any Session & ~Copyable { ReferenceSession(plan: self) }
+  package func makeSession() -> any Session & ~Copyable { ReferenceSession(plan: self) }
 
   /// Runs the graph once in Double: outputs, then updates.
   ///
@@ -38,7 +38,7 @@ public struct ReferencePlan: Plan {
   /// and of the values that are still needed.
   ///
   /// - Throws: ``GraphError/wrongInput(name:expected:got:)``.
-  public func run(_ inputs: [HostTensor]) throws -> [HostTensor] {
+  package func run(_ inputs: [HostTensor]) throws -> [HostTensor] {
     guard inputs.count == graph.inputs.count else {
       throw GraphError.wrongInput(
         name: graph.name, expected: "\(graph.inputs.count) tensors", got: "\(inputs.count)")
@@ -74,12 +74,12 @@ public struct ReferencePlan: Plan {
 }
 
 /// Runs a ``ReferencePlan``; each result is rounded once, to its element type.
-public struct ReferenceSession: Session, ~Copyable {
+package struct ReferenceSession: Session, ~Copyable {
   private let plan: ReferencePlan
 
   init(plan: ReferencePlan) { self.plan = plan }
 
-  public mutating func run(_ inputs: [Tensor]) throws -> [Tensor] {
+  package mutating func run(_ inputs: [Tensor]) throws -> [Tensor] {
     try plan.graph.check(inputs)
     return try plan.run(inputs.map { HostTensor($0) }).map { try $0.tensor() }
   }

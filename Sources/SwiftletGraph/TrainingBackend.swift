@@ -33,7 +33,7 @@ extension TrainingSession {
 }
 
 extension ReferenceBackend: TrainingBackend {
-  public func makeTrainingSession(_ graph: Graph, parameters: Parameters) throws -> any TrainingSession {
+  package func makeTrainingSession(_ graph: Graph, parameters: Parameters) throws -> any TrainingSession {
     try ReferenceTrainingSession(graph, parameters)
   }
 }

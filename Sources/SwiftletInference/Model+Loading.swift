@@ -26,7 +26,7 @@ extension Model {
   /// recognized by the names and shapes of its tensors. (The Swiftlet product reads PyTorch checkpoints too.)
   ///
   /// A file whose network holds blocks or operations from outside the package needs them registered
-  /// (``BlockCatalogue/register(_:)``, ``Catalogue/register(_:)``).
+  /// (`BlockCatalogue/register(_:)`, `Catalogue/register(_:)`).
   ///
   /// - Parameters:
   ///   - path: the file.

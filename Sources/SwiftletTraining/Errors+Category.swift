@@ -13,5 +13,5 @@ extension TrainingError: SwiftletError {
 }
 
 extension RunFolderError: SwiftletError {
-  public var category: ErrorCategory { .resources }
+  package var category: ErrorCategory { .resources }
 }

@@ -4,30 +4,30 @@ import SwiftletArchitectures
 @_exported import SwiftletGraph
 
 /// The parts of a step that are not the network's: task, loss, optimizer, and what stays frozen.
-public struct StepOptions: Sendable {
+package struct StepOptions: Sendable {
   /// The task: the outputs and the targets that are compared.
-  public var task: any TrainingTask
+  package var task: any TrainingTask
   /// The loss.
-  public var loss: any Loss
+  package var loss: any Loss
   /// How gradients change weights.
-  public var optimizer: Optimizer
+  package var optimizer: Optimizer
   /// Weight decay.
-  public var weightDecay: Double
+  package var weightDecay: Double
   /// Parameters that decay does not apply to: depthwise weights, scales, offsets and biases, as the papers have it.
-  public var decayExclusions: Set<ParameterRole>
+  package var decayExclusions: Set<ParameterRole>
   /// The largest norm of all gradients together; `nil` for any.
-  public var clipNorm: Double?
+  package var clipNorm: Double?
   /// Whether gradients of several runs are summed before an update.
-  public var accumulates: Bool
+  package var accumulates: Bool
   /// Whether an average of all parameters is kept.
-  public var averages: Bool
+  package var averages: Bool
   /// Whether each weight's gradient is an output too, `gradient.<weight>`: of all runs that are accumulated, before clipping and decay.
-  public var exposesGradients: Bool
+  package var exposesGradients: Bool
   /// Whether a parameter stays as it is.
-  public var isFrozen: @Sendable (ParameterSpec) -> Bool
+  package var isFrozen: @Sendable (ParameterSpec) -> Bool
 
   /// Creates options.
-  public init(
+  package init(
     task: any TrainingTask = ClassificationTask(), loss: any Loss = CrossEntropyLoss(), optimizer: Optimizer,
     weightDecay: Double = 0,
     decayExclusions: Set<ParameterRole> = [.depthwise, .normScale, .normOffset, .bias],
@@ -55,15 +55,15 @@ public struct StepOptions: Sendable {
 /// accumulated. Outputs: `loss`, the task's outputs (of classes `logits` `[N, C]`) and `gradientNorm`, and gradients where
 /// ``StepOptions/exposesGradients`` is set. Names are in ``PortName``. Updates: weights, running statistics, and what the step remembers: parameters
 /// `<moment>/<weight>`, `accumulated/<weight>`, `average/<parameter>` of role `state`.
-public struct TrainingStep: Sendable {
+package struct TrainingStep: Sendable {
   /// The graph.
-  public let graph: Graph
+  package let graph: Graph
   /// The weights that it trains, by name.
-  public let trained: [String]
+  package let trained: [String]
   /// What the state starts from, by name; zeros where it is not here.
   private let starts: [String: Float]
   /// The network's own parameters.
-  public let networkParameters: [String]
+  package let networkParameters: [String]
 
   /// Builds the step.
   ///
@@ -71,7 +71,7 @@ public struct TrainingStep: Sendable {
   ///   - network: in training form, with the task's outputs.
   ///   - options: the rest.
   /// - Throws: ``GraphError``, ``TrainingError/missingOutput(_:network:)`` where the network lacks an output of the task.
-  public init(_ network: Graph, _ options: StepOptions) throws {
+  package init(_ network: Graph, _ options: StepOptions) throws {
     let task = options.task
     let outputs = try task.outputs.map { name in
       guard let port = network.outputs.first(where: { $0.name == name }) else {
@@ -152,7 +152,7 @@ public struct TrainingStep: Sendable {
   /// they are averages of.
   ///
   /// - Throws: ``ParametersError`` where the parameters are not the network's.
-  public func initialState(_ parameters: Parameters) throws -> Parameters {
+  package func initialState(_ parameters: Parameters) throws -> Parameters {
     var state = Parameters()
     for spec in graph.parameters where spec.role != .state { state[spec.name] = parameters[spec.name] }
     for spec in graph.parameters where spec.role == .state {
@@ -172,7 +172,7 @@ public struct TrainingStep: Sendable {
   /// The network's own parameters out of the step's; their averages where there are some and `averaged`.
   ///
   /// - Parameter start: where the run began: what the task's outputs do not depend on is not a part of the step, and stays.
-  public func network(_ state: Parameters, averaged: Bool, start: Parameters = Parameters()) -> Parameters {
+  package func network(_ state: Parameters, averaged: Bool, start: Parameters = Parameters()) -> Parameters {
     var result = Parameters()
     for name in networkParameters {
       let own = state[name] ?? start[name]
@@ -182,8 +182,8 @@ public struct TrainingStep: Sendable {
   }
 
   /// The position of an input of the graph, or `nil`.
-  public func input(_ name: String) -> Int? { graph.inputs.firstIndex { $0.name == name } }
+  package func input(_ name: String) -> Int? { graph.inputs.firstIndex { $0.name == name } }
 
   /// The position of an output of the graph, or `nil`.
-  public func output(_ name: String) -> Int? { graph.outputs.firstIndex { $0.name == name } }
+  package func output(_ name: String) -> Int? { graph.outputs.firstIndex { $0.name == name } }
 }

@@ -4,9 +4,9 @@
 import SwiftletCore
 
 /// Reads and writes `.npy` files.
-public enum NumpyFile {
+package enum NumpyFile {
   /// The largest file that is read: 4 GiB.
-  public static let maximumBytes = 4 << 30
+  package static let maximumBytes = 4 << 30
 
   /// Writes a tensor as version 1.0, C order, little-endian; the file is there whole or not at all.
   ///
@@ -15,7 +15,7 @@ public enum NumpyFile {
   ///   - path: the file to create or replace.
   /// - Throws: ``VisionError/numpy(file:reason:)`` for a type that the format does not have, and
   ///   `AtomicFileError` where the file cannot be written.
-  public static func write(_ tensor: Tensor, to path: String) throws {
+  package static func write(_ tensor: Tensor, to path: String) throws {
     guard let code = typeCodes[tensor.scalarType] else {
       throw VisionError.numpy(file: path, reason: "NumPy has no type for \(tensor.scalarType.rawValue)")
     }
@@ -42,7 +42,7 @@ public enum NumpyFile {
   /// Reads a tensor of `uint8`, `int64`, `float32` or `float64`, C order, little-endian.
   ///
   /// - Throws: ``VisionError`` naming the file and the cause.
-  public static func read(_ path: String) throws -> Tensor {
+  package static func read(_ path: String) throws -> Tensor {
     do {
       return try decode(try InputFile.read(path, maximumBytes: maximumBytes), name: path)
     } catch InputFile.Failure.tooLarge(let bytes) {

@@ -15,14 +15,14 @@ import SwiftletCore
 /// Tensors over ``storage`` keep the mapping alive. As with any mapping, the file must not change while it is
 /// in use: what happens when another program truncates or overwrites it is undefined, and touching a page
 /// that is gone ends the process. (Replacing a file by renaming, as ``SafetensorsFile`` does, is safe.)
-public struct MappedFile: Sendable {
+package struct MappedFile: Sendable {
   /// The path that was opened.
-  public let path: String
+  package let path: String
   /// The bytes of the file.
-  public let storage: TensorStorage
+  package let storage: TensorStorage
 
   /// The size of the file.
-  public var byteCount: Int { storage.byteCount }
+  package var byteCount: Int { storage.byteCount }
 
   /// Bytes that are in memory already, as if `path` held them.
   package init(path: String, storage: TensorStorage) {
@@ -35,7 +35,7 @@ public struct MappedFile: Sendable {
   /// - Parameter path: a regular file that is not empty, or a symbolic link to one.
   /// - Throws: ``FormatError/unreadable(file:reason:)`` where it is missing, not permitted, a folder, a pipe
   ///   or a device, empty, or cannot be mapped.
-  public init(contentsOf path: String) throws {
+  package init(contentsOf path: String) throws {
     self.path = path
     let (descriptor, byteCount) = try openRegularFile(path)
     defer { close(descriptor) }

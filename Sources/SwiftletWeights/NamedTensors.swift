@@ -5,12 +5,12 @@ import SwiftletCore
 /// Tensors with names, in the order of the file they came from, with look-up by name.
 ///
 /// Names are compared byte by byte (UTF-8), as Python and JSON do, not by Unicode equivalence.
-public struct NamedTensors: Sendable, RandomAccessCollection {
+package struct NamedTensors: Sendable, RandomAccessCollection {
   private let elements: [(name: String, tensor: Tensor)]
   private let positions: [ExactName: Int]
 
   /// No tensors.
-  public init() {
+  package init() {
     elements = []
     positions = [:]
   }
@@ -21,7 +21,7 @@ public struct NamedTensors: Sendable, RandomAccessCollection {
   ///   - elements: in the order to keep.
   ///   - file: the file that they are from, or go to, for the error.
   /// - Throws: ``FormatError/malformedTensor(file:tensor:reason:)`` where a name occurs twice.
-  public init(_ elements: [(name: String, tensor: Tensor)], file: String = "tensors") throws {
+  package init(_ elements: [(name: String, tensor: Tensor)], file: String = "tensors") throws {
     var indices = [ExactName: Int](minimumCapacity: elements.count)
     for (index, element) in elements.enumerated() {
       guard indices.updateValue(index, forKey: ExactName(element.name)) == nil else {
@@ -33,14 +33,14 @@ public struct NamedTensors: Sendable, RandomAccessCollection {
   }
 
   /// The names, in order.
-  public var names: [String] { elements.map(\.name) }
+  package var names: [String] { elements.map(\.name) }
 
   /// The tensor of that name, or `nil`.
-  public subscript(name: String) -> Tensor? { positions[ExactName(name)].map { elements[$0].tensor } }
+  package subscript(name: String) -> Tensor? { positions[ExactName(name)].map { elements[$0].tensor } }
 
-  public var startIndex: Int { 0 }
-  public var endIndex: Int { elements.count }
-  public subscript(position: Int) -> (name: String, tensor: Tensor) { elements[position] }
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { elements.count }
+  package subscript(position: Int) -> (name: String, tensor: Tensor) { elements[position] }
 }
 
 /// A string that is equal only to the same bytes. (`String` takes "é" in one and in two scalars as equal.)

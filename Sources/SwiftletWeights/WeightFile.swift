@@ -3,21 +3,21 @@
 import SwiftletCore
 
 /// Reads weight files of every kind that is known, told apart by what is in them, not by their names.
-public enum WeightFile {
+package enum WeightFile {
   /// The kinds of file that are read.
-  public enum Format: String, Sendable, CaseIterable {
+  package enum Format: String, Sendable, CaseIterable {
     case safetensors
     case pyTorch = "PyTorch checkpoint"
   }
 
   /// What is in a weight file.
-  public struct Contents: Sendable {
+  package struct Contents: Sendable {
     /// The kind of file.
-    public let format: Format
+    package let format: Format
     /// The tensors, in the file's order.
-    public let tensors: NamedTensors
+    package let tensors: NamedTensors
     /// Text about them; only safetensors has any.
-    public let metadata: [String: String]
+    package let metadata: [String: String]
 
     package init(format: Format, tensors: NamedTensors, metadata: [String: String] = [:]) {
       (self.format, self.tensors, self.metadata) = (format, tensors, metadata)
@@ -27,7 +27,7 @@ public enum WeightFile {
   /// Reads a safetensors file.
   ///
   /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of another kind.
-  public static func readSafetensors(_ path: String) throws -> Contents {
+  package static func readSafetensors(_ path: String) throws -> Contents {
     let file = try MappedFile(contentsOf: path)
     guard isSafetensors(file) else {
       throw FormatError.unsupported(

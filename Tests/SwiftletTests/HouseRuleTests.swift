@@ -124,8 +124,10 @@ import Testing
     let files = try sources(["Sources"])
     let all = files.map(\.text).joined(separator: "\n")
     var errors: [String] = []
-    for line in all.split(separator: "\n") where line.contains("public ") {
-      guard let match = line.firstMatch(of: /public (?:enum|struct) (\w+): .*\bError\b/) else { continue }
+    for line in all.split(separator: "\n") where line.contains("Error") {
+      guard let match = line.firstMatch(of: /(?:public|package) (?:enum|struct) (\w+): .*\bError\b/) else {
+        continue
+      }
       errors.append(String(match.1))
     }
     #expect(errors.count >= 16)
@@ -138,5 +140,31 @@ import Testing
     #expect(PlanError.unplaced(network: "x", step: "y", value: 1).category == .fault)
     #expect(GraphError.duplicateName("x").category == .usage)
     #expect(AtomicFileError.diskFull(path: "x").category == .resources)
+  }
+
+  /// A type is public if the façades export it, and `package` otherwise. The protocols of a backend and the types that only
+  /// stand in signatures are public without being exported: an application meets their values and has no need of their names.
+  @Test func whatIsPublicIsExported() throws {
+    let unexported: Set = [
+      "Backend", "Cost", "GradientContext", "Node", "Plan", "Sample", "Session", "StepRates",
+      "TrainingSession",
+    ]
+    let exported = Set(
+      try sources(["Sources/SwiftletInference", "Sources/Swiftlet"])
+        .flatMap { $0.text.matches(of: /@_exported import \w+ \w+\.(\w+)/).map { String($0.1) } })
+    let modules = [
+      "Core", "Graph", "CPU", "Architectures", "Vision", "Weights", "Formats", "Data", "Training",
+    ]
+    var declared: Set<String> = []
+    for line in try sources(modules.map { "Sources/Swiftlet\($0)" }).flatMap({
+      $0.text.split(separator: "\n")
+    }) {
+      let declaration =
+        /^(?:@\w+ )*public (?:final |indirect )?(?:struct|class|enum|protocol|typealias|func|var|let) (\w+)/
+      if let match = line.firstMatch(of: declaration) { declared.insert(String(match.1)) }
+    }
+    #expect(declared.count > 100)
+    #expect(declared.subtracting(unexported) == exported)
+    #expect(unexported.isSubset(of: declared))
   }
 }

@@ -1,18 +1,18 @@
 // BasicBlock.swift: ResNet's block of two 3×3 convolutions (He et al. 2015, arXiv 1512.03385, figure 5 left).
 
 /// 3×3, norm, ReLU, 3×3, norm, + shortcut, ReLU; with squeeze-and-excite where `placement` says.
-public struct BasicBlock: BlockDefinition {
-  public static let name = "basic"
-  public var channels: Int
-  public var stride: Int
+package struct BasicBlock: BlockDefinition {
+  package static let name = "basic"
+  package var channels: Int
+  package var stride: Int
   /// How the shortcut changes shape.
-  public var shortcut: Shortcut
+  package var shortcut: Shortcut
   /// Squeeze-and-excite.
-  public var squeeze: SqueezeExcite?
+  package var squeeze: SqueezeExcite?
   /// Where it stands.
-  public var placement: SqueezePlacement
+  package var placement: SqueezePlacement
 
-  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+  package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
     let outputs = network.scaled(channels)
     let extra = network.conventions.activatesBeforeSqueeze && squeeze != nil
     return try network.residual(
@@ -26,12 +26,12 @@ public struct BasicBlock: BlockDefinition {
     }
   }
 
-  public func check() throws {
+  package func check() throws {
     try shortcut.check()
     try squeeze?.check()
   }
 
-  public var columns: TableColumns {
+  package var columns: TableColumns {
     TableColumns(
       "basic [3×3, 3×3]", channels: channels, stride: stride, squeeze: squeeze?.tableName, activation: .relu)
   }

@@ -2,24 +2,24 @@
 
 /// 1×1 to `reduce`, 3×3 in `groups` to `spatial`, 1×1 to `channels`, + shortcut, ReLU; norm after each, ReLU after the
 /// first two; with squeeze-and-excite where `placement` says.
-public struct BottleneckBlock: BlockDefinition {
-  public static let name = "bottleneck"
-  public var channels: Int
+package struct BottleneckBlock: BlockDefinition {
+  package static let name = "bottleneck"
+  package var channels: Int
   /// Widths of the first two convolutions.
-  public var reduce: Int, spatial: Int
+  package var reduce: Int, spatial: Int
   /// Groups of the 3×3 convolution.
-  public var groups: Int
-  public var stride: Int
+  package var groups: Int
+  package var stride: Int
   /// Whether the stride is on the 3×3 whatever the dialect (ResNeXt, SENet-154).
-  public var alwaysStridesSpatial: Bool
+  package var alwaysStridesSpatial: Bool
   /// How the shortcut changes shape.
-  public var shortcut: Shortcut
+  package var shortcut: Shortcut
   /// Squeeze-and-excite.
-  public var squeeze: SqueezeExcite?
+  package var squeeze: SqueezeExcite?
   /// Where it stands.
-  public var placement: SqueezePlacement
+  package var placement: SqueezePlacement
 
-  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+  package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
     let outputs = network.scaled(channels)
     let stridesFirst = network.conventions.stridesFirst && !alwaysStridesSpatial
     return try network.residual(
@@ -36,7 +36,7 @@ public struct BottleneckBlock: BlockDefinition {
     }
   }
 
-  public func check() throws {
+  package func check() throws {
     for (what, value) in [("reduce", reduce), ("spatial", spatial), ("groups", groups)] {
       try BlockLimits.check("\(Self.name): \(what)", value, 1...BlockLimits.channels.upperBound)
     }
@@ -44,7 +44,7 @@ public struct BottleneckBlock: BlockDefinition {
     try squeeze?.check()
   }
 
-  public var columns: TableColumns {
+  package var columns: TableColumns {
     let grouped = groups == 1 ? "" : ", C=\(groups)"
     return TableColumns(
       "[1×1 \(reduce), 3×3 \(spatial)\(grouped), 1×1]", channels: channels, stride: stride,

@@ -1,30 +1,30 @@
 // ConvolutionBlock.swift: convolution, norm, activation: stems, VGG, and MobileNetV1's full-convolution twin.
 
 /// A convolution with batch norm or a bias or both, and an activation.
-public struct ConvolutionBlock: BlockDefinition {
-  public static let name = "convolution"
-  public var channels: Int
+package struct ConvolutionBlock: BlockDefinition {
+  package static let name = "convolution"
+  package var channels: Int
   /// Kernel size.
-  public var kernel: Int
-  public var stride: Int
+  package var kernel: Int
+  package var stride: Int
   /// The non-linearity.
-  public var activation: ActivationFunction
+  package var activation: ActivationFunction
   /// Whether there is batch norm.
-  public var normalized: Bool
+  package var normalized: Bool
   /// Whether there is a bias.
-  public var hasBias: Bool
+  package var hasBias: Bool
 
-  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+  package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
     try network.convolution(
       x, "", channels: network.scaled(channels), kernel: kernel, stride: stride, activation: activation,
       normalized: normalized, hasBias: hasBias)
   }
 
-  public func check() throws {
+  package func check() throws {
     try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
   }
 
-  public var columns: TableColumns {
+  package var columns: TableColumns {
     TableColumns("conv \(kernel)×\(kernel)", channels: channels, stride: stride, activation: activation)
   }
 }

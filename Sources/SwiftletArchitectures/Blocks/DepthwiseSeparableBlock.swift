@@ -2,30 +2,30 @@
 
 /// Depthwise 3×3, norm, activation; pointwise 1×1, norm, activation; then squeeze-and-excite, if any: on the
 /// pointwise output, which is where SE-MobileNet's parameter count puts it (arXiv 1709.01507, table 3).
-public struct DepthwiseSeparableBlock: BlockDefinition {
-  public static let name = "depthwiseSeparable"
-  public var channels: Int
+package struct DepthwiseSeparableBlock: BlockDefinition {
+  package static let name = "depthwiseSeparable"
+  package var channels: Int
   /// Kernel size of the depthwise convolution.
-  public var kernel: Int
-  public var stride: Int
+  package var kernel: Int
+  package var stride: Int
   /// After both convolutions.
-  public var activation: ActivationFunction
+  package var activation: ActivationFunction
   /// Squeeze-and-excite on the block's output.
-  public var squeeze: SqueezeExcite?
+  package var squeeze: SqueezeExcite?
 
-  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+  package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
     let y = try network.depthwise(x, "depthwise", kernel: kernel, stride: stride, activation: activation)
     let z = try network.convolution(
       y, "pointwise", channels: network.scaled(channels), kernel: 1, activation: activation)
     return try network.squeezeExcite(z, squeeze)
   }
 
-  public func check() throws {
+  package func check() throws {
     try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
     try squeeze?.check()
   }
 
-  public var columns: TableColumns {
+  package var columns: TableColumns {
     TableColumns(
       "dw \(kernel)×\(kernel) + pw 1×1", channels: channels, stride: stride, squeeze: squeeze?.tableName,
       activation: activation)

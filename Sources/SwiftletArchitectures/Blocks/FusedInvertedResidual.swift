@@ -1,18 +1,18 @@
 // FusedInvertedResidual.swift: MobileNet-EdgeTPU's early block: expansion and depthwise in one dense convolution.
 
 /// Dense k×k expansion, then linear 1×1 projection; a shortcut where input and output have one shape.
-public struct FusedInvertedResidual: BlockDefinition {
-  public static let name = "fusedInvertedResidual"
-  public var channels: Int
+package struct FusedInvertedResidual: BlockDefinition {
+  package static let name = "fusedInvertedResidual"
+  package var channels: Int
   /// Kernel size of the expansion.
-  public var kernel: Int
-  public var stride: Int
+  package var kernel: Int
+  package var stride: Int
   /// The expanded width.
-  public var expand: Expand
+  package var expand: Expand
   /// After the expansion; the projection is linear.
-  public var activation: ActivationFunction
+  package var activation: ActivationFunction
 
-  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+  package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
     let inputs = network.channels(x)
     let expanded = expand.channels(of: inputs, nominal: network.nominalInput, in: network)
     let outputs = network.scaled(channels)
@@ -22,12 +22,12 @@ public struct FusedInvertedResidual: BlockDefinition {
     return stride == 1 && inputs == outputs ? try network.residualSum(x, branch: y) : y
   }
 
-  public func check() throws {
+  package func check() throws {
     try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
     try expand.check()
   }
 
-  public var columns: TableColumns {
+  package var columns: TableColumns {
     TableColumns(
       "fused bottleneck \(kernel)×\(kernel)", expand: expand.tableName, channels: channels,
       stride: stride, activation: activation)

@@ -47,22 +47,22 @@ public enum Expand: Sendable, Hashable, Codable {
 
 /// 1×1 expansion, depthwise k×k, squeeze-and-excite on the expanded tensor, linear 1×1 projection; a shortcut
 /// where input and output have one shape.
-public struct InvertedResidual: BlockDefinition {
-  public static let name = "invertedResidual"
-  public var channels: Int
+package struct InvertedResidual: BlockDefinition {
+  package static let name = "invertedResidual"
+  package var channels: Int
   /// Kernel size of the depthwise convolution.
-  public var kernel: Int
-  public var stride: Int
+  package var kernel: Int
+  package var stride: Int
   /// The expanded width; no expansion layer where it is the input's.
-  public var expand: Expand
+  package var expand: Expand
   /// Squeeze-and-excite on the expanded tensor.
-  public var squeeze: SqueezeExcite?
+  package var squeeze: SqueezeExcite?
   /// After expansion and depthwise convolution; the projection is linear.
-  public var activation: ActivationFunction
+  package var activation: ActivationFunction
   /// Whether a shortcut is taken where one is possible.
-  public var hasShortcut: Bool
+  package var hasShortcut: Bool
 
-  public func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
+  package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
     let nominal = network.nominalInput
     let inputs = network.channels(x)
     var y = x
@@ -83,13 +83,13 @@ public struct InvertedResidual: BlockDefinition {
     return hasShortcut && stride == 1 && inputs == outputs ? try network.residualSum(x, branch: y) : y
   }
 
-  public func check() throws {
+  package func check() throws {
     try BlockLimits.check("\(Self.name): kernel", kernel, BlockLimits.window)
     try expand.check()
     try squeeze?.check()
   }
 
-  public var columns: TableColumns {
+  package var columns: TableColumns {
     TableColumns(
       "bottleneck \(kernel)×\(kernel)", expand: expand.tableName, channels: channels, stride: stride,
       squeeze: squeeze?.tableName, activation: activation)

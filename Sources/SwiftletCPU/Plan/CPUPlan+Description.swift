@@ -2,7 +2,7 @@
 
 extension CPUPlan: CustomStringConvertible {
   /// The steps as text: what is read and written where, and which nodes they are.
-  public var description: String {
+  package var description: String {
     var lines = [
       "plan \(graph.name): \(steps.count) steps, \(instructionSet.rawValue), "
         + "\(activationBytes) bytes of activations, \(weightBytes) bytes of weights"

@@ -5,10 +5,10 @@ import SwiftletCore
 import SwiftletGraph
 
 /// A graph compiled for this machine's processor.
-public struct CPUPlan: Plan {
-  public let graph: Graph
+package struct CPUPlan: Plan {
+  package let graph: Graph
   /// Whose kernels it calls.
-  public let instructionSet: InstructionSet
+  package let instructionSet: InstructionSet
   let kernels: Kernels
   /// What runs it.
   package let pool: ThreadPool
@@ -87,22 +87,22 @@ public struct CPUPlan: Plan {
   }
 
   /// Bytes of activations that a session holds.
-  public let activationBytes: Int
+  package let activationBytes: Int
 
   /// All steps in their order.
   var steps: [any PlanStep] { stages.flatMap(\.steps) }
 
   /// Bytes of packed weights and tables.
-  public var weightBytes: Int { blob.byteCount }
+  package var weightBytes: Int { blob.byteCount }
 
   /// Threads of a run.
-  public var threads: Int { pool.count }
+  package var threads: Int { pool.count }
 
   /// For each step, the nodes that it computes and its kind.
-  public var stepNames: [(labels: [String], kind: String)] { steps.map { ($0.labels, $0.name) } }
+  package var stepNames: [(labels: [String], kind: String)] { steps.map { ($0.labels, $0.name) } }
 
-  public func makeSession() -> any Session & ~Copyable { CPUSession(self) }
+  package func makeSession() -> any Session & ~Copyable { CPUSession(self) }
 
   /// A session of the concrete type.
-  public func makeCPUSession() -> CPUSession { CPUSession(self) }
+  package func makeCPUSession() -> CPUSession { CPUSession(self) }
 }

@@ -5,12 +5,12 @@ import SwiftletCore
 import SwiftletGraph
 
 /// Runs a ``CPUPlan``, one input at a time. ``run()`` neither allocates nor locks.
-public struct CPUSession: Session, ~Copyable {
+package struct CPUSession: Session, ~Copyable {
   private let state: SessionState
 
   init(_ plan: CPUPlan) { state = SessionState(plan) }
 
-  public mutating func run(_ inputs: [Tensor]) throws -> [Tensor] {
+  package mutating func run(_ inputs: [Tensor]) throws -> [Tensor] {
     let graph = state.plan.graph
     try graph.check(inputs)
     for (port, tensor) in zip(graph.inputs, inputs) {
@@ -29,24 +29,24 @@ public struct CPUSession: Session, ~Copyable {
   /// Gives an input's floats, to be filled before ``run()``.
   ///
   /// - Precondition: there is such an input, and it is `float32`.
-  public mutating func withInput(_ index: Int, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
+  package mutating func withInput(_ index: Int, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
     body(state.floats(state.plan.graph.inputs[index].value))
   }
 
   /// Gives an output's floats after ``run()``.
   ///
   /// - Precondition: there is such an output, and it is `float32`.
-  public func withOutput<Result>(_ index: Int, _ body: (UnsafeBufferPointer<Float>) -> Result) -> Result {
+  package func withOutput<Result>(_ index: Int, _ body: (UnsafeBufferPointer<Float>) -> Result) -> Result {
     body(UnsafeBufferPointer(state.floats(state.plan.graph.outputs[index].value)))
   }
 
   /// Runs the plan on what the inputs hold.
-  public mutating func run() { state.run() }
+  package mutating func run() { state.run() }
 
   /// Runs the plan on the first images of the batch; what outputs hold for the others is of no use.
   ///
   /// - Parameter images: 1 to the batch.
-  public mutating func run(images: Int) { state.run(images: images) }
+  package mutating func run(images: Int) { state.run(images: images) }
 
   /// Calls `body` with the session itself.
   mutating func perform<Result>(_ body: (inout CPUSession) throws -> Result) rethrows -> Result {

@@ -7,20 +7,20 @@ import Synchronization
 
 /// Runs a plan from any number of threads. Each takes a session that is free; where all are in use it waits for one, so that memory
 /// does not grow with the number of callers.
-public final class SessionPool: Sendable {
+package final class SessionPool: Sendable {
   private final class Slot: Sendable {
     let session = Mutex<CPUSession?>(nil)
   }
 
   /// The plan.
-  public let plan: CPUPlan
+  package let plan: CPUPlan
   private let slots: [Slot]
   private let free: DispatchSemaphore
 
   /// Creates a pool of at most `capacity` sessions, each of which is made when it is needed.
   ///
   /// - Parameter capacity: as many as this process can run threads at a time, if `nil`.
-  public init(_ plan: CPUPlan, capacity: Int? = nil) {
+  package init(_ plan: CPUPlan, capacity: Int? = nil) {
     self.plan = plan
     let count = max(1, capacity ?? AvailableProcessors.count)
     slots = (0..<count).map { _ in Slot() }
@@ -28,10 +28,10 @@ public final class SessionPool: Sendable {
   }
 
   /// Sessions at most.
-  public var capacity: Int { slots.count }
+  package var capacity: Int { slots.count }
 
   /// Gives a session that nobody else uses meanwhile.
-  public func withSession<Result: Sendable>(
+  package func withSession<Result: Sendable>(
     _ body: @Sendable (inout CPUSession) throws -> Result
   ) rethrows -> Result {
     free.wait()
@@ -50,7 +50,7 @@ public final class SessionPool: Sendable {
   /// Runs the plan once.
   ///
   /// - Throws: ``GraphError/wrongInput(name:expected:got:)``.
-  public func run(_ inputs: [Tensor]) throws -> [Tensor] {
+  package func run(_ inputs: [Tensor]) throws -> [Tensor] {
     try withSession { try $0.run(inputs) }
   }
 }

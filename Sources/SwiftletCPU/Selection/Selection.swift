@@ -12,10 +12,10 @@ public struct Selection: Sendable, Hashable {
     /// Whose kernels.
     public let instructionSet: InstructionSet
     /// On what.
-    public let shape: StepShape
+    package let shape: StepShape
 
     /// Creates a key.
-    public init(_ instructionSet: InstructionSet, _ shape: StepShape) {
+    package init(_ instructionSet: InstructionSet, _ shape: StepShape) {
       (self.instructionSet, self.shape) = (instructionSet, shape)
     }
   }

@@ -1,7 +1,7 @@
 // StepShape.swift: what the speed of a step depends on, as a value and as text.
 
 /// The shape of a step that can be computed in two ways.
-public enum StepShape: Sendable, Hashable {
+package enum StepShape: Sendable, Hashable {
   /// A block on a map of `height` × `width`: channels before, between and after its layers (two of them without expansion).
   case block(height: Int, width: Int, channels: [Int], kernel: Int, stride: Int)
   /// A dense 3 × 3 convolution with an output of `height` × `width`.
@@ -10,7 +10,7 @@ public enum StepShape: Sendable, Hashable {
 
 extension StepShape: LosslessStringConvertible {
   /// `block 112×112 16-96-24 kernel 3 stride 2`, `winograd 14×14 256-256`.
-  public var description: String {
+  package var description: String {
     switch self {
     case .block(let height, let width, let channels, let kernel, let stride):
       "block \(height)×\(width) \(channels.map(String.init).joined(separator: "-")) "
@@ -21,7 +21,7 @@ extension StepShape: LosslessStringConvertible {
   }
 
   /// Reads exactly what ``description`` writes.
-  public init?(_ description: String) {
+  package init?(_ description: String) {
     let words = description.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count >= 3 else { return nil }
     let size = words[1].split(separator: "×").compactMap { Int($0) }

@@ -4,25 +4,25 @@ import SwiftletCore
 import SwiftletGraph
 
 /// Times blocks fused and layer by layer, and dense 3 × 3 convolutions by Winograd's products and directly, each alone and on one thread.
-public struct Tuner: Sendable {
+package struct Tuner: Sendable {
   /// A choice that was measured.
-  public struct Finding: Sendable {
+  package struct Finding: Sendable {
     /// What was measured.
-    public let key: Selection.Key
+    package let key: Selection.Key
     /// The seconds of the plain way and of the other one, the least of several runs on one thread.
-    public let plain: Double, other: Double
+    package let plain: Double, other: Double
     /// What the rules would choose.
-    public let rule: Bool
+    package let rule: Bool
 
     /// Whether the other way is faster; a difference below 2 % is noise, and the rule stands.
-    public var choice: Bool { abs(plain - other) < 0.02 * min(plain, other) ? rule : other < plain }
+    package var choice: Bool { abs(plain - other) < 0.02 * min(plain, other) ? rule : other < plain }
   }
 
   /// Whose kernels are measured.
-  public let instructionSet: InstructionSet
+  package let instructionSet: InstructionSet
 
   /// Creates a tuner.
-  public init(instructionSet: InstructionSet = .best) { self.instructionSet = instructionSet }
+  package init(instructionSet: InstructionSet = .best) { self.instructionSet = instructionSet }
 
   /// The shapes of a graph that can be computed in two ways, in a fixed order.
   ///
@@ -30,7 +30,7 @@ public struct Tuner: Sendable {
   ///   - graph: with its norms folded.
   ///   - parameters: its weights; their values do not matter.
   /// - Throws: ``GraphError``, ``ParametersError``, ``PlanError``.
-  public func shapes(_ graph: Graph, _ parameters: Parameters) throws -> [StepShape] {
+  package func shapes(_ graph: Graph, _ parameters: Parameters) throws -> [StepShape] {
     try graph.verify()
     try parameters.check(against: graph)
     var shapes: Set<StepShape> = []
@@ -50,7 +50,7 @@ public struct Tuner: Sendable {
   /// Measures a shape for about `seconds`, both ways in turn.
   ///
   /// - Throws: ``GraphError`` where there is no such layer.
-  public func measure(_ shape: StepShape, seconds: Double) throws -> Finding {
+  package func measure(_ shape: StepShape, seconds: Double) throws -> Finding {
     let graph = try Self.graph(shape)
     let parameters = try Self.parameters(graph)
     var plain = try backend(fusion: .never, winograd: .never).plan(graph, parameters: parameters)

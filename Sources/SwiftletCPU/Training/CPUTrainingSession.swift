@@ -22,8 +22,8 @@ extension CPUBackend: TrainingBackend {
 
 /// Runs a step of training. ``run()`` neither allocates nor locks, apart from operations that have no fast path
 /// (``referenceOps``).
-public final class CPUTrainingSession: TrainingSession {
-  public let graph: Graph
+package final class CPUTrainingSession: TrainingSession {
+  package let graph: Graph
   private let ops: [any TrainingOp]
   private let pool: ThreadPool
   private let contexts: [WorkerContext]
@@ -31,9 +31,9 @@ public final class CPUTrainingSession: TrainingSession {
   private let persistent: [Value: TrainingBuffer]
   private let outputs: [TrainingBuffer]
   /// Bytes of activations and gradients; of parameters, state and inputs; of strips.
-  public let activationBytes: Int, stateBytes: Int, scratchBytes: Int
+  package let activationBytes: Int, stateBytes: Int, scratchBytes: Int
   /// The nodes that run by their definition (in Double, on one thread, allocating), as `label (operation)`.
-  public let referenceOps: [String]
+  package let referenceOps: [String]
 
   init(_ graph: Graph, _ parameters: Parameters, _ backend: CPUBackend) throws {
     try graph.verify()
@@ -85,25 +85,25 @@ public final class CPUTrainingSession: TrainingSession {
   /// The files of `Ops/` that lowering goes through.
   package static var opFiles: [String] { TrainingLowering.opFiles }
 
-  public var byteCount: Int { activationBytes + stateBytes + scratchBytes }
+  package var byteCount: Int { activationBytes + stateBytes + scratchBytes }
 
   /// Threads of a run.
-  public var threads: Int { pool.count }
+  package var threads: Int { pool.count }
 
-  public func withInput(_ index: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Void) rethrows {
+  package func withInput(_ index: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Void) rethrows {
     let value = graph.inputs[index].value
     guard let buffer = persistent[value] else { return }
     try body(UnsafeMutableBufferPointer(start: buffer.pointer, count: graph.type(of: value).shape.count))
   }
 
-  public func withOutput<Result>(
+  package func withOutput<Result>(
     _ index: Int, _ body: (UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     let count = graph.type(of: graph.outputs[index].value).shape.count
     return try body(UnsafeBufferPointer(start: outputs[index].pointer, count: count))
   }
 
-  public func parameters() throws -> Parameters {
+  package func parameters() throws -> Parameters {
     var result = Parameters()
     for spec in graph.parameters {
       guard let buffer = persistent[spec.value] else { continue }
@@ -116,7 +116,7 @@ public final class CPUTrainingSession: TrainingSession {
     return result
   }
 
-  public func run() {
+  package func run() {
     pool.run(
       { context, worker, workers in
         Unmanaged<CPUTrainingSession>.fromOpaque(context).takeUnretainedValue().run(worker, of: workers)
@@ -132,15 +132,15 @@ public final class CPUTrainingSession: TrainingSession {
   }
 
   /// An op of the step, with the time that one run of it takes on one thread.
-  public struct WorkTime: Sendable {
+  package struct WorkTime: Sendable {
     /// The node that it computes, or begins with, and what it is.
-    public let label: String, kind: String
+    package let label: String, kind: String
     /// Seconds, and multiply-adds.
-    public let seconds: Double, multiplyAdds: Int
+    package let seconds: Double, multiplyAdds: Int
   }
 
   /// Runs the step once on one thread, and times each op.
-  public func timedWorks() -> [WorkTime] {
+  package func timedWorks() -> [WorkTime] {
     ops.map { op in
       let start = ContinuousClock.now
       op.run(contexts[0], worker: 0, of: 1)

@@ -3,7 +3,7 @@
 import SwiftletCore
 
 /// Why a step of training cannot be compiled: a fault of the engine, or too little memory.
-public enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
+package enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
   /// A node reads a value that nothing before it has computed.
   case undefinedValue(node: String, value: Int)
   /// An op reads or writes memory that the session did not lay out.
@@ -11,7 +11,7 @@ public enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
   /// A step needs more memory than can be addressed.
   case tooLarge(floats: Int)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .undefinedValue(let node, let value):
       "\(node): value %\(value) was not computed before it is read (a fault of the engine)"
@@ -22,7 +22,7 @@ public enum TrainingEngineError: Error, Equatable, CustomStringConvertible {
 }
 
 extension TrainingEngineError: SwiftletError {
-  public var category: ErrorCategory {
+  package var category: ErrorCategory {
     switch self {
     case .undefinedValue, .unplacedMemory: .fault
     case .tooLarge: .resources

@@ -18,14 +18,14 @@ import SwiftletCore
 ///
 /// **Views.** Tensors that are contiguous share their storage. Others (transposed, expanded) are copied in the
 /// order of their shape; the copies may take 64 MiB or four times the file, whichever is more.
-public struct PyTorchCheckpoint: Sendable {
+package struct PyTorchCheckpoint: Sendable {
   /// Where a training checkpoint may keep its state dict, in order of preference.
-  public static let stateDictKeys = [
+  package static let stateDictKeys = [
     "state_dict", "model_state_dict", "model_state", "model", "net", "state_dict_ema", "model_ema", "ema",
   ]
 
   /// The tensors, in the order of the state dict. `num_batches_tracked` are among them, as `int64` scalars.
-  public let tensors: NamedTensors
+  package let tensors: NamedTensors
 
   /// `data.pkl` may have this many bytes.
   static let largestPickle = 64 << 20
@@ -35,7 +35,7 @@ public struct PyTorchCheckpoint: Sendable {
   /// - Throws: ``FormatError`` where the file cannot be read, is damaged, holds something else than tensors and
   ///   plain containers (``FormatError/refusedGlobal(file:name:)``, ``FormatError/wholeModule(file:name:)``),
   ///   is big-endian, or asks for more memory than its size allows.
-  public init(contentsOf path: String) throws {
+  package init(contentsOf path: String) throws {
     try self.init(MappedFile(contentsOf: path))
   }
 

@@ -6,20 +6,20 @@
 /// Inputs: x `[…, C]`, then scale, offset, running mean and running variance, each `[C]`. Outputs: y, μ, σ², and the
 /// new running mean and variance: old · (1 − momentum) + batch · momentum. The variance that enters the running
 /// average is the unbiased one, as in PyTorch.
-public struct BatchNormTraining: GraphOperation {
-  public static let name = "batchNormTraining"
+package struct BatchNormTraining: GraphOperation {
+  package static let name = "batchNormTraining"
   /// ε.
-  public var epsilon: Double
+  package var epsilon: Double
   /// The weight of the new batch in the running averages: 0.1 and 0.01 are common (TensorFlow writes 1 − it).
-  public var momentum: Double
+  package var momentum: Double
 
   /// Creates the training form.
-  public init(epsilon: Double, momentum: Double) {
+  package init(epsilon: Double, momentum: Double) {
     self.epsilon = epsilon
     self.momentum = momentum
   }
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try BatchNorm.check(inputs, count: 5)
     guard inputs[0].shape.count > inputs[0].shape[-1] else {
       throw OperationError("batch statistics need more than one value a channel, got \(inputs[0].shape)")
@@ -28,7 +28,7 @@ public struct BatchNormTraining: GraphOperation {
     return [inputs[0], vector, vector, vector, vector]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let x = inputs[0]
     let count = Double(x.values.count / x.channels)
     var mean = HostTensor([x.channels])
@@ -45,7 +45,7 @@ public struct BatchNormTraining: GraphOperation {
     return [y, mean, variance, newMean, newVariance]
   }
 
-  public func gradient(_ context: inout GradientContext) throws -> [Value?] {
+  package func gradient(_ context: inout GradientContext) throws -> [Value?] {
     let dy = try context.outputGradient()
     let operation = BatchNormGradient(epsilon: epsilon, usesBatchStatistics: true)
     let all = try context.emitAll(
@@ -53,7 +53,7 @@ public struct BatchNormTraining: GraphOperation {
     return [all[0], all[1], all[2], nil, nil]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     let shapes: [Shape] = [[2, 3, 2, 4], [3, 5]]
     return shapes.map { shape in
       Sample(Self(epsilon: 1e-3, momentum: 0.1), BatchNorm.inputs(shape, &generator))

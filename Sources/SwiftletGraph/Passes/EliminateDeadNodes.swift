@@ -1,11 +1,11 @@
 // EliminateDeadNodes.swift: removes what no output depends on.
 
 /// Removes nodes that neither an output nor an update depends on, and parameters that nothing reads any more.
-public struct EliminateDeadNodes: Pass {
+package struct EliminateDeadNodes: Pass {
   /// Creates the pass.
-  public init() {}
+  package init() {}
 
-  public func apply(_ graph: Graph, _ parameters: Parameters) throws -> (Graph, Parameters) {
+  package func apply(_ graph: Graph, _ parameters: Parameters) throws -> (Graph, Parameters) {
     let smaller = graph.eliminatingDeadNodes()
     var kept = parameters
     let gone = Set(graph.parameters.map(\.name)).subtracting(smaller.parameters.map(\.name))

@@ -6,11 +6,11 @@
 /// The arithmetic is in Double and rounds once. A norm stays where its producer has another reader, where the
 /// producer's weight is shared or computed, or where its bias is computed. A bias that is shared is not changed: the layer
 /// gets one of its own.
-public struct FoldBatchNorm: Pass {
+package struct FoldBatchNorm: Pass {
   /// Creates the pass.
-  public init() {}
+  package init() {}
 
-  public func apply(_ graph: Graph, _ parameters: Parameters) throws -> (Graph, Parameters) {
+  package func apply(_ graph: Graph, _ parameters: Parameters) throws -> (Graph, Parameters) {
     let uses = Uses(graph)
     var folded = graph
     var weights = parameters

@@ -5,11 +5,11 @@
 ///
 /// The arithmetic is each operation's definition in Double; a result is rounded once, however many operations led to it.
 /// A new parameter is named after the node that computed it, and has the role that its reader gives it.
-public struct FoldConstants: Pass {
+package struct FoldConstants: Pass {
   /// Creates the pass.
-  public init() {}
+  package init() {}
 
-  public func apply(_ graph: Graph, _ parameters: Parameters) throws -> (Graph, Parameters) {
+  package func apply(_ graph: Graph, _ parameters: Parameters) throws -> (Graph, Parameters) {
     let constants = graph.constantNodes(limit: Self.largestResult(graph))
     guard !constants.isEmpty else { return (graph, parameters) }
     let computed = Set(constants.flatMap { graph.nodes[$0].outputs })

@@ -1,7 +1,7 @@
 // Pass.swift: what a portable transformation of a network is.
 
 /// A transformation of a graph together with its weights that keeps its meaning.
-public protocol Pass: Sendable {
+package protocol Pass: Sendable {
   /// Applies the pass.
   ///
   /// - Throws: ``GraphError`` or ``ParametersError`` where the network is not sound.
@@ -12,7 +12,7 @@ extension Graph {
   /// Applies passes in order, and verifies the graph after each.
   ///
   /// - Throws: what a pass throws, and ``GraphError`` where a pass leaves an unsound graph.
-  public func applying(_ passes: [any Pass], to parameters: Parameters) throws -> (Graph, Parameters) {
+  package func applying(_ passes: [any Pass], to parameters: Parameters) throws -> (Graph, Parameters) {
     try passes.reduce((self, parameters)) { network, pass in
       let result = try pass.apply(network.0, network.1)
       try result.0.verify()

@@ -11,15 +11,15 @@ import SwiftletFormats
 #endif
 
 /// How far a run is.
-public struct RunProgress: Sendable, Codable, Equatable {
+package struct RunProgress: Sendable, Codable, Equatable {
   /// The epoch whose weights were best.
-  public struct Best: Sendable, Codable, Equatable {
+  package struct Best: Sendable, Codable, Equatable {
     /// The epoch, from 1.
-    public var epoch: Int
+    package var epoch: Int
     /// Its ``TaskEvaluation/score`` on the validation images; `nil` where there are none.
-    public var score: Double?
+    package var score: Double?
     /// Its validation loss; its training loss where there is no validation.
-    public var loss: Double
+    package var loss: Double
 
     // Files have called it so since there were no tasks but classification.
     private enum CodingKeys: String, CodingKey {
@@ -36,44 +36,44 @@ public struct RunProgress: Sendable, Codable, Equatable {
   }
 
   /// Epochs that are done.
-  public var epochs = 0
+  package var epochs = 0
   /// Steps of the next epoch that are done.
-  public var steps = 0
+  package var steps = 0
   /// Steps since the start of the run: dropout is decided by it.
-  public var step = 0
+  package var step = 0
   /// Updates of the weights since the start of the run.
-  public var updates = 0
+  package var updates = 0
   /// Sums over the epoch's images so far: of their losses, and of their shares of right decisions; and how many images.
-  public var lossSum = 0.0, correct = 0.0, seen = 0
+  package var lossSum = 0.0, correct = 0.0, seen = 0
   /// The learning rate of the last step.
-  public var learningRate = 0.0
+  package var learningRate = 0.0
   /// Seconds of the epoch so far, and those of them that were spent waiting for batches.
-  public var seconds = 0.0, waitingSeconds = 0.0
+  package var seconds = 0.0, waitingSeconds = 0.0
   /// The epochs that are done.
-  public var records: [EpochRecord] = []
+  package var records: [EpochRecord] = []
   /// The best of them.
-  public var best: Best?
+  package var best: Best?
 
   /// The start of a run.
-  public init() {}
+  package init() {}
 }
 
 /// The whole state of a run: weights, moments, averages, and how far it is.
 ///
 /// A safetensors file: the step's parameters by name, and two members of JSON in its metadata.
-public struct Checkpoint: Sendable {
+package struct Checkpoint: Sendable {
   /// What run it is of.
-  public let identity: RunIdentity
+  package let identity: RunIdentity
   /// How far that is.
-  public let progress: RunProgress
+  package let progress: RunProgress
   /// Every parameter of the step's graph.
-  public let state: Parameters
+  package let state: Parameters
 
   private static let identityKey = "swiftlet.run"
   private static let progressKey = "swiftlet.progress"
 
   /// Puts a checkpoint together.
-  public init(identity: RunIdentity, progress: RunProgress, state: Parameters) {
+  package init(identity: RunIdentity, progress: RunProgress, state: Parameters) {
     self.identity = identity
     self.progress = progress
     self.state = state
@@ -82,7 +82,7 @@ public struct Checkpoint: Sendable {
   /// Writes it, whole or not at all; what was at `path` stays until then.
   ///
   /// - Throws: `AtomicFileError` where it cannot be written.
-  public func write(to path: String) throws {
+  package func write(to path: String) throws {
     try SafetensorsFile.write(
       state.all,
       metadata: [
@@ -94,7 +94,7 @@ public struct Checkpoint: Sendable {
   /// Reads one.
   ///
   /// - Throws: ``FormatError`` where the file is damaged, ``TrainingError/badCheckpoint(file:reason:)`` where it is something else.
-  public init(contentsOf path: String) throws {
+  package init(contentsOf path: String) throws {
     let file = try SafetensorsFile(contentsOf: path)
     func decode<Value: Decodable>(_ type: Value.Type, _ key: String) throws -> Value {
       guard let text = file.metadata[key] else {

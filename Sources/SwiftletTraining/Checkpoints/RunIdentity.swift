@@ -7,22 +7,22 @@ import SwiftletData
 /// Everything that decides the numbers of a run. It is in every checkpoint and in `config.json`.
 ///
 /// Members that older checkpoints lack are not compared with them.
-public struct RunIdentity: Sendable, Codable, Equatable {
+package struct RunIdentity: Sendable, Codable, Equatable {
   /// The images, as far as a run depends on them.
-  public struct DataIdentity: Sendable, Codable, Equatable {
+  package struct DataIdentity: Sendable, Codable, Equatable {
     /// The classes' names.
-    public var classes: [String]
+    package var classes: [String]
     /// How many images there are in each part.
-    public var training: Int, validation: Int
+    package var training: Int, validation: Int
     /// A hash of their targets in order: tells another split of the same images.
-    public var labels: String
+    package var labels: String
     /// A hash of their fingerprints in order (``ImageDataset/fingerprint(_:)``): of files their names below the data
     /// set's root and their sizes, of CIFAR's records their bytes. Files whose bytes change and whose names and sizes
     /// stay are not told apart.
-    public var images: String?
+    package var images: String?
 
     /// What is known of a split.
-    public init(_ data: Split<any ImageDataset>) {
+    package init(_ data: Split<any ImageDataset>) {
       classes = data.training.classes
       training = data.training.count
       validation = data.validation?.count ?? 0
@@ -48,24 +48,24 @@ public struct RunIdentity: Sendable, Codable, Equatable {
   }
 
   /// The network, where it is an architecture, or where it is a graph.
-  public var architecture: Architecture?, graph: Graph?
+  package var architecture: Architecture?, graph: Graph?
   /// How it is trained.
-  public var recipe: Recipe
+  package var recipe: Recipe
   /// What is frozen.
-  public var freeze: Freeze
+  package var freeze: Freeze
   /// How images become inputs.
-  public var preprocessing: Preprocessing
+  package var preprocessing: Preprocessing
   /// The images.
-  public var data: DataIdentity
+  package var data: DataIdentity
   /// The network that it learns from, and a hash of its weights and of how it takes images.
-  public var teacher: String?, teacherWeights: String?
+  package var teacher: String?, teacherWeights: String?
   /// The task; `nil` for ``ClassificationTask``.
-  public var task: StoredTask?
+  package var task: StoredTask?
   /// The loss: its name and its constants.
-  public var loss: String?
+  package var loss: String?
 
   /// Collects what decides a run.
-  public init(
+  package init(
     network: NetworkDefinition, recipe: Recipe, freeze: Freeze, preprocessing: Preprocessing,
     data: DataIdentity, teacher: Trainer.Teacher? = nil, task: any TrainingTask = ClassificationTask(),
     loss: any Loss

@@ -21,22 +21,22 @@ import SwiftletCore
 /// A frame is a length, its checksum, a payload and its checksum (TensorFlow's `lib/io/record_writer.h`); a payload is an
 /// `Event` (`core/util/event.proto`). Steps are the epoch's last update; wall time is the start of the run and the
 /// seconds of its epochs, so that the same records always give the same bytes.
-public struct EventFile: Sendable, Equatable {
+package struct EventFile: Sendable, Equatable {
   /// The end of the names of our event files: only those are ever replaced.
   private static let ending = ".swiftlet"
   private static let beginning = "events.out.tfevents."
 
   /// When the run began, in whole seconds since 1970.
-  public let start: Int
+  package let start: Int
   /// The machine's name, as it stands in the file's name.
-  public let host: String
+  package let host: String
 
   /// An event file of a run.
   ///
   /// - Parameters:
   ///   - start: when the run began, in seconds since 1970.
   ///   - host: the machine's name. Characters that do not belong in a file name become `-`.
-  public init(start: Int, host: String) {
+  package init(start: Int, host: String) {
     self.start = start
     let name = host.unicodeScalars.prefix(64).map { scalar -> Character in
       let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar))
@@ -46,7 +46,7 @@ public struct EventFile: Sendable, Equatable {
   }
 
   /// `events.out.tfevents.<seconds>.<host>.swiftlet`.
-  public var name: String { "\(Self.beginning)\(start).\(host)\(Self.ending)" }
+  package var name: String { "\(Self.beginning)\(start).\(host)\(Self.ending)" }
 
   /// The one that a folder has, or a new one that begins now.
   static func inFolder(_ path: String) throws -> EventFile {
@@ -69,7 +69,7 @@ public struct EventFile: Sendable, Equatable {
   /// The whole file.
   ///
   /// - Parameter records: the epochs from the first on, in order.
-  public func bytes(_ records: [EpochRecord]) -> [UInt8] {
+  package func bytes(_ records: [EpochRecord]) -> [UInt8] {
     var wall = Double(start)
     var version = ProtocolBuffer()
     version.double(wall, field: 1)

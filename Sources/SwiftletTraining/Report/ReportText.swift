@@ -1,12 +1,12 @@
 // ReportText.swift: text and numbers as a page shows them.
 
 /// Text of data as HTML.
-public enum HTML {
+package enum HTML {
   /// The text with everything escaped that means something in HTML, in content and in quoted attributes.
   ///
   /// Control characters, which HTML forbids, and those that turn the direction of writing, with which a name could
   /// reorder what stands around it, become U+FFFD.
-  public static func text(_ text: String) -> String {
+  package static func text(_ text: String) -> String {
     var result = ""
     result.reserveCapacity(text.utf8.count)
     for scalar in text.unicodeScalars {

@@ -25,15 +25,15 @@ import SwiftletCore
 /// | `metrics.csv` | a header, and one line an epoch |
 /// | `events.out.tfevents.….swiftlet` | the same for TensorBoard (``EventFile``) |
 /// | `report.html` | one page that needs nothing else (``TrainingReport``) |
-public struct RunFolder: Sendable, Equatable {
+package struct RunFolder: Sendable, Equatable {
   /// Where it is.
-  public let path: String
+  package let path: String
 
   /// Opens the folder, and creates it and those above it where they are missing. Files in it stay.
   ///
   /// - Parameter path: the folder.
   /// - Throws: ``RunFolderError/notWritable(path:reason:)`` where it cannot be created or written to.
-  public init(_ path: String) throws {
+  package init(_ path: String) throws {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw RunFolderError.notWritable(path: path, reason: "not a folder name")
     }
@@ -48,13 +48,13 @@ public struct RunFolder: Sendable, Equatable {
   }
 
   /// The file of that name in the folder.
-  public func file(_ name: String) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
+  package func file(_ name: String) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
 
   /// Writes `config.json`: indented, keys sorted, so that two runs can be compared line by line.
   ///
   /// - Parameter value: what the run was asked to do. Numbers that JSON lacks become `"nan"`, `"inf"`, `"-inf"`.
   /// - Throws: `AtomicFileError`, or what `value` throws while it is encoded.
-  public func writeConfiguration(_ value: some Encodable) throws {
+  package func writeConfiguration(_ value: some Encodable) throws {
     let text = try StableJSON.text(value, isIndented: true, namesNonFinite: true)
     try write(Array((text + "\n").utf8), to: "config.json")
   }
@@ -63,7 +63,7 @@ public struct RunFolder: Sendable, Equatable {
   ///
   /// - Parameter records: the epochs from the first on, in order.
   /// - Throws: `AtomicFileError`.
-  public func writeMetrics(_ records: [EpochRecord]) throws {
+  package func writeMetrics(_ records: [EpochRecord]) throws {
     try write(Array(MetricsTable.text(records).utf8), to: "metrics.csv")
   }
 
@@ -71,7 +71,7 @@ public struct RunFolder: Sendable, Equatable {
   ///
   /// - Returns: the epochs; none where there is no such file.
   /// - Throws: ``RunFolderError`` naming the file, and the line where one is malformed.
-  public func readMetrics() throws -> [EpochRecord] {
+  package func readMetrics() throws -> [EpochRecord] {
     let name = file("metrics.csv")
     guard let bytes = try RunFolder.read(name) else { return [] }
     return try MetricsTable.records(String(decoding: bytes, as: UTF8.self), file: name)
@@ -84,7 +84,7 @@ public struct RunFolder: Sendable, Equatable {
   ///
   /// - Parameter records: the epochs from the first on, in order.
   /// - Throws: `AtomicFileError`, or ``RunFolderError`` where the folder cannot be read.
-  public func writeEvents(_ records: [EpochRecord]) throws {
+  package func writeEvents(_ records: [EpochRecord]) throws {
     let events = try EventFile.inFolder(path)
     try events.write(records, folder: self)
   }
@@ -92,7 +92,7 @@ public struct RunFolder: Sendable, Equatable {
   /// Writes `report.html`.
   ///
   /// - Throws: `AtomicFileError`.
-  public func writeReport(_ report: TrainingReport) throws {
+  package func writeReport(_ report: TrainingReport) throws {
     try write(Array(report.html().utf8), to: "report.html")
   }
 
@@ -147,7 +147,7 @@ public struct RunFolder: Sendable, Equatable {
 }
 
 /// What can be wrong with a run's folder. `description` is one line that names the file and the cause.
-public enum RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The folder cannot be created, or not be written to.
   case notWritable(path: String, reason: String)
   /// A file or folder that is there cannot be read.
@@ -155,7 +155,7 @@ public enum RunFolderError: Error, Equatable, Sendable, CustomStringConvertible 
   /// A line of `metrics.csv` (the first is 1) is not what was written there.
   case malformed(path: String, line: Int, reason: String)
 
-  public var description: String {
+  package var description: String {
     let text =
       switch self {
       case .notWritable(let path, let reason): "\(path): cannot write the run's files: \(reason)"

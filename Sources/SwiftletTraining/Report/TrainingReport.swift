@@ -7,30 +7,30 @@ import SwiftletData
 /// Everything that comes from data (names of classes and of images, reasons, configuration) is escaped. Values that
 /// are not finite are shown as gaps and said to be so; a run without an epoch, without validation or without an
 /// evaluation has a page too.
-public struct TrainingReport: Sendable {
+package struct TrainingReport: Sendable {
   /// The page's title.
-  public var title: String
+  package var title: String
   /// The names of the network and of the data set.
-  public var network: String, dataset: String
+  package var network: String, dataset: String
   /// What the run was asked to do: a name and a value each, in the order to show.
-  public var configuration: [(String, String)]
+  package var configuration: [(String, String)]
   /// The epochs so far.
-  public var records: [EpochRecord]
+  package var records: [EpochRecord]
   /// What the trained network says of the data set.
-  public var evaluation: (any TaskEvaluation)?
+  package var evaluation: (any TaskEvaluation)?
   /// What the task measures after each epoch.
-  public var metrics: [TaskMetric]
+  package var metrics: [TaskMetric]
   /// The excitations of a network's squeeze-and-excite gates, in the order of its depth.
-  public var gates: [GateRecord]
+  package var gates: [GateRecord]
   /// Images for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
-  public var thumbnails: [Int: RGBImage]
+  package var thumbnails: [Int: RGBImage]
   /// Images that could not be read in training; the evaluation has its own.
-  public var skipped: [SkippedFile]
+  package var skipped: [SkippedFile]
   /// Sentences to show at the beginning: that the run was stopped, say.
-  public var notes: [String]
+  package var notes: [String]
 
   /// Creates a report.
-  public init(
+  package init(
     title: String, network: String, dataset: String, configuration: [(String, String)] = [],
     records: [EpochRecord] = [], evaluation: (any TaskEvaluation)? = nil,
     metrics: [TaskMetric] = ClassificationTask().metrics, gates: [GateRecord] = [],
@@ -50,7 +50,7 @@ public struct TrainingReport: Sendable {
   }
 
   /// The page, as valid HTML5 that is well-formed XML too. The same report gives the same text.
-  public func html() -> String {
+  package func html() -> String {
     var sections: [(id: String, name: String, body: String)] = []
     let epochs = EpochSections(records: records, evaluation: evaluation, metrics: metrics)
     sections.append(("curves", "Curves", epochs.curves()))

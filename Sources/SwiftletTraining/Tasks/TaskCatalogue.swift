@@ -19,17 +19,17 @@ public enum TaskCatalogue {
 }
 
 /// A task in a file: its name and its attributes.
-public struct StoredTask: Sendable, Hashable, Codable {
+package struct StoredTask: Sendable, Hashable, Codable {
   /// The task.
-  public let task: any TrainingTask
+  package let task: any TrainingTask
 
   /// A task to store.
-  public init(_ task: any TrainingTask) { self.task = task }
+  package init(_ task: any TrainingTask) { self.task = task }
 
   private enum Key: String, CodingKey { case name, attributes }
 
   /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered the name.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     let name = try container.decode(String.self, forKey: .name)
     guard let type = TaskCatalogue.task(named: name) else { throw TrainingError.unknownTask(name) }
@@ -37,7 +37,7 @@ public struct StoredTask: Sendable, Hashable, Codable {
   }
 
   /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered the name: the file could not be read.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     let name = type(of: task).name
     guard let known = TaskCatalogue.task(named: name), known == type(of: task) else {
       throw TrainingError.unknownTask(name)
@@ -47,7 +47,7 @@ public struct StoredTask: Sendable, Hashable, Codable {
     try task.encode(to: container.superEncoder(forKey: .attributes))
   }
 
-  public static func == (a: StoredTask, b: StoredTask) -> Bool { AnyHashable(a.task) == AnyHashable(b.task) }
+  package static func == (a: StoredTask, b: StoredTask) -> Bool { AnyHashable(a.task) == AnyHashable(b.task) }
 
-  public func hash(into hasher: inout Hasher) { hasher.combine(AnyHashable(task)) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(AnyHashable(task)) }
 }

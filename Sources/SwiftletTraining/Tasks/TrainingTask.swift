@@ -168,7 +168,7 @@ public struct ReportSection: Sendable {
   public var id: String
   /// Its heading.
   public var title: String
-  /// HTML, well-formed; text from data is to be escaped (``HTML/text(_:)``). Empty parts are left out.
+  /// HTML, well-formed; text from data is to be escaped (`HTML/text(_:)`). Empty parts are left out.
   public var body: String
 
   /// Creates a part.

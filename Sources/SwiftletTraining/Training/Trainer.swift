@@ -122,7 +122,7 @@ public final class Trainer: Sendable {
   }
 
   /// What decides the run's numbers.
-  public var identity: RunIdentity {
+  package var identity: RunIdentity {
     RunIdentity(
       network: network, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
       data: RunIdentity.DataIdentity(data), teacher: options.teacher, task: task, loss: loss)

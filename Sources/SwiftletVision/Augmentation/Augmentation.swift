@@ -6,17 +6,17 @@ import SwiftletCore
 ///
 /// As JSON: `{"padAndCrop": {"padding": 4}}`, `{"horizontalFlip": {}}`.
 public enum Augmentation: Sendable, Codable, Hashable {
-  /// A random part at the network's resolution: ``RandomResizedCrop``.
+  /// A random part at the network's resolution: `RandomResizedCrop`.
   case randomResizedCrop(scale: ClosedRange<Double> = 0.08...1, ratio: ClosedRange<Double> = 0.75...(4.0 / 3))
-  /// Left and right exchanged with probability one half: ``HorizontalFlip``.
+  /// Left and right exchanged with probability one half: `HorizontalFlip`.
   case horizontalFlip
-  /// A border of so many black pixels, then a random part of the old size: ``PadAndCrop``.
+  /// A border of so many black pixels, then a random part of the old size: `PadAndCrop`.
   case padAndCrop(Int)
-  /// Random brightness, contrast, saturation and hue: ``ColorJitter``.
+  /// Random brightness, contrast, saturation and hue: `ColorJitter`.
   case colorJitter(brightness: Double = 0, contrast: Double = 0, saturation: Double = 0, hue: Double = 0)
-  /// So many random operations of one strength: ``RandAugment``.
+  /// So many random operations of one strength: `RandAugment`.
   case randAugment(operations: Int = 2, magnitude: Int = 9)
-  /// A random rectangle in the mean color: ``RandomErasing``.
+  /// A random rectangle in the mean color: `RandomErasing`.
   case randomErasing(probability: Double = 0.5)
 
   enum PadAndCropCodingKeys: String, CodingKey {

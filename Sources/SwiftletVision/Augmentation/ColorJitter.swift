@@ -4,14 +4,14 @@
 import SwiftletCore
 
 /// Changes brightness, contrast, saturation and hue by random amounts in a random order.
-public struct ColorJitter: Sendable, Codable, Hashable {
+package struct ColorJitter: Sendable, Codable, Hashable {
   /// Factors are drawn from max(0, 1 − strength) to 1 + strength; 0 leaves a property alone and draws nothing for it.
-  public var brightness, contrast, saturation: Double
+  package var brightness, contrast, saturation: Double
   /// The shift of the hue is drawn from −hue to hue, in turns of the color circle, 0.5 at most.
-  public var hue: Double
+  package var hue: Double
 
   /// Creates it.
-  public init(brightness: Double = 0, contrast: Double = 0, saturation: Double = 0, hue: Double = 0) {
+  package init(brightness: Double = 0, contrast: Double = 0, saturation: Double = 0, hue: Double = 0) {
     self.brightness = brightness
     self.contrast = contrast
     self.saturation = saturation
@@ -19,7 +19,7 @@ public struct ColorJitter: Sendable, Codable, Hashable {
   }
 
   /// The image in other colors.
-  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
+  package func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     var order = [0, 1, 2, 3]
     for last in [3, 2, 1] { order.swapAt(last, generator.integer(below: last + 1)) }
     var result = image

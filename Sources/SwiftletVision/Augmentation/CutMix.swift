@@ -4,12 +4,12 @@
 import SwiftletCore
 
 /// Pastes a rectangle of the image before into each one, at the same place; it is drawn once for a batch.
-public struct CutMix: Sendable, Codable, Hashable {
+package struct CutMix: Sendable, Codable, Hashable {
   /// The share that stays is from the beta distribution with both parameters `alpha`, before the edges cut the rectangle.
-  public var alpha: Double
+  package var alpha: Double
 
   /// Creates it.
-  public init(alpha: Double = 1) { self.alpha = alpha }
+  package init(alpha: Double = 1) { self.alpha = alpha }
 
   package func apply(to batch: MixableBatch, using generator: inout SeededGenerator) {
     let (width, height) = (batch.width, batch.height)

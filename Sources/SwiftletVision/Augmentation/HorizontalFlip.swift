@@ -3,20 +3,20 @@
 import SwiftletCore
 
 /// Mirrors an image left to right with some probability.
-public struct HorizontalFlip: Sendable, Codable, Hashable {
+package struct HorizontalFlip: Sendable, Codable, Hashable {
   /// How likely that is.
-  public var probability: Double
+  package var probability: Double
 
   /// Creates it.
-  public init(probability: Double = 0.5) { self.probability = probability }
+  package init(probability: Double = 0.5) { self.probability = probability }
 
   /// The image or its mirror image.
-  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
+  package func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     applied(to: image, using: &generator).image
   }
 
   /// The same, with the transform that was drawn.
-  public func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
+  package func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
     guard generator.uniform() < probability else { return TransformedImage(image) }
     return TransformedImage(image.mirrored(), ImageTransform(xx: -1, x0: Double(image.width)))
   }

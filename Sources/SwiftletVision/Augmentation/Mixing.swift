@@ -4,9 +4,9 @@ import SwiftletCore
 
 /// How the images of a batch are mixed: each with the one before it, the first with the last.
 public enum Mixing: Sendable, Codable, Hashable {
-  /// Weighted sums: ``Mixup``.
+  /// Weighted sums: `Mixup`.
   case mixup(alpha: Double)
-  /// Rectangles of one in the other: ``CutMix``.
+  /// Rectangles of one in the other: `CutMix`.
   case cutMix(alpha: Double)
   /// One of the two for each batch, equally likely.
   case either(mixup: Double, cutMix: Double)

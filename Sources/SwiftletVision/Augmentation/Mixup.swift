@@ -4,12 +4,12 @@
 import SwiftletCore
 
 /// Replaces each image by λ times itself and 1 − λ times the one before it; λ is drawn once for a batch.
-public struct Mixup: Sendable, Codable, Hashable {
+package struct Mixup: Sendable, Codable, Hashable {
   /// λ is from the beta distribution with both parameters `alpha`.
-  public var alpha: Double
+  package var alpha: Double
 
   /// Creates it.
-  public init(alpha: Double = 0.2) { self.alpha = alpha }
+  package init(alpha: Double = 0.2) { self.alpha = alpha }
 
   package func apply(to batch: MixableBatch, using generator: inout SeededGenerator) {
     let share = Float(generator.beta(alpha))

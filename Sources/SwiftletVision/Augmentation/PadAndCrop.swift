@@ -4,20 +4,20 @@
 import SwiftletCore
 
 /// Pads an image with black on all sides and cuts out a random part of its old size.
-public struct PadAndCrop: Sendable, Codable, Hashable {
+package struct PadAndCrop: Sendable, Codable, Hashable {
   /// Pixels on each side.
-  public var padding: Int
+  package var padding: Int
 
   /// Creates it.
-  public init(padding: Int = 4) { self.padding = padding }
+  package init(padding: Int = 4) { self.padding = padding }
 
   /// The shifted image, of the same size.
-  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
+  package func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     applied(to: image, using: &generator).image
   }
 
   /// The same, with the transform that was drawn.
-  public func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
+  package func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
     // The part's corner in the padded image, as torchvision draws it: row, then column.
     let padding = max(0, min(self.padding, Preprocessing.maximumResolution))
     let y = generator.integer(below: 2 * padding + 1) - padding

@@ -5,12 +5,12 @@
 import SwiftletCore
 
 /// Applies operations drawn from fourteen, all at one strength.
-public struct RandAugment: Sendable, Codable, Hashable {
+package struct RandAugment: Sendable, Codable, Hashable {
   /// The largest strength.
-  public static let largestMagnitude = 30
+  package static let largestMagnitude = 30
 
   /// The fourteen.
-  public enum Operation: String, Sendable, CaseIterable {
+  package enum Operation: String, Sendable, CaseIterable {
     case identity, shearX, shearY, translateX, translateY, rotate, brightness, color, contrast, sharpness,
       posterize, solarize, autoContrast, equalize
 
@@ -24,23 +24,23 @@ public struct RandAugment: Sendable, Codable, Hashable {
   }
 
   /// How many operations follow each other.
-  public var operations: Int
+  package var operations: Int
   /// Their strength, from 0 to ``largestMagnitude``.
-  public var magnitude: Int
+  package var magnitude: Int
 
   /// Creates it.
-  public init(operations: Int = 2, magnitude: Int = 9) {
+  package init(operations: Int = 2, magnitude: Int = 9) {
     self.operations = operations
     self.magnitude = magnitude
   }
 
   /// The changed image, of the same size.
-  public func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
+  package func apply(_ image: RGBImage, using generator: inout SeededGenerator) -> RGBImage {
     applied(to: image, using: &generator).image
   }
 
   /// The same, with the transform of the geometric operations that were drawn.
-  public func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
+  package func applied(to image: RGBImage, using generator: inout SeededGenerator) -> TransformedImage {
     var result = TransformedImage(image)
     let all = Operation.allCases
     for _ in 0..<max(0, operations) {

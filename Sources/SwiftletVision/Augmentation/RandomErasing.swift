@@ -4,16 +4,16 @@
 import SwiftletCore
 
 /// Paints a rectangle of random size and place in one color, with some probability.
-public struct RandomErasing: Sendable, Codable, Hashable {
+package struct RandomErasing: Sendable, Codable, Hashable {
   /// How likely that is.
-  public var probability: Double
+  package var probability: Double
   /// The rectangle's share of the area.
-  public var scale: ClosedRange<Double>
+  package var scale: ClosedRange<Double>
   /// Its height over its width; the logarithm is uniform.
-  public var ratio: ClosedRange<Double>
+  package var ratio: ClosedRange<Double>
 
   /// Creates it with torchvision's numbers, or others.
-  public init(
+  package init(
     probability: Double = 0.5, scale: ClosedRange<Double> = 0.02...0.33,
     ratio: ClosedRange<Double> = 0.3...3.3
   ) {
@@ -28,7 +28,7 @@ public struct RandomErasing: Sendable, Codable, Hashable {
   ///   - image: the image.
   ///   - fill: red, green and blue of the rectangle: the mean of the network's preprocessing, which becomes 0 in its input.
   ///   - generator: the source of randomness.
-  public func apply(_ image: RGBImage, fill: [UInt8], using generator: inout SeededGenerator) -> RGBImage {
+  package func apply(_ image: RGBImage, fill: [UInt8], using generator: inout SeededGenerator) -> RGBImage {
     guard fill.count == 3, generator.uniform() < probability else { return image }
     let area = Double(image.width * image.height)
     for _ in 0..<10 {

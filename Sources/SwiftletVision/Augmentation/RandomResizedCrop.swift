@@ -4,14 +4,14 @@
 import SwiftletCore
 
 /// Cuts out a part of random area and shape and resizes it to a square, bilinear with antialias.
-public struct RandomResizedCrop: Sendable, Codable, Hashable {
+package struct RandomResizedCrop: Sendable, Codable, Hashable {
   /// The part's share of the area.
-  public var scale: ClosedRange<Double>
+  package var scale: ClosedRange<Double>
   /// Its width over its height; the logarithm is uniform.
-  public var ratio: ClosedRange<Double>
+  package var ratio: ClosedRange<Double>
 
   /// Creates it with torchvision's numbers, or others.
-  public init(scale: ClosedRange<Double> = 0.08...1, ratio: ClosedRange<Double> = 0.75...(4.0 / 3)) {
+  package init(scale: ClosedRange<Double> = 0.08...1, ratio: ClosedRange<Double> = 0.75...(4.0 / 3)) {
     self.scale = scale
     self.ratio = ratio
   }
@@ -44,7 +44,7 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
   /// The image's random part, `resolution` × `resolution`.
   ///
   /// - Throws: ``VisionError`` where the resolution is below 1 or above the limits.
-  public func apply(
+  package func apply(
     _ image: RGBImage, resolution: Int, using generator: inout SeededGenerator
   ) throws -> RGBImage {
     try applied(to: image, resolution: resolution, using: &generator).image
@@ -53,7 +53,7 @@ public struct RandomResizedCrop: Sendable, Codable, Hashable {
   /// The same, with the transform that was drawn.
   ///
   /// - Throws: as ``apply(_:resolution:using:)``.
-  public func applied(
+  package func applied(
     to image: RGBImage, resolution: Int, using generator: inout SeededGenerator
   ) throws -> TransformedImage {
     let part = part(width: image.width, height: image.height, using: &generator)

@@ -3,9 +3,9 @@
 import SwiftletGraph
 
 /// Where a layer stands in one of our networks: `stages.3.1.expand` is the layer `expand` of a block.
-public struct LayerPath: Sendable, Hashable {
+package struct LayerPath: Sendable, Hashable {
   /// The part of the network.
-  public enum Part: Sendable, Hashable {
+  package enum Part: Sendable, Hashable {
     /// A row before the stages.
     case stem(Int)
     /// A block; `ordinal` counts blocks through all stages.
@@ -19,9 +19,9 @@ public struct LayerPath: Sendable, Hashable {
   }
 
   /// The part of the network.
-  public let part: Part
+  package let part: Part
   /// The layer inside a block: `expand`, `squeeze.reduce`; empty where the block is one layer.
-  public let layer: String
+  package let layer: String
 }
 
 /// The layers of a network, as its parameters' names tell them: what name maps ask about.

@@ -19,9 +19,9 @@ struct SourceLayer {
 ///
 /// PyTorch stores kernels as `[O, I / groups, k, k]` and linear weights as `[O, I]`; both are transposed to ours. To add
 /// a map, write a value and name it in ``all``.
-public struct NameMap: Sendable {
+package struct NameMap: Sendable {
   /// What it is called: `torchvision.mobilenet_v2`.
-  public let name: String
+  package let name: String
   /// Rows and columns that were flattened in channel-major order before the first hidden layer (VGG: 7).
   let flattened: Int?
   private let rule: @Sendable (LayerPath, NetworkLayers) -> SourceLayer?
@@ -36,25 +36,25 @@ public struct NameMap: Sendable {
   }
 
   /// Every map.
-  public static let all: [NameMap] = [
+  package static let all: [NameMap] = [
     .torchvisionMobileNetV2, .torchvisionMobileNetV3, .torchvisionResNet, .torchvisionVGG,
     .timmMobileNet, .timmSEResNet, .timmLegacySENet,
   ]
 
   /// Where a parameter of the graph is in the source: its name there, and its shape there.
-  public struct Source: Sendable, Hashable {
+  package struct Source: Sendable, Hashable {
     /// The name in the state dict.
-    public let name: String
+    package let name: String
     /// The parameter of ours.
-    public let parameter: ParameterSpec
+    package let parameter: ParameterSpec
     /// The shape in the state dict.
-    public let shape: Shape
+    package let shape: Shape
   }
 
   /// The source of each parameter of a network, in the graph's order.
   ///
   /// - Returns: `nil` where the network has a layer that this library has no name for.
-  public func sources(for graph: Graph) -> [Source]? {
+  package func sources(for graph: Graph) -> [Source]? {
     let layers = NetworkLayers(graph)
     var sources: [Source] = []
     for (spec, path, leaf) in layers.parameters {
@@ -78,7 +78,7 @@ public struct NameMap: Sendable {
   /// `num_batches_tracked` counters are ignored. A linear layer may be stored as a 1×1 convolution and the reverse.
   ///
   /// - Returns: `nil` where the network has a layer that this library has no name for.
-  public func problems(for graph: Graph, in tensors: NamedTensors) -> [ParametersError.Problem]? {
+  package func problems(for graph: Graph, in tensors: NamedTensors) -> [ParametersError.Problem]? {
     guard let sources = sources(for: graph) else { return nil }
     var problems: [ParametersError.Problem] = []
     for source in sources {
@@ -100,7 +100,7 @@ public struct NameMap: Sendable {
   ///   - graph: the network, in its inference form.
   ///   - tensors: the state dict.
   /// - Throws: ``ParametersError`` with the names that are missing, left over or of another shape.
-  public func parameters(for graph: Graph, in tensors: NamedTensors) throws -> Parameters {
+  package func parameters(for graph: Graph, in tensors: NamedTensors) throws -> Parameters {
     guard let sources = sources(for: graph), let problems = problems(for: graph, in: tensors) else {
       throw ParametersError(network: "\(graph.name) as \(name) names it", problems: [])
     }

@@ -14,7 +14,7 @@ extension SafetensorsFile {
   ///   - path: the file to create or replace.
   /// - Throws: ``FormatError/unwritable(file:reason:)`` where the names or the header break a rule of the
   ///   format; `AtomicFileError` where the file cannot be written.
-  public static func write(
+  package static func write(
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String
   ) throws {
     let sorted = tensors.sorted { left, right in
@@ -31,7 +31,7 @@ extension SafetensorsFile {
   }
 
   /// Writes named tensors: whole or not at all. Otherwise as for an array of pairs.
-  public static func write(_ tensors: NamedTensors, metadata: [String: String] = [:], to path: String) throws
+  package static func write(_ tensors: NamedTensors, metadata: [String: String] = [:], to path: String) throws
   {
     try write(Array(tensors), metadata: metadata, to: path)
   }

@@ -12,11 +12,11 @@ import SwiftletCore
 ///
 /// The rules are those of the reference implementation, and two more: a name may not occur twice, and a tensor
 /// may have 64 dimensions at most.
-public struct SafetensorsFile: Sendable {
+package struct SafetensorsFile: Sendable {
   /// The text under `__metadata__`; empty where there is none.
-  public let metadata: [String: String]
+  package let metadata: [String: String]
   /// The tensors, in the order in which their elements lie in the file.
-  public let tensors: NamedTensors
+  package let tensors: NamedTensors
 
   /// A header may have this many bytes, as in the reference implementation.
   static let largestHeader = 100_000_000
@@ -26,7 +26,7 @@ public struct SafetensorsFile: Sendable {
   /// Maps a file and reads its header.
   ///
   /// - Throws: ``FormatError`` where the file cannot be mapped or breaks a rule of the format.
-  public init(contentsOf path: String) throws {
+  package init(contentsOf path: String) throws {
     try self.init(MappedFile(contentsOf: path))
   }
 

@@ -1,25 +1,25 @@
 // ActivationGradient.swift: the gradient of an elementwise non-linearity.
 
 /// dx = f′(x) · dy, for x and dy of one shape.
-public struct ActivationGradient: GraphOperation {
-  public static let name = "activationGradient"
+package struct ActivationGradient: GraphOperation {
+  package static let name = "activationGradient"
   /// Which non-linearity.
-  public var function: ActivationFunction
+  package var function: ActivationFunction
 
   init(_ function: ActivationFunction) { self.function = function }
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the output's gradient")
     return [inputs[0]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     [inputs[0].zipped(inputs[1]) { function.derivative($0) * $1 }]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     ActivationFunction.allCases.map {
       let x = Activation.smoothInput(&generator)
       return Sample(Self($0), [x, HostTensor(x.shape, uniform: -1...1, using: &generator)])

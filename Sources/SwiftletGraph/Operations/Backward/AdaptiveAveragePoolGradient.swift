@@ -1,12 +1,12 @@
 // AdaptiveAveragePoolGradient.swift: the gradient of the mean over a fixed grid.
 
 /// dx from dy `[N, size, size, C]`: each cell's gradient is shared equally by its pixels.
-public struct AdaptiveAveragePoolGradient: GraphOperation {
-  public static let name = "adaptiveAveragePoolGradient"
+package struct AdaptiveAveragePoolGradient: GraphOperation {
+  package static let name = "adaptiveAveragePoolGradient"
   /// The shape of the pool's input, `[N, H, W, C]`.
-  public var input: Shape
+  package var input: Shape
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
     let type = try expectFloats(inputs)
     let (shape, dy) = (try TensorType(input).featureMap(), try inputs[0].featureMap())
@@ -14,7 +14,7 @@ public struct AdaptiveAveragePoolGradient: GraphOperation {
     return [TensorType(input, type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let dy = inputs[0]
     let channels = dy.channels
     var dx = HostTensor(input)
@@ -26,7 +26,7 @@ public struct AdaptiveAveragePoolGradient: GraphOperation {
     return [dx]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     AdaptiveAveragePool.samples(using: &generator).compactMap { sample in
       guard let forward = sample.operation as? AdaptiveAveragePool else { return nil }
       return Sample(Self(input: sample.inputs[0].shape), forward.reference(sample.inputs))

@@ -1,14 +1,14 @@
 // AveragePoolGradient.swift: the gradient of the mean over a sliding window.
 
 /// dx from dy `[N, H', W', C]`: each output's gradient is shared equally by the pixels it was the mean of.
-public struct AveragePoolGradient: GraphOperation {
-  public static let name = "averagePoolGradient"
+package struct AveragePoolGradient: GraphOperation {
+  package static let name = "averagePoolGradient"
   /// The window of the pool.
-  public var window: Window
+  package var window: Window
   /// The shape of the pool's input, `[N, H, W, C]`.
-  public var input: Shape
+  package var input: Shape
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
     let type = try expectFloats(inputs)
     let output = try AveragePool(window: window).infer([TensorType(input, type)])
@@ -16,7 +16,7 @@ public struct AveragePoolGradient: GraphOperation {
     return [TensorType(input, type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let dy = inputs[0]
     let counts = AveragePool.counts(window, input, dy.shape)
     var dx = HostTensor(input)
@@ -30,11 +30,11 @@ public struct AveragePoolGradient: GraphOperation {
     return [dx]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     Cost(elementwise: inputs[0].shape.count * window.kernel * window.kernel)
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     AveragePool.samples(using: &generator).compactMap { sample in
       guard let forward = sample.operation as? AveragePool else { return nil }
       return Sample(

@@ -6,21 +6,21 @@
 /// With x̂ = (x − mean) / √(variance + ε): doffset = Σ dy, dscale = Σ dy·x̂, and dx = scale / √(variance + ε) ·
 /// (dy − [doffset + x̂·dscale] / count), where the bracket is there only if mean and variance are the batch's
 /// own (arXiv 1502.03167, section 3).
-public struct BatchNormGradient: GraphOperation {
-  public static let name = "batchNormGradient"
+package struct BatchNormGradient: GraphOperation {
+  package static let name = "batchNormGradient"
   /// ε.
-  public var epsilon: Double
+  package var epsilon: Double
   /// Whether mean and variance depend on x.
-  public var usesBatchStatistics: Bool
+  package var usesBatchStatistics: Bool
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try BatchNorm.check(inputs.count == 5 ? Array(inputs.prefix(4)) : inputs, count: 4)
     try expectFloats(inputs)
     try inputs[4].expect(inputs[0].shape, "the output's gradient")
     return [inputs[0], inputs[1], inputs[1]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (x, scale, mean, variance, dy) = (inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])
     let inverse = variance.mapped { 1 / ($0 + epsilon).squareRoot() }
     var (dScale, dOffset) = (HostTensor(scale.shape), HostTensor(scale.shape))
@@ -41,7 +41,7 @@ public struct BatchNormGradient: GraphOperation {
     return [dx, dScale, dOffset]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [true, false].map { batch in
       let all = BatchNorm.inputs([2, 3, 2, 4], &generator)
       let dy = HostTensor([2, 3, 2, 4], uniform: -1...1, using: &generator)

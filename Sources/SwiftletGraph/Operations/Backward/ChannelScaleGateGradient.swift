@@ -1,10 +1,10 @@
 // ChannelScaleGateGradient.swift: the gradient of a squeeze-and-excitation gate.
 
 /// dgate[n, c] = Σ over pixels: x · dy, for x and dy `[N, H, W, C]`.
-public struct ChannelScaleGateGradient: GraphOperation {
-  public static let name = "channelScaleGateGradient"
+package struct ChannelScaleGateGradient: GraphOperation {
+  package static let name = "channelScaleGateGradient"
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     let type = try expectFloats(inputs)
     let shape = try inputs[0].featureMap()
@@ -12,7 +12,7 @@ public struct ChannelScaleGateGradient: GraphOperation {
     return [TensorType([shape[0], shape[3]], type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (x, dy) = (inputs[0], inputs[1])
     let image = x.shape[1] * x.shape[2] * x.channels
     var gate = HostTensor([x.shape[0], x.channels])
@@ -22,9 +22,9 @@ public struct ChannelScaleGateGradient: GraphOperation {
     return [gate]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost { Cost(elementwise: inputs[0].shape.count) }
+  package func cost(_ inputs: [TensorType]) -> Cost { Cost(elementwise: inputs[0].shape.count) }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [Sample(Self(), (0..<2).map { _ in HostTensor([2, 3, 2, 4], uniform: -1...1, using: &generator) })]
   }
 }

@@ -1,16 +1,16 @@
 // ConvolutionInputGradient.swift: the data gradient of a convolution.
 
 /// dx from dy `[N, H', W', O]` and the kernel `[k, k, C / groups, O]`: the transpose of ``Convolution``.
-public struct ConvolutionInputGradient: GraphOperation {
-  public static let name = "convolutionInputGradient"
+package struct ConvolutionInputGradient: GraphOperation {
+  package static let name = "convolutionInputGradient"
   /// The window of the convolution.
-  public var window: Window
+  package var window: Window
   /// The groups of the convolution.
-  public var groups: Int
+  package var groups: Int
   /// The shape of the convolution's input, `[N, H, W, C]`.
-  public var input: Shape
+  package var input: Shape
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     let type = try expectFloats(inputs)
     let forward = Convolution(window: window, groups: groups)
@@ -19,7 +19,7 @@ public struct ConvolutionInputGradient: GraphOperation {
     return [TensorType(input, type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (dy, w) = (inputs[0], inputs[1])
     let layout = ConvolutionLayout(kernel: w.shape, groups: groups)
     var dx = HostTensor(input)
@@ -33,11 +33,11 @@ public struct ConvolutionInputGradient: GraphOperation {
     return [dx]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     Convolution(window: window, groups: groups).cost([TensorType(input), inputs[1]])
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     Convolution.samples(using: &generator).compactMap { sample in
       guard let forward = sample.operation as? Convolution else { return nil }
       let dy = forward.reference(sample.inputs)[0]

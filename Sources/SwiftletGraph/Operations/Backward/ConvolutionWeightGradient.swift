@@ -1,16 +1,16 @@
 // ConvolutionWeightGradient.swift: the weight gradient of a convolution.
 
 /// dw from x `[N, H, W, C]` and dy `[N, H', W', O]`.
-public struct ConvolutionWeightGradient: GraphOperation {
-  public static let name = "convolutionWeightGradient"
+package struct ConvolutionWeightGradient: GraphOperation {
+  package static let name = "convolutionWeightGradient"
   /// The window of the convolution.
-  public var window: Window
+  package var window: Window
   /// The groups of the convolution.
-  public var groups: Int
+  package var groups: Int
   /// The shape of the kernel, `[k, k, C / groups, O]`.
-  public var kernel: Shape
+  package var kernel: Shape
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     let type = try expectFloats(inputs)
     let forward = Convolution(window: window, groups: groups)
@@ -19,7 +19,7 @@ public struct ConvolutionWeightGradient: GraphOperation {
     return [TensorType(kernel, type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (x, dy) = (inputs[0], inputs[1])
     let layout = ConvolutionLayout(kernel: kernel, groups: groups)
     var dw = HostTensor(kernel)
@@ -33,11 +33,11 @@ public struct ConvolutionWeightGradient: GraphOperation {
     return [dw]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     Convolution(window: window, groups: groups).cost([inputs[0], TensorType(kernel)])
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     Convolution.samples(using: &generator).compactMap { sample in
       guard let forward = sample.operation as? Convolution else { return nil }
       let dy = forward.reference(sample.inputs)[0]

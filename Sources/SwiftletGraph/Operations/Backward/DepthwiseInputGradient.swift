@@ -1,14 +1,14 @@
 // DepthwiseInputGradient.swift: the data gradient of a depthwise convolution.
 
 /// dx from dy `[N, H', W', C]` and the kernel `[k, k, C]`: the transpose of ``DepthwiseConvolution``.
-public struct DepthwiseInputGradient: GraphOperation {
-  public static let name = "depthwiseInputGradient"
+package struct DepthwiseInputGradient: GraphOperation {
+  package static let name = "depthwiseInputGradient"
   /// The window of the convolution.
-  public var window: Window
+  package var window: Window
   /// The shape of the convolution's input, `[N, H, W, C]`.
-  public var input: Shape
+  package var input: Shape
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     let type = try expectFloats(inputs)
     let output = try DepthwiseConvolution(window: window).infer([TensorType(input, type), inputs[1]])
@@ -16,7 +16,7 @@ public struct DepthwiseInputGradient: GraphOperation {
     return [TensorType(input, type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (dy, w) = (inputs[0], inputs[1])
     let channels = dy.channels
     var dx = HostTensor(input)
@@ -29,11 +29,11 @@ public struct DepthwiseInputGradient: GraphOperation {
     return [dx]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     DepthwiseConvolution(window: window).cost([TensorType(input), inputs[1]])
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     DepthwiseConvolution.samples(using: &generator).compactMap { sample in
       guard let forward = sample.operation as? DepthwiseConvolution else { return nil }
       let dy = forward.reference(sample.inputs)[0]

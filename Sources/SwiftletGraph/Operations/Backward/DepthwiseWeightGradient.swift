@@ -1,12 +1,12 @@
 // DepthwiseWeightGradient.swift: the weight gradient of a depthwise convolution.
 
 /// dw `[k, k, C]` from x `[N, H, W, C]` and dy `[N, H', W', C]`.
-public struct DepthwiseWeightGradient: GraphOperation {
-  public static let name = "depthwiseWeightGradient"
+package struct DepthwiseWeightGradient: GraphOperation {
+  package static let name = "depthwiseWeightGradient"
   /// The window of the convolution.
-  public var window: Window
+  package var window: Window
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     let type = try expectFloats(inputs)
     let kernel = TensorType([window.kernel, window.kernel, try inputs[0].featureMap()[3]], type)
@@ -15,7 +15,7 @@ public struct DepthwiseWeightGradient: GraphOperation {
     return [kernel]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (x, dy) = (inputs[0], inputs[1])
     let channels = x.channels
     var dw = HostTensor([window.kernel, window.kernel, channels])
@@ -28,12 +28,12 @@ public struct DepthwiseWeightGradient: GraphOperation {
     return [dw]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     let kernel = TensorType([window.kernel, window.kernel, inputs[0].shape[-1]])
     return DepthwiseConvolution(window: window).cost([inputs[0], kernel])
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     DepthwiseConvolution.samples(using: &generator).compactMap { sample in
       guard let forward = sample.operation as? DepthwiseConvolution else { return nil }
       return Sample(

@@ -1,20 +1,20 @@
 // DistillationGradient.swift: the gradient of the distillation loss.
 
 /// dz = weight · T · (softmax(z / T) − softmax(teacher / T)) / N · dloss.
-public struct DistillationGradient: GraphOperation {
-  public static let name = "distillationGradient"
+package struct DistillationGradient: GraphOperation {
+  package static let name = "distillationGradient"
   /// T.
-  public var temperature: Double
+  package var temperature: Double
   /// The factor of the loss.
-  public var weight: Double
+  package var weight: Double
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try SoftmaxCrossEntropy.check(inputs, count: 3)
     try inputs[2].expect([], "the loss's gradient")
     return [inputs[0]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (z, teacher) = (inputs[0], inputs[1])
     let factor = weight * temperature * inputs[2].values[0] / Double(max(z.shape[0], 1))
     var dz = z
@@ -32,7 +32,7 @@ public struct DistillationGradient: GraphOperation {
     return [dz]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     Distillation.samples(using: &generator).map { sample in
       Sample(Self(temperature: 3, weight: 0.5), sample.inputs + [HostTensor([], [0.7])])
     }

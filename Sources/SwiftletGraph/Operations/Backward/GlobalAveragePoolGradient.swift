@@ -1,12 +1,12 @@
 // GlobalAveragePoolGradient.swift: the gradient of the mean over all pixels.
 
 /// dx `[N, H, W, C]` from dy `[N, C]`: each pixel gets dy / (H·W).
-public struct GlobalAveragePoolGradient: GraphOperation {
-  public static let name = "globalAveragePoolGradient"
+package struct GlobalAveragePoolGradient: GraphOperation {
+  package static let name = "globalAveragePoolGradient"
   /// The shape of the pool's input, `[N, H, W, C]`.
-  public var input: Shape
+  package var input: Shape
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 1...1)
     let type = try expectFloats(inputs)
     let shape = try TensorType(input).featureMap()
@@ -14,7 +14,7 @@ public struct GlobalAveragePoolGradient: GraphOperation {
     return [TensorType(input, type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let dy = inputs[0]
     let (channels, pixels) = (dy.channels, input[1] * input[2])
     var dx = HostTensor(input)
@@ -25,7 +25,7 @@ public struct GlobalAveragePoolGradient: GraphOperation {
     return [dx]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [Sample(Self(input: [2, 3, 4, 5]), [HostTensor([2, 5], uniform: -1...1, using: &generator)])]
   }
 }

@@ -1,10 +1,10 @@
 // LinearInputGradient.swift: the data gradient of a linear layer.
 
 /// dx = dy · wᵀ, for dy `[N, O]` and w `[I, O]`.
-public struct LinearInputGradient: GraphOperation {
-  public static let name = "linearInputGradient"
+package struct LinearInputGradient: GraphOperation {
+  package static let name = "linearInputGradient"
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     let type = try expectFloats(inputs)
     let (dy, w) = (inputs[0].shape, inputs[1].shape)
@@ -14,7 +14,7 @@ public struct LinearInputGradient: GraphOperation {
     return [TensorType([dy[0], w[0]], type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (dy, w) = (inputs[0], inputs[1])
     let (rows, depth, columns) = (dy.shape[0], w.shape[0], w.shape[1])
     var dx = HostTensor([rows, depth])
@@ -28,11 +28,11 @@ public struct LinearInputGradient: GraphOperation {
     return [dx]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     Cost(multiplyAdds: inputs[0].shape.count * inputs[1].shape[0])
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [
       Sample(
         Self(),

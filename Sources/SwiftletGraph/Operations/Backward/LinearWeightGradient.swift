@@ -1,10 +1,10 @@
 // LinearWeightGradient.swift: the weight gradient of a linear layer.
 
 /// dw = xᵀ · dy, for x `[N, I]` and dy `[N, O]`.
-public struct LinearWeightGradient: GraphOperation {
-  public static let name = "linearWeightGradient"
+package struct LinearWeightGradient: GraphOperation {
+  package static let name = "linearWeightGradient"
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     let type = try expectFloats(inputs)
     let (x, dy) = (inputs[0].shape, inputs[1].shape)
@@ -14,7 +14,7 @@ public struct LinearWeightGradient: GraphOperation {
     return [TensorType([x[1], dy[1]], type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (x, dy) = (inputs[0], inputs[1])
     let (rows, depth, columns) = (x.shape[0], x.shape[1], dy.shape[1])
     var dw = HostTensor([depth, columns])
@@ -28,11 +28,11 @@ public struct LinearWeightGradient: GraphOperation {
     return [dw]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     Cost(multiplyAdds: inputs[0].shape.count * inputs[1].shape[1])
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [
       Sample(
         Self(),

@@ -2,12 +2,12 @@
 
 /// dx from x `[N, H, W, C]` and dy `[N, H', W', C]`: each output's gradient goes to the first pixel that held its
 /// maximum.
-public struct MaxPoolGradient: GraphOperation {
-  public static let name = "maxPoolGradient"
+package struct MaxPoolGradient: GraphOperation {
+  package static let name = "maxPoolGradient"
   /// The window of the pool.
-  public var window: Window
+  package var window: Window
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 2...2)
     try expectFloats(inputs)
     let output = try MaxPool(window: window).infer([inputs[0]])
@@ -15,7 +15,7 @@ public struct MaxPoolGradient: GraphOperation {
     return [inputs[0]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (x, dy) = (inputs[0], inputs[1])
     let channels = x.channels
     var best = [Int?](repeating: nil, count: dy.values.count)
@@ -32,11 +32,11 @@ public struct MaxPoolGradient: GraphOperation {
     return [dx]
   }
 
-  public func cost(_ inputs: [TensorType]) -> Cost {
+  package func cost(_ inputs: [TensorType]) -> Cost {
     Cost(elementwise: inputs[1].shape.count * window.kernel * window.kernel)
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     MaxPool.samples(using: &generator).compactMap { sample in
       guard let forward = sample.operation as? MaxPool else { return nil }
       return Sample(

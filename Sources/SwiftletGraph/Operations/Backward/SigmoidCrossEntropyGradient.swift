@@ -1,20 +1,20 @@
 // SigmoidCrossEntropyGradient.swift: the gradient of the loss of multi-label classification.
 
 /// dz = weight · (sigmoid(z) − q) / (N · C) · dloss, for logits and targets `[N, C]` and the scalar dloss.
-public struct SigmoidCrossEntropyGradient: GraphOperation {
-  public static let name = "sigmoidCrossEntropyGradient"
+package struct SigmoidCrossEntropyGradient: GraphOperation {
+  package static let name = "sigmoidCrossEntropyGradient"
   /// ε of label smoothing.
-  public var smoothing: Double
+  package var smoothing: Double
   /// The factor of the loss.
-  public var weight: Double
+  package var weight: Double
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try SoftmaxCrossEntropy.check(inputs, count: 3)
     try inputs[2].expect([], "the loss's gradient")
     return [inputs[0]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let loss = SigmoidCrossEntropy(smoothing: smoothing, weight: weight)
     let factor = weight * inputs[2].values[0] / Double(inputs[0].values.count)
     return [
@@ -26,7 +26,7 @@ public struct SigmoidCrossEntropyGradient: GraphOperation {
     ]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     SigmoidCrossEntropy.samples(using: &generator).map { sample in
       Sample(Self(smoothing: 0.1, weight: 2), sample.inputs + [HostTensor([], [0.7])])
     }

@@ -1,20 +1,20 @@
 // SoftmaxCrossEntropyGradient.swift: the gradient of the loss of classification.
 
 /// dz = weight · (softmax(z) · Σq − q) / N · dloss, for logits and targets `[N, C]` and the scalar dloss.
-public struct SoftmaxCrossEntropyGradient: GraphOperation {
-  public static let name = "softmaxCrossEntropyGradient"
+package struct SoftmaxCrossEntropyGradient: GraphOperation {
+  package static let name = "softmaxCrossEntropyGradient"
   /// ε of label smoothing.
-  public var smoothing: Double
+  package var smoothing: Double
   /// The factor of the loss.
-  public var weight: Double
+  package var weight: Double
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try SoftmaxCrossEntropy.check(inputs, count: 3)
     try inputs[2].expect([], "the loss's gradient")
     return [inputs[0]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let (z, targets) = (inputs[0], inputs[1])
     let loss = SoftmaxCrossEntropy(smoothing: smoothing, weight: weight)
     let factor = weight * inputs[2].values[0] / Double(max(z.shape[0], 1))
@@ -30,7 +30,7 @@ public struct SoftmaxCrossEntropyGradient: GraphOperation {
     return [dz]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     SoftmaxCrossEntropy.samples(using: &generator).map { sample in
       Sample(Self(smoothing: 0.1, weight: 2), sample.inputs + [HostTensor([], [0.7])])
     }

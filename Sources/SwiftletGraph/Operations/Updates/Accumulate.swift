@@ -2,13 +2,13 @@
 
 /// Inputs: the sum so far, a gradient like it, the step's rates. Output: sum + gradient, or the gradient alone where the rates say
 /// that a new sum begins.
-public struct Accumulate: GraphOperation {
-  public static let name = "accumulate"
+package struct Accumulate: GraphOperation {
+  package static let name = "accumulate"
 
   /// Creates an accumulation.
-  public init() {}
+  package init() {}
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 3...3)
     try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the gradient")
@@ -16,11 +16,11 @@ public struct Accumulate: GraphOperation {
     return [inputs[0]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     [StepRates(inputs[2].values).keeps ? inputs[0].zipped(inputs[1], +) : inputs[1]]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [true, false].map { keeps in
       let rates = StepRates(learningRate: 0.1, keeps: keeps).values.map(Double.init)
       return Sample(

@@ -2,29 +2,29 @@
 
 /// Inputs: any number of gradients. Outputs: min(1, maximum / norm), by which all are to be multiplied, and their norm: the root of
 /// the sum of all squares.
-public struct GradientScale: GraphOperation {
-  public static let name = "gradientScale"
+package struct GradientScale: GraphOperation {
+  package static let name = "gradientScale"
   /// The largest norm; `nil` leaves gradients as they are.
-  public var maximum: Double?
+  package var maximum: Double?
 
   /// Creates a scale.
-  public init(maximum: Double?) { self.maximum = maximum }
+  package init(maximum: Double?) { self.maximum = maximum }
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     guard !inputs.isEmpty else { throw OperationError("takes at least one gradient") }
     guard maximum ?? 1 > 0 else { throw OperationError("the largest norm must be above 0") }
     let type = try expectFloats(inputs)
     return [TensorType([], type), TensorType([], type)]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let squares = inputs.reduce(0) { $1.values.reduce($0) { $0 + $1 * $1 } }
     let norm = squares.squareRoot()
     let scale = maximum.map { norm > $0 ? $0 / norm : 1 } ?? 1
     return [HostTensor([], [scale]), HostTensor([], [norm])]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [nil, 0.5, 100].map { maximum in
       Sample(
         Self(maximum: maximum),

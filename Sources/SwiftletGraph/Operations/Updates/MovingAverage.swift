@@ -2,13 +2,13 @@
 
 /// Inputs: the average so far, the weight, the step's rates. Output: decay · average + (1 − decay) · weight, with the rates' decay;
 /// the old average where they say that nothing is applied.
-public struct MovingAverage: GraphOperation {
-  public static let name = "movingAverage"
+package struct MovingAverage: GraphOperation {
+  package static let name = "movingAverage"
 
   /// Creates an average.
-  public init() {}
+  package init() {}
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expectCount(inputs, 3...3)
     try expectFloats(inputs)
     try inputs[1].expect(inputs[0].shape, "the weight")
@@ -16,13 +16,13 @@ public struct MovingAverage: GraphOperation {
     return [inputs[0]]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let rates = StepRates(inputs[2].values)
     guard rates.applies else { return [inputs[0]] }
     return [inputs[0].zipped(inputs[1]) { $1 + rates.averageDecay * ($0 - $1) }]
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     [true, false].map { applies in
       let rates = StepRates(learningRate: 0.1, applies: applies, averageDecay: 0.9).values.map(Double.init)
       return Sample(

@@ -2,20 +2,20 @@
 
 /// Inputs: the weight w, its gradient, the step's rates `[5]`, the scalar that gradients are multiplied by, then the optimizer's
 /// moments, each like w. Outputs: the new w and moments; the old ones where the rates say that nothing is applied.
-public struct WeightUpdate: GraphOperation {
-  public static let name = "weightUpdate"
+package struct WeightUpdate: GraphOperation {
+  package static let name = "weightUpdate"
   /// The rule.
-  public var optimizer: Optimizer
+  package var optimizer: Optimizer
   /// Weight decay; 0 for what is excluded from it.
-  public var decay: Double
+  package var decay: Double
 
   /// Creates an update.
-  public init(_ optimizer: Optimizer, decay: Double) {
+  package init(_ optimizer: Optimizer, decay: Double) {
     self.optimizer = optimizer
     self.decay = decay
   }
 
-  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+  package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     let moments = optimizer.moments.count
     try expectCount(inputs, (4 + moments)...(4 + moments))
     try expectFloats(inputs)
@@ -26,7 +26,7 @@ public struct WeightUpdate: GraphOperation {
     return [inputs[0]] + inputs[4...]
   }
 
-  public func reference(_ inputs: [HostTensor]) -> [HostTensor] {
+  package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
     let rates = StepRates(inputs[2].values)
     var results = [inputs[0]] + inputs[4...]
     guard rates.applies else { return results }
@@ -40,7 +40,7 @@ public struct WeightUpdate: GraphOperation {
     return results
   }
 
-  public static func samples(using generator: inout SeededGenerator) -> [Sample] {
+  package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     let rules: [(Optimizer, Double, StepRates)] = [
       (.sgd(momentum: 0), 0.01, StepRates(learningRate: 0.1)),
       (.sgd(momentum: 0.9), 0.01, StepRates(learningRate: 0.1)),
