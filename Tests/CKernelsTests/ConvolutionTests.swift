@@ -53,26 +53,26 @@ struct ConvolutionCase {
   var pixels: Int { outputHeight * outputWidth }
 
   /// The pixels whose taps are all inside the image; none where pixels are apart.
-  private var regular: sk_regular {
-    guard pixel == depth else { return sk_regular() }
+  private var interior: sk_interior {
+    guard pixel == depth else { return sk_interior() }
     func inside(_ size: Int, _ count: Int) -> Range<Int> {
       let places = (0..<count).filter { $0 * stride >= pad && $0 * stride - pad + kernel <= size }
       return places.isEmpty ? 0..<0 : places[0]..<(places[places.count - 1] + 1)
     }
     let (rows, columns) = (inside(height, outputHeight), inside(width, outputWidth))
-    return sk_regular(
+    return sk_interior(
       width: outputWidth, top: rows.lowerBound, bottom: rows.upperBound, left: columns.lowerBound,
       right: columns.upperBound, pixel_stride: stride * depth, tap_rows: kernel,
       tap_row_stride: width * depth)
   }
 
-  func run(pixelsAtOnce: Int, withRegular: Bool = true) {
+  func run(pixelsAtOnce: Int, withInterior: Bool = true, blockBytes: Int = 0) {
     offsets.withUnsafeBufferPointer { offsets in
       var call = sk_conv(
         input: input.pointer, offsets: offsets.baseAddress, zeros: zeros.pointer, b: b.pointer,
         c: c.pointer, c_stride: columns, pixels: pixels, taps: kernel * kernel, depth: depth,
         columns: columns, epilogue: epilogue.forKernel,
-        regular: withRegular ? regular : sk_regular())
+        interior: withInterior ? interior : sk_interior(), block_bytes: blockBytes)
       for (begin, end) in pieces(pixels, of: pixelsAtOnce) { table.conv(&call, begin, end, 0, panels) }
     }
   }
@@ -113,7 +113,7 @@ struct ConvolutionTests {
             table, size: size, depth: depth, columns: columns, kernel: kernel, stride: stride, pad: pad,
             gap: gap,
             parts, placement)
-          example.run(pixelsAtOnce: example.pixels)
+          example.run(pixelsAtOnce: example.pixels, blockBytes: [0, 1, 3000][next % 3])
           let expected = example.expected
           let note: Comment = "\(size) kernel \(kernel) stride \(stride) \(depth) → \(columns)"
           #expect(disagreement(example.c.values, expected) == nil, note)
@@ -127,16 +127,16 @@ struct ConvolutionTests {
   func theResultDoesNotDependOnHowPixelsWereSplit(_ kernels: Kernels) throws {
     let table = try kernels.table()
     let parts = EpilogueCase(bias: true, activation: .hardSwish)
-    func results(_ pixelsAtOnce: Int, withRegular: Bool) throws -> [UInt32] {
+    func results(_ pixelsAtOnce: Int, withInterior: Bool) throws -> [UInt32] {
       let example = try ConvolutionCase(
         table, size: (15, 44), depth: 3, columns: 24, kernel: 3, stride: 2, pad: 1, gap: 0, parts,
         .beforeGuard)
-      example.run(pixelsAtOnce: pixelsAtOnce, withRegular: withRegular)
+      example.run(pixelsAtOnce: pixelsAtOnce, withInterior: withInterior)
       return example.c.values.map(\.bitPattern)
     }
-    let whole = try results(.max, withRegular: false)
+    let whole = try results(.max, withInterior: false)
     for pixelsAtOnce in [1, 2, 7, 13, .max] {
-      let split = try results(pixelsAtOnce, withRegular: true)
+      let split = try results(pixelsAtOnce, withInterior: true)
       #expect(split == whole)
     }
   }

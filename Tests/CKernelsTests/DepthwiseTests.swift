@@ -65,12 +65,14 @@ struct DepthwiseCase {
 
   var blocks: Int { (channels + table.depthwise_block - 1) / table.depthwise_block }
 
-  func run(rowsAtOnce: Int, blocksAtOnce: Int) {
+  /// - Parameter rowsBytes: of the rows under the kernel; 0 is the kernel's own.
+  func run(rowsAtOnce: Int, blocksAtOnce: Int, rowsBytes: Int = 0) {
     var call = sk_depthwise(
       input: input.pointer, input_stride: pixel, height: height, width: width, channels: channels,
       weights: packed.pointer, kernel: window.kernel, stride: window.stride, pad_top: window.padTop,
       pad_left: window.padLeft, output: output.pointer, output_stride: outputPixel,
-      output_height: outputHeight, output_width: outputWidth, epilogue: epilogue.forKernel)
+      output_height: outputHeight, output_width: outputWidth, epilogue: epilogue.forKernel,
+      rows_bytes: rowsBytes)
     for (blockBegin, blockEnd) in pieces(blocks, of: blocksAtOnce) {
       for (rowBegin, rowEnd) in pieces(outputHeight, of: rowsAtOnce) {
         table.depthwise(&call, rowBegin, rowEnd, blockBegin, blockEnd)
@@ -140,18 +142,22 @@ struct DepthwiseTests {
   func theResultDoesNotDependOnHowWorkWasSplit(_ kernels: Kernels, _ window: Window) throws {
     let table = try kernels.table()
     let parts = EpilogueCase(bias: true, residual: true, activation: .hardSwish)
-    func results(_ rowsAtOnce: Int, _ blocksAtOnce: Int) throws -> [UInt32] {
+    func results(_ rowsAtOnce: Int, _ blocksAtOnce: Int, rowsBytes: Int = 0) throws -> [UInt32] {
       let example = try #require(
         try DepthwiseCase(
           table, window, size: (13, 17), channels: 3 * table.depthwise_block + 3, gap: 0, parts, .beforeGuard)
       )
-      example.run(rowsAtOnce: rowsAtOnce, blocksAtOnce: blocksAtOnce)
+      example.run(rowsAtOnce: rowsAtOnce, blocksAtOnce: blocksAtOnce, rowsBytes: rowsBytes)
       return example.output.values.map(\.bitPattern)
     }
     let whole = try results(.max, .max)
     for (rows, blocks) in [(1, 1), (1, Int.max), (3, 2), (.max, 1)] {
       let split = try results(rows, blocks)
       #expect(split == whole)
+    }
+    for rowsBytes in [1, 10_000, 1 << 20] {
+      let other = try results(.max, .max, rowsBytes: rowsBytes)
+      #expect(other == whole, "\(rowsBytes) bytes")
     }
   }
 }

@@ -50,8 +50,10 @@ struct MatrixCase {
 
   var panels: Int { (columns + table.gemm_panel - 1) / table.gemm_panel }
 
-  func run(rowsAtOnce: Int, panelsAtOnce: Int) {
+  /// - Parameter blockBytes: of a block of rows; 0 is the kernel's own.
+  func run(rowsAtOnce: Int, panelsAtOnce: Int, blockBytes: Int = 0) {
     var call = sk_gemm()
+    call.block_bytes = blockBytes
     (call.a, call.a_stride) = (UnsafePointer(a.pointer), aStride)
     (call.b, call.c, call.c_stride) = (UnsafePointer(b.pointer), c.pointer, cStride)
     (call.rows, call.depth, call.columns) = (rows, depth, columns)
@@ -80,9 +82,9 @@ struct MatrixCase {
   }
 
   /// Runs it whole and compares everything that it may have changed.
-  func check(_ location: SourceLocation = #_sourceLocation) throws {
+  func check(blockBytes: Int = 0, _ location: SourceLocation = #_sourceLocation) throws {
     let note: Comment = "\(rows) × \(depth) × \(columns), \(epilogue.parts.testDescription)"
-    run(rowsAtOnce: rows, panelsAtOnce: panels)
+    run(rowsAtOnce: rows, panelsAtOnce: panels, blockBytes: blockBytes)
     let expected = expected
     let results = try #require(
       gathered(c.values, width: columns, stride: cStride), note, sourceLocation: location)
@@ -179,7 +181,10 @@ struct MatrixTests {
       (49, 960, 24), (200, 211, 40), (31, 1300, 16), (1, 1280, 250), (5000, 8, 9),
     ] {
       try MatrixCase(table, rows: rows, depth: depth, columns: columns, summed, .beforeGuard, gap: 0).check()
-      try MatrixCase(table, rows: rows, depth: depth, columns: columns, biased, .beforeGuard).check()
+      for blockBytes in [0, 1, 5000, 1 << 20] {
+        try MatrixCase(table, rows: rows, depth: depth, columns: columns, biased, .beforeGuard)
+          .check(blockBytes: blockBytes)
+      }
     }
   }
 

@@ -239,11 +239,11 @@ struct TrainingKernelTests {
             (outer.images, outer.runs, outer.length) = (images, runs, length)
             (outer.rows, outer.columns, outer.w_stride) = (rows, columns, columns)
             outer.adds = adds ? 1 : 0
-            // Whatever is ahead is asked for at most, never read.
-            var ahead = sk_prefetch()
-            ahead.at.0 = UnsafeRawPointer(a.pointer).assumingMemoryBound(to: CChar.self)
-            ahead.end.0 = ahead.at.0.map { $0 + 100_000 }
-            withUnsafeMutablePointer(to: &ahead) {
+            // The memory is prefetched, never read.
+            var prefetch = sk_prefetch()
+            prefetch.at.0 = UnsafeRawPointer(a.pointer).assumingMemoryBound(to: CChar.self)
+            prefetch.end.0 = prefetch.at.0.map { $0 + 100_000 }
+            withUnsafeMutablePointer(to: &prefetch) {
               outer.prefetch = $0
               training.weight_gradient(&outer, 0, columns)
             }

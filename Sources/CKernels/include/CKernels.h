@@ -48,19 +48,20 @@ typedef struct sk_gemm {
   ptrdiff_t rows, depth, columns;
   sk_epilogue epilogue;
   const uint16_t *f16_b;   ///< or NULL: what b would be, rounded by f16_pack; then b is not read
-  const char *ahead, *ahead_end;  ///< what is asked for meanwhile, if not the weights that come next
+  ptrdiff_t block_bytes;   ///< of the rows of a that stay in L2 while all panels pass over them; 0: 128 kB
+  const char *prefetch, *prefetch_end;  ///< prefetched meanwhile; NULL: the weights that come next
 } sk_gemm;
 
 /// The output pixels whose taps need no offsets of their own: all lie inside the image, a kernel row's taps one after another in
 /// memory, and a pixel's taps a constant distance from its left neighbour's. All zeros: there are none.
-typedef struct sk_regular {
+typedef struct sk_interior {
   ptrdiff_t width;            ///< of a row of output pixels
   ptrdiff_t top, bottom;      ///< output rows [top, bottom) …
   ptrdiff_t left, right;      ///< … and columns [left, right)
   ptrdiff_t pixel_stride;     ///< floats from a pixel's first tap to the next pixel's
   ptrdiff_t tap_rows;         ///< rows of the kernel
   ptrdiff_t tap_row_stride;   ///< floats from one row's first tap to the next row's
-} sk_regular;
+} sk_interior;
 
 /// Dense (or one group's) convolution as an indirect matrix product: taps · depth instead of depth.
 typedef struct sk_conv {
@@ -72,7 +73,8 @@ typedef struct sk_conv {
   ptrdiff_t c_stride;
   ptrdiff_t pixels, taps, depth, columns;
   sk_epilogue epilogue;
-  sk_regular regular;
+  sk_interior interior;
+  ptrdiff_t block_bytes;   ///< as sk_gemm's
 } sk_conv;
 
 /// Dense 3 × 3 convolution of one image with stride 1, by tiles of 4 × 4 output pixels: transformed, multiplied by position (36
@@ -98,6 +100,7 @@ typedef struct sk_depthwise {
   ptrdiff_t output_stride;
   ptrdiff_t output_height, output_width;
   sk_epilogue epilogue;
+  ptrdiff_t rows_bytes;   ///< of the input rows under the kernel that stay in L1 until the next output row; 0: 24 kB
 } sk_depthwise;
 
 /// Maximum or mean over a window of one image; padding never counts.

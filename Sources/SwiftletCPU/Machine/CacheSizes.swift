@@ -44,6 +44,10 @@ extension CacheSizes {
   var mostFusedWeightBytes: Int { level2 / 4 * 3 }
   /// Bytes of a fused block's strip: a good part of L2.
   var stripBytes: Int { level2 / 16 * 5 }
+  /// Bytes of a matrix product's rows that stay in L2 while all panels of weights pass over them.
+  var productBlockBytes: Int { level2 / 8 }
+  /// Bytes of a depthwise convolution's input rows that stay in L1 until the next output row; the rest is for weights and output.
+  var depthwiseRowsBytes: Int { level1 / 4 * 3 }
   /// Bytes of transformed tiles and products of Winograd's convolution.
   var winogradScratchBytes: Int { level2 / 8 * 5 }
 }

@@ -10,6 +10,8 @@ package struct CPUPlan: Plan {
   /// Whose kernels it calls.
   package let instructionSet: InstructionSet
   let kernels: Kernels
+  /// The caches that the kernels' blocks follow.
+  let caches: CacheSizes
   /// What runs it.
   package let pool: ThreadPool
   /// One, or two for a batch.
@@ -34,6 +36,7 @@ package struct CPUPlan: Plan {
     self.graph = graph
     instructionSet = backend.instructionSet
     kernels = backend.instructionSet.kernels
+    caches = backend.caches
     pool = ThreadPool(count: backend.threads, isShared: backend.sharesThreads)
     var lowering = Lowering(graph, parameters, kernels.table, backend, threads: pool.count)
     try lowering.run()

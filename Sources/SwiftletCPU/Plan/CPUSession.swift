@@ -100,7 +100,7 @@ private final class SessionState {
   private func run(worker: Int, of workers: Int) {
     for index in arenas.indices {
       if plan.stages[index].isPerImage {
-        takeImages(Range.share(imagesOfRun, of: worker, workers), through: arenas[index][worker])
+        takeImages(Range.partition(imagesOfRun, of: worker, workers), through: arenas[index][worker])
         plan.pool.barrier(parts: workers)
       } else {
         for step in arenas[index][0].steps {

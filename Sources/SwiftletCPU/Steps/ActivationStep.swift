@@ -28,7 +28,7 @@ struct ActivationStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      let mine = Range.share(count, of: worker, workers, unit: 64)
+      let mine = Range.partition(count, of: worker, workers, unit: 64)
       kernels.activate(x + mine.lowerBound, y + mine.lowerBound, mine.count, activation)
     }
   }

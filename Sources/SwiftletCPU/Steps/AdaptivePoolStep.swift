@@ -27,7 +27,7 @@ struct AdaptivePoolStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      for cell in Range.share(images * size * size, of: worker, workers) {
+      for cell in Range.partition(images * size * size, of: worker, workers) {
         let image = cell / (size * size)
         let rows = AdaptiveAveragePool.cell(cell / size % size, of: size, height)
         let columns = AdaptiveAveragePool.cell(cell % size, of: size, width)

@@ -31,7 +31,7 @@ struct AddStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      let mine = Range.share(count, of: worker, workers, unit: 64)
+      let mine = Range.partition(count, of: worker, workers, unit: 64)
       kernels.add(a + mine.lowerBound, b + mine.lowerBound, y + mine.lowerBound, mine.count, activation)
     }
   }

@@ -28,7 +28,7 @@ struct ChannelScaleStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      let mine = Range.share(pixels, of: worker, workers)
+      let mine = Range.partition(pixels, of: worker, workers)
       for image in 0..<images {
         let offset = (image * pixels + mine.lowerBound) * channels
         kernels.channel_scale(x + offset, gate + image * channels, y + offset, mine.count, channels)

@@ -13,7 +13,7 @@ struct ConvolutionStep: PlanStep {
   /// `[output pixels][taps]` for one image, 32-bit: floats from the image's start to the tapped pixel, −1 outside.
   let offsets: BlobOffset
   /// The interior: output pixels that need no offsets.
-  let interior: sk_regular
+  let interior: sk_interior
   let epilogue: Epilogue
 
   var name: String { "convolution" }
@@ -22,7 +22,7 @@ struct ConvolutionStep: PlanStep {
 
   func bind(_ memory: StepMemory) -> any BoundStep {
     let (from, to) = (memory.shape(input), memory.shape(output))
-    var call = sk_conv()
+    var call = sk_conv(memory.plan.caches)
     call.input = UnsafePointer(memory.floats(input))
     call.offsets = memory.weights(offsets, as: Int32.self)
     call.zeros = memory.weights(memory.plan.zeros)
@@ -32,7 +32,7 @@ struct ConvolutionStep: PlanStep {
     (call.pixels, call.taps) = (to[1] * to[2], taps)
     (call.depth, call.columns) = (groupInputs, groupOutputs)
     call.epilogue = memory.epilogue(epilogue, channels: to[3])
-    call.regular = interior
+    call.interior = interior
     return BoundConvolution(self, call, images: to[0], inputImage: from[1] * from[2] * from[3])
   }
 }
@@ -88,9 +88,10 @@ extension ConvolutionStep: FastPath {
   }
 
   /// The output pixels whose taps are all inside the image; none where a pixel's channels are not all of the group's.
-  private static func interior(_ window: Window, _ input: Shape, _ output: Shape, isDense: Bool) -> sk_regular
+  private static func interior(_ window: Window, _ input: Shape, _ output: Shape, isDense: Bool)
+    -> sk_interior
   {
-    guard isDense else { return sk_regular() }
+    guard isDense else { return sk_interior() }
     func inside(_ size: Int, _ padding: Int, _ count: Int) -> (first: Int, end: Int) {
       // Where not even the first window lies inside, division would round −1/2 to 0.
       let room = size + padding - window.kernel
@@ -100,7 +101,7 @@ extension ConvolutionStep: FastPath {
     }
     let rows = inside(input[1], window.padding.top, output[1])
     let columns = inside(input[2], window.padding.left, output[2])
-    var interior = sk_regular()
+    var interior = sk_interior()
     interior.width = output[2]
     (interior.top, interior.bottom) = (rows.first, rows.end)
     (interior.left, interior.right) = (columns.first, columns.end)
@@ -122,7 +123,7 @@ private final class BoundConvolution: BoundStep {
 
   func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
     let panels = step.groupOutputs.tiles(of: kernels.gemm_panel)
-    let mine = Range.share(images * call.pixels, of: worker, workers, unit: kernels.gemm_rows)
+    let mine = Range.partition(images * call.pixels, of: worker, workers, unit: kernels.gemm_rows)
     let firstImage = mine.lowerBound / max(call.pixels, 1)
     for image in firstImage..<images where image * call.pixels < mine.upperBound {
       let pixels = mine.inImage(image, each: call.pixels)

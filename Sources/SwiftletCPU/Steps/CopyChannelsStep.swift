@@ -61,7 +61,7 @@ struct CopyChannelsStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      for pixel in Range.share(pixels, of: worker, workers) {
+      for pixel in Range.partition(pixels, of: worker, workers) {
         let target = y + pixel * stride
         for copy in copies {
           (target + copy.to).update(from: copy.source + pixel * copy.stride, count: copy.count)

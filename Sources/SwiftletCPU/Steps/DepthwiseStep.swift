@@ -27,7 +27,7 @@ struct DepthwiseStep: PlanStep {
 
   /// The kernel's call on densely laid out pixels, without what it reads and writes: a fused block sets that strip by strip.
   func call(_ memory: StepMemory, input: Shape, output: Shape) -> sk_depthwise {
-    var call = sk_depthwise()
+    var call = sk_depthwise(memory.plan.caches)
     (call.input_stride, call.output_stride) = (input[3], output[3])
     (call.height, call.width, call.channels) = (input[1], input[2], input[3])
     (call.output_height, call.output_width) = (output[1], output[2])
@@ -73,7 +73,7 @@ private final class BoundDepthwise: BoundStep {
 
   func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
     let blocks = call.channels.tiles(of: kernels.depthwise_block)
-    let mine = Range.share(images * call.output_height, of: worker, workers)
+    let mine = Range.partition(images * call.output_height, of: worker, workers)
     for image in 0..<images {
       let rows = mine.inImage(image, each: call.output_height)
       if rows.isEmpty { continue }

@@ -29,7 +29,7 @@ struct GlobalPoolStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      let mine = Range.share(channels, of: worker, workers, unit: 16)
+      let mine = Range.partition(channels, of: worker, workers, unit: 16)
       if mine.isEmpty { return }
       for image in 0..<images {
         kernels.channel_sum(

@@ -136,11 +136,11 @@ private final class BoundInvertedResidual: BoundStep {
   /// Does one worker's share of the output rows.
   func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
     let outputHeight = depthwise.output_height
-    let mine = Range.share(images * outputHeight, of: worker, workers)
+    let mine = Range.partition(images * outputHeight, of: worker, workers)
     let strip = scratch + worker * scratchBytes
     for image in 0..<images {
       var held = HeldRows()
-      for outputRows in mine.inImage(image, each: outputHeight).pieces(of: rows) {
+      for outputRows in mine.inImage(image, each: outputHeight).tiles(of: rows) {
         run(image, outputRows, strip, &held, kernels)
       }
     }

@@ -26,7 +26,7 @@ struct PointwiseStep: PlanStep {
 
   /// The kernel's call on densely laid out pixels, without what it reads and writes: a fused block sets that strip by strip.
   func call(_ memory: StepMemory) -> sk_gemm {
-    var call = sk_gemm()
+    var call = sk_gemm(memory.plan.caches)
     call.b = memory.singles(weights)
     call.f16_b = memory.halves(weights)
     (call.a_stride, call.c_stride) = (depth, columns)
@@ -70,8 +70,8 @@ final class BoundPointwise: BoundStep {
     // Rows are partitioned where there are enough of them, panels of weights where there are not.
     let byRows = call.rows >= 2 * workers * kernels.gemm_rows || panels < workers
     let rows =
-      byRows ? Range.share(call.rows, of: worker, workers, unit: kernels.gemm_rows) : 0..<call.rows
-    let mine = byRows ? 0..<panels : Range.share(panels, of: worker, workers)
+      byRows ? Range.partition(call.rows, of: worker, workers, unit: kernels.gemm_rows) : 0..<call.rows
+    let mine = byRows ? 0..<panels : Range.partition(panels, of: worker, workers)
     if rows.isEmpty || mine.isEmpty { return }
     kernels.gemm(&call, rows.lowerBound, rows.upperBound, mine.lowerBound, mine.upperBound)
   }

@@ -35,7 +35,7 @@ struct PoolStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      let mine = Range.share(images * call.output_height, of: worker, workers)
+      let mine = Range.partition(images * call.output_height, of: worker, workers)
       for image in 0..<images {
         let rows = mine.inImage(image, each: call.output_height)
         if rows.isEmpty { continue }

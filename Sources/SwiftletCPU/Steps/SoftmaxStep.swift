@@ -35,7 +35,7 @@ struct SoftmaxStep: PlanStep {
     }
 
     func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-      for row in Range.share(rows, of: worker, workers) {
+      for row in Range.partition(rows, of: worker, workers) {
         let (x, y) = (x + row * columns, y + row * columns)
         var largest = -Float.infinity
         for i in 0..<columns { largest = max(largest, x[i]) }

@@ -36,7 +36,8 @@ struct WinogradStep: PlanStep {
     (call.output_height, call.output_width, call.columns) = (to[1], to[2], columns)
     call.epilogue = memory.epilogue(epilogue, channels: to[3])
     return BoundWinograd(
-      self, call, weights: memory.singles(weights), images: to[0], inputImage: from[1] * from[2] * from[3],
+      self, call, caches: memory.plan.caches, weights: memory.singles(weights), images: to[0],
+      inputImage: from[1] * from[2] * from[3],
       scratch: memory.scratch)
   }
 }
@@ -90,22 +91,24 @@ extension WinogradStep: FastPath {
 private final class BoundWinograd: BoundStep {
   private let step: WinogradStep
   private let call: sk_winograd
+  private let caches: CacheSizes
   private let weights: UnsafePointer<Float>?
   private let images: Int, inputImage: Int
   /// The first worker's scratch.
   private let scratch: UnsafeMutableRawPointer
 
   init(
-    _ step: WinogradStep, _ call: sk_winograd, weights: UnsafePointer<Float>?, images: Int, inputImage: Int,
-    scratch: UnsafeMutableRawPointer
+    _ step: WinogradStep, _ call: sk_winograd, caches: CacheSizes, weights: UnsafePointer<Float>?,
+    images: Int,
+    inputImage: Int, scratch: UnsafeMutableRawPointer
   ) {
-    (self.step, self.call, self.weights, self.images) = (step, call, weights, images)
+    (self.step, self.call, self.caches, self.weights, self.images) = (step, call, caches, weights, images)
     (self.inputImage, self.scratch) = (inputImage, scratch)
   }
 
   /// Does one worker's share of the tiles of all images.
   func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int) {
-    let mine = Range.share(images * step.tiles, of: worker, workers)
+    let mine = Range.partition(images * step.tiles, of: worker, workers)
     let panels = step.columns.tiles(of: kernels.gemm_panel)
     let transformed = (scratch + worker * step.scratchBytes).assumingMemoryBound(to: Float.self)
     for image in 0..<images {
@@ -116,11 +119,11 @@ private final class BoundWinograd: BoundStep {
       let output = image * call.output_height * call.output_width * call.c_stride
       call.c += output
       if call.epilogue.residual != nil { call.epilogue.residual += output }
-      for tiles in own.pieces(of: step.tilesAtOnce) {
+      for tiles in own.tiles(of: step.tilesAtOnce) {
         let count = tiles.count
         let products = transformed + 36 * count * step.channels
         kernels.winograd_input(&call, tiles.lowerBound, tiles.upperBound, transformed)
-        var product = sk_gemm()
+        var product = sk_gemm(caches)
         product.a_stride = step.channels
         product.c_stride = step.columns
         (product.rows, product.depth, product.columns) = (count, step.channels, step.columns)

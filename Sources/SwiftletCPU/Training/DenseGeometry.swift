@@ -9,7 +9,7 @@ struct TapTable {
   let offsets: UnsafeMutableBufferPointer<Int32>
   let taps: Int
   /// Pixels whose taps need no table.
-  var regular = sk_regular()
+  var interior = sk_interior()
 
   /// - Parameters:
   ///   - pixels: how many pixels.
@@ -140,7 +140,7 @@ struct DenseGeometry {
     if group == 1 && blocks == 1 {
       let columns = window.inside(width, padding: window.padding.left, outputs: outputWidth)
       let inside = window.inside(height, padding: window.padding.top, outputs: outputHeight)
-      table.regular = sk_regular(
+      table.interior = sk_interior(
         width: outputWidth, top: max(0, inside.lowerBound - outRows.lowerBound),
         bottom: max(0, min(inside.upperBound - outRows.lowerBound, outRows.count)), left: columns.lowerBound,
         right: columns.upperBound, pixel_stride: stride * inputs, tap_rows: kernel,
@@ -149,38 +149,42 @@ struct DenseGeometry {
     return table
   }
 
-  /// The input pixels that share their taps: those with the same remainder of row and column by the stride.
-  struct Phase {
+  /// A parity class of a strided convolution: the input pixels with the same remainders of row and column by the stride. They
+  /// share their taps.
+  struct Parity {
     let row: Int, column: Int
-    /// The taps that read pixels of the phase, in the order of memory.
+    /// The taps that read pixels of the parity, in the order of memory.
     let taps: [Int]
   }
 
-  /// All phases; one where the stride is 1. Some have no taps.
-  var phases: [Phase] {
+  /// All parities; one where the stride is 1. Some have no taps.
+  var parities: [Parity] {
     (0..<stride).flatMap { row in
       (0..<stride).map { column in
         let rows = (0..<kernel).filter { (row + window.padding.top - $0) % stride == 0 }.reversed()
         let columns = (0..<kernel).filter { (column + window.padding.left - $0) % stride == 0 }.reversed()
-        return Phase(row: row, column: column, taps: rows.flatMap { ky in columns.map { ky * kernel + $0 } })
+        return Parity(row: row, column: column, taps: rows.flatMap { ky in columns.map { ky * kernel + $0 } })
       }
     }
   }
 
-  /// The owned input pixels of a strip that are of a phase: rows and columns of them.
-  func phasePixels(_ strip: Int, _ phase: Phase) -> (rows: [Int], columns: [Int]) {
-    (ownedRows(strip).filter { $0 % stride == phase.row }, (0..<width).filter { $0 % stride == phase.column })
+  /// The owned input pixels of a strip that are of a parity: rows and columns of them.
+  func parityPixels(_ strip: Int, _ parity: Parity) -> (rows: [Int], columns: [Int]) {
+    (
+      ownedRows(strip).filter { $0 % stride == parity.row },
+      (0..<width).filter { $0 % stride == parity.column }
+    )
   }
 
-  /// Where the owned input pixels of a phase find the gradients of their outputs in a strip's gradient rows.
-  func backwardTable(_ strip: Int, _ phase: Phase) -> TapTable {
+  /// Where the owned input pixels of a parity find the gradients of their outputs in a strip's gradient rows.
+  func backwardTable(_ strip: Int, _ parity: Parity) -> TapTable {
     let gradients = gradientRows(strip)
-    let (rows, columns) = phasePixels(strip, phase)
+    let (rows, columns) = parityPixels(strip, parity)
     let pixels = rows.count * columns.count
-    var table = TapTable(pixels: pixels * group, taps: phase.taps.count) { pixel, index in
+    var table = TapTable(pixels: pixels * group, taps: parity.taps.count) { pixel, index in
       let (image, rest) = (pixel / pixels, pixel % pixels)
-      let y = rows[rest / columns.count] + window.padding.top - phase.taps[index] / kernel
-      let x = columns[rest % columns.count] + window.padding.left - phase.taps[index] % kernel
+      let y = rows[rest / columns.count] + window.padding.top - parity.taps[index] / kernel
+      let x = columns[rest % columns.count] + window.padding.left - parity.taps[index] % kernel
       guard y >= 0, x >= 0, gradients.contains(y / stride), x / stride < outputWidth else { return nil }
       return ((image * gradients.count + y / stride - gradients.lowerBound) * outputWidth + x / stride)
         * outputs
@@ -192,7 +196,7 @@ struct DenseGeometry {
       let first = ownedRows(strip).lowerBound
       let top = kernel - 1 - window.padding.top - first
       let bottom = outputHeight - window.padding.top - first
-      table.regular = sk_regular(
+      table.interior = sk_interior(
         width: width, top: max(0, top), bottom: max(0, min(bottom, rows.count)), left: left, right: right,
         pixel_stride: outputs, tap_rows: kernel, tap_row_stride: outputWidth * outputs)
     }

@@ -34,13 +34,13 @@ struct ShardStatistics {
   ) {
     guard let statistics else { return }
     if pixels == 0, count > 0 { pivot.update(from: x, count: channels) }
-    for piece in (0..<count).pieces(of: summedPixels) {
-      let at = piece.lowerBound * channels
+    for tile in (0..<count).tiles(of: summedPixels) {
+      let at = tile.lowerBound * channels
       context.training.statistics(
-        x + at, channels, piece.count, channels, pivot, output.map { $0 + at }, channels, sums,
+        x + at, channels, tile.count, channels, pivot, output.map { $0 + at }, channels, sums,
         streams ? 1 : 0)
-      context.training.merge_statistics(sums, pivot, piece.count, statistics, pixels, channels)
-      pixels += piece.count
+      context.training.merge_statistics(sums, pivot, tile.count, statistics, pixels, channels)
+      pixels += tile.count
     }
   }
 

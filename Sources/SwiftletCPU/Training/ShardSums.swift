@@ -29,10 +29,10 @@ struct ShardSums {
     _ context: WorkerContext, _ operands: inout sk_prologue, _ begin: Int, _ end: Int,
     to output: UnsafeMutablePointer<Float>?, streams: Bool
   ) {
-    for piece in (begin..<end).pieces(of: summedPixels) {
+    for tile in (begin..<end).tiles(of: summedPixels) {
       context.training.gradient_sums(
-        &operands, piece.lowerBound, piece.upperBound,
-        output.map { $0 + (piece.lowerBound - begin) * channels }, channels, strip, streams ? 1 : 0)
+        &operands, tile.lowerBound, tile.upperBound,
+        output.map { $0 + (tile.lowerBound - begin) * channels }, channels, strip, streams ? 1 : 0)
       if let total { context.training.accumulate(strip, total, 2 * channels) }
     }
   }

@@ -22,7 +22,7 @@ struct Shards {
   }
 
   /// The ranges that one worker takes.
-  func partition(of worker: Int, _ workers: Int) -> Range<Int> { Range.share(count, of: worker, workers) }
+  func partition(of worker: Int, _ workers: Int) -> Range<Int> { Range.partition(count, of: worker, workers) }
 }
 
 /// Floats of memory that strips should stay within: half of the second-level cache. Sums are rounded strip by strip, so machines with

@@ -37,7 +37,7 @@ final class CopyOp: TrainingOp {
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    let mine = Range.share(target.count, of: worker, workers, unit: 16)
+    let mine = Range.partition(target.count, of: worker, workers, unit: 16)
     if !mine.isEmpty {
       (target.pointer + mine.lowerBound).update(from: source.pointer + mine.lowerBound, count: mine.count)
     }

@@ -47,7 +47,7 @@ final class PackOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (depth, columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
     let panels = (columns + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-    let mine = Range.share(panels, of: worker, workers)
+    let mine = Range.partition(panels, of: worker, workers)
     for (index, tap) in taps.enumerated() {
       context.training.pack(
         weight.pointer + tap * inputs * outputs, isTransposed ? 1 : outputs, isTransposed ? outputs : 1,
@@ -105,14 +105,14 @@ final class ReduceOp: TrainingOp {
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let count = gradient.count
-    let mine = Range.share(count, of: worker, workers, unit: 16)
+    let mine = Range.partition(count, of: worker, workers, unit: 16)
     let (source, target) = (partial.pointer, gradient.pointer)
     if let outputs = transposedRows {
       let inputs = count / outputs
       // Blocks that stay in the first-level cache on both sides, even where all rows of one side fall into one of its sets.
       let block = 8
-      for columns in Range.share(inputs, of: worker, workers, unit: block).pieces(of: block) {
-        for rows in (0..<outputs).pieces(of: block) {
+      for columns in Range.partition(inputs, of: worker, workers, unit: block).tiles(of: block) {
+        for rows in (0..<outputs).tiles(of: block) {
           for o in rows {
             for i in columns {
               var sum: Float = 0
@@ -124,11 +124,11 @@ final class ReduceOp: TrainingOp {
       }
       return
     }
-    for piece in mine.pieces(of: 4096) {
-      for i in piece { target[i] = source[i] }
+    for tile in mine.tiles(of: 4096) {
+      for i in tile { target[i] = source[i] }
       for shard in 1..<max(shards, 1) {
         let next = source + shard * count
-        for i in piece { target[i] += next[i] }
+        for i in tile { target[i] += next[i] }
       }
     }
   }

@@ -44,7 +44,7 @@ final class AdaptivePoolOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (height, width, channels) = (input[1], input[2], input[3])
     let sums = UnsafeMutableRawPointer(context.scratch).assumingMemoryBound(to: Double.self)
-    for image in Range.share(input[0], of: worker, workers) {
+    for image in Range.partition(input[0], of: worker, workers) {
       if isGradient {
         let each = height * width * channels
         (target.pointer + image * each).update(repeating: 0, count: each)

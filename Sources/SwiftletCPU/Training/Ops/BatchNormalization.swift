@@ -139,7 +139,7 @@ final class StatisticsOp: TrainingOp {
     for shard in shards.partition(of: worker, workers) {
       var sums = ShardStatistics(
         statistics.buffer, shard: shard, channels: channels, scratch: context.scratch)
-      for pixels in shards.pixels(shard, each: prologue.pixels).pieces(of: step) {
+      for pixels in shards.pixels(shard, each: prologue.pixels).tiles(of: step) {
         let x = prologue.strip(context, pixels.lowerBound, pixels.upperBound, strip)
         sums.add(context, x, count: pixels.count, to: nil, streams: false)
       }
@@ -179,7 +179,7 @@ final class NormStatisticsOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let channels = vectors.mean.count
     let count = Double(statistics.count)
-    for c in Range.share(channels, of: worker, workers, unit: 16) {
+    for c in Range.partition(channels, of: worker, workers, unit: 16) {
       let (mean, squares) = statistics.of(c, channels)
       let variance = max(0, squares / count)
       let scale = Double(parameters[0].pointer[c]) / (variance + epsilon).squareRoot()
@@ -211,7 +211,7 @@ final class FrozenNormOp: TrainingOp {
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    for c in Range.share(scale.count, of: worker, workers, unit: 16) {
+    for c in Range.partition(scale.count, of: worker, workers, unit: 16) {
       let factor =
         Double(parameters[0].pointer[c]) / (Double(parameters[3].pointer[c]) + epsilon).squareRoot()
       scale.pointer[c] = Float(factor)
@@ -282,7 +282,7 @@ final class NormGradientOp: TrainingOp {
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let channels = scale.count
-    for c in Range.share(channels, of: worker, workers, unit: 16) {
+    for c in Range.partition(channels, of: worker, workers, unit: 16) {
       let inverse = 1 / (Double(variance.pointer[c]) + epsilon).squareRoot()
       let sum = total(totals, shards, c, channels)
       let mean = Double(mean.pointer[c])

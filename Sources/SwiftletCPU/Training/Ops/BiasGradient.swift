@@ -25,7 +25,7 @@ final class ChannelTotalOp: TrainingOp {
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    for c in Range.share(gradient.count, of: worker, workers, unit: 16) {
+    for c in Range.partition(gradient.count, of: worker, workers, unit: 16) {
       gradient.pointer[c] = Float(statistics.of(c, gradient.count).mean * Double(statistics.count))
     }
   }

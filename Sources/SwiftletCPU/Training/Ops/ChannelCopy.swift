@@ -92,7 +92,7 @@ final class ChannelSliceOp: TrainingOp {
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (inputs, outputs) = (x.count / pixels, y.count / pixels)
-    for pixel in Range.share(pixels, of: worker, workers) {
+    for pixel in Range.partition(pixels, of: worker, workers) {
       (y.pointer + pixel * outputs).update(from: x.pointer + pixel * inputs + offset, count: outputs)
     }
   }

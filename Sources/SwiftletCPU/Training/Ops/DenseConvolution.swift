@@ -28,7 +28,7 @@ enum DenseConvolutionLowering: TrainingOpLowering {
     let operands = try lowering.operands(layer, partialCount: geometry.weights)
     var packed: [TrainingBuffer] = []
     if let weight = operands.weight {
-      packed = geometry.phases.map {
+      packed = geometry.parities.map {
         lowering.packed(
           node.label, weight, taps: $0.taps, inputs: geometry.inputs, outputs: geometry.outputs,
           isTransposed: true)
@@ -101,16 +101,16 @@ final class DenseForwardOp: TrainingOp {
     for shard in shards.partition(of: worker, workers) {
       var statistics = ShardStatistics(
         y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
-      for images in shards[shard].pieces(of: g.group) {
+      for images in shards[shard].tiles(of: g.group) {
         for index in 0..<g.strips {
           let rows = g.outputRows(index)
           let input = rowStrip(
             x, context, images: images, rows: g.inputRows(index), width: g.width, strip)
           let pixels = images.count * rows.count * g.outputWidth
           let pixel = images.lowerBound * g.outputPixels + rows.lowerBound * g.outputWidth
-          var call = sk_conv()
+          var call = sk_conv(.current)
           call.offsets = UnsafePointer(tables.tables[index].offsets.baseAddress)
-          call.regular = tables.tables[index].regular
+          call.interior = tables.tables[index].interior
           call.zeros = UnsafePointer(zeros.pointer)
           call.c_stride = g.outputs
           (call.pixels, call.taps) = (pixels, g.taps)
@@ -130,29 +130,29 @@ final class DenseForwardOp: TrainingOp {
   }
 }
 
-/// From prologue(dy): dw for each shard, tap by tap, and dx: for each phase of input pixels an indirect product over dy.
+/// From prologue(dy): dw for each shard, tap by tap, and dx: for each parity of input pixels an indirect product over dy.
 final class DenseBackwardOp: TrainingOp {
   let resources: OpResources
   private let geometry: DenseGeometry
   private let operands: LayerGradientOperands
   private let zeros: TrainingBuffer, packed: [TrainingBuffer]
-  private let phases: [DenseGeometry.Phase]
+  private let parities: [DenseGeometry.Parity]
   private let tables: TapTables
   private let sizes: (input: Int, gradient: Int, output: Int, owned: Int)
 
   /// - Parameters:
   ///   - operands: with partial gradients `[shards, blocks, taps, I, O]` of blocks.
-  ///   - packed: for each phase its taps' weights, transposed, block by block; empty where no data gradient is needed.
+  ///   - packed: for each parity its taps' weights, transposed, block by block; empty where no data gradient is needed.
   init(
     _ label: String, _ geometry: DenseGeometry, _ operands: LayerGradientOperands, zeros: TrainingBuffer,
     packed: [TrainingBuffer]
   ) {
     (self.geometry, self.operands, self.zeros, self.packed) = (geometry, operands, zeros, packed)
-    let phases = geometry.phases
-    self.phases = phases
+    let parities = geometry.parities
+    self.parities = parities
     tables = TapTables(
       operands.dx == nil
-        ? [] : (0..<geometry.strips).flatMap { strip in phases.map { geometry.backwardTable(strip, $0) } })
+        ? [] : (0..<geometry.strips).flatMap { strip in parities.map { geometry.backwardTable(strip, $0) } })
     sizes = geometry.scratch
     let results = (geometry.stride > 1 ? 2 : 1) * sizes.owned
     resources = OpResources(
@@ -174,7 +174,7 @@ final class DenseBackwardOp: TrainingOp {
       let weights = partial.map { $0.pointer + shard * g.weights }
       // A tap that never reads a pixel leaves zeros.
       weights?.update(repeating: 0, count: g.weights)
-      for images in shards[shard].pieces(of: g.group) {
+      for images in shards[shard].tiles(of: g.group) {
         for strip in 0..<g.strips {
           let rows = g.gradientRows(strip)
           let gradient = rowStrip(
@@ -239,18 +239,18 @@ final class DenseBackwardOp: TrainingOp {
     let count = images.count * own.count * g.width
     let panels = context.panels(g.blockInputs)
     let direct = dx.isDirect ? dx.destination.pointer + first * g.inputs : result
-    for (index, phase) in phases.enumerated() {
-      let (rows, columns) = g.phaseCounts(strip, phase)
+    for (index, parity) in parities.enumerated() {
+      let (rows, columns) = g.parityCounts(strip, parity)
       let pixels = images.count * rows * columns
       if pixels == 0 { continue }
-      let table = tables.tables[strip * phases.count + index]
+      let table = tables.tables[strip * parities.count + index]
       let plane = g.stride == 1 ? direct : result + sizes.owned
-      if phase.taps.isEmpty {
+      if parity.taps.isEmpty {
         plane.update(repeating: 0, count: pixels * g.inputs)
       } else {
-        var call = sk_conv()
+        var call = sk_conv(.current)
         call.offsets = UnsafePointer(table.offsets.baseAddress)
-        call.regular = table.regular
+        call.interior = table.interior
         call.zeros = UnsafePointer(zeros.pointer)
         call.c_stride = g.inputs
         (call.pixels, call.taps) = (pixels, table.taps)
@@ -266,11 +266,11 @@ final class DenseBackwardOp: TrainingOp {
         }
       }
       if g.stride == 1 { continue }
-      // The phase's pixels go between those of the others.
+      // The parity's pixels go between those of the others.
       var source = UnsafePointer(plane)
       for image in 0..<images.count {
-        for row in own where row % g.stride == phase.row {
-          var x = phase.column
+        for row in own where row % g.stride == parity.row {
+          var x = parity.column
           while x < g.width {
             (direct + ((image * own.count + row - own.lowerBound) * g.width + x) * g.inputs).update(
               from: source, count: g.inputs)
@@ -289,10 +289,12 @@ final class DenseBackwardOp: TrainingOp {
 }
 
 extension DenseGeometry {
-  /// How many rows and columns of a strip's own input pixels are of a phase.
-  fileprivate func phaseCounts(_ strip: Int, _ phase: Phase) -> (rows: Int, columns: Int) {
+  /// How many rows and columns of a strip's own input pixels are of a parity.
+  fileprivate func parityCounts(_ strip: Int, _ parity: Parity) -> (rows: Int, columns: Int) {
     func below(_ end: Int, _ remainder: Int) -> Int { max(0, (end - remainder + stride - 1) / stride) }
     let own = ownedRows(strip)
-    return (below(own.upperBound, phase.row) - below(own.lowerBound, phase.row), below(width, phase.column))
+    return (
+      below(own.upperBound, parity.row) - below(own.lowerBound, parity.row), below(width, parity.column)
+    )
   }
 }

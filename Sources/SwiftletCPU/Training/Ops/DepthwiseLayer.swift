@@ -166,7 +166,7 @@ final class DepthwiseForwardOp: TrainingOp {
       for image in shards[shard] {
         var xOperands = x.operands(image: image)
         var filled = 0
-        for strip in (0..<g.outputHeight).pieces(of: rows) {
+        for strip in (0..<g.outputHeight).tiles(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
           let needed = (last - first - 1) * g.stride + g.kernel
           let top = first * g.stride - g.window.padding.top
@@ -178,7 +178,7 @@ final class DepthwiseForwardOp: TrainingOp {
               width: g.width)
           }
           filled = needed
-          var call = sk_depthwise()
+          var call = sk_depthwise(.current)
           call.input = UnsafePointer(window.memory)
           call.input_stride = channels
           (call.height, call.width, call.channels) = (needed, window.width, channels)
@@ -252,7 +252,7 @@ final class DepthwiseBackwardOp: TrainingOp {
         var dyOperands = dy.operands(image: image)
         var xOperands = x?.operands(image: image) ?? sk_prologue()
         var (filledInput, filledGradient) = (0, 0)
-        for strip in (0..<g.outputHeight).pieces(of: rows) {
+        for strip in (0..<g.outputHeight).tiles(of: rows) {
           let (first, last) = (strip.lowerBound, strip.upperBound)
           let (begin, end) = (first * stride, last == g.outputHeight ? g.height : last * stride)
           // Rows of dy, counted with the zeros between them, that contribute to the input rows [begin, end); the strip's own at least.
@@ -292,7 +292,7 @@ final class DepthwiseBackwardOp: TrainingOp {
             }
           }
           if let dx, let packed {
-            var call = sk_depthwise()
+            var call = sk_depthwise(.current)
             call.input = UnsafePointer(gradient.memory)
             call.input_stride = channels
             (call.height, call.width, call.channels) = (

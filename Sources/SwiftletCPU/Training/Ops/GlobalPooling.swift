@@ -52,11 +52,11 @@ final class PooledOp: TrainingOp {
     let totals = UnsafeMutableRawPointer(context.scratch + wholeLines(channels))
       .assumingMemoryBound(to: Double.self)
     sums.update(repeating: 0, count: channels)
-    for image in Range.share(images, of: worker, workers) {
+    for image in Range.partition(images, of: worker, workers) {
       totals.update(repeating: 0, count: channels)
       var operands = prologue.operands(image: image)
       operands.g = gradient.map { UnsafePointer($0.pointer) }
-      for pixels in (image * prologue.pixels..<(image + 1) * prologue.pixels).pieces(of: 32) {
+      for pixels in (image * prologue.pixels..<(image + 1) * prologue.pixels).tiles(of: 32) {
         context.training.pooled(&operands, pixels.lowerBound, pixels.upperBound, sums)
         context.training.accumulate(sums, totals, channels)
       }
@@ -78,7 +78,7 @@ final class ScaleOp: TrainingOp {
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    for i in Range.share(target.count, of: worker, workers, unit: 16) {
+    for i in Range.partition(target.count, of: worker, workers, unit: 16) {
       target.pointer[i] = factor * source.pointer[i]
     }
   }

@@ -26,7 +26,7 @@ final class AccumulateOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let keeps: Float = rates.pointer[2] != 0 ? 1 : 0
     let (s, g) = (sum.pointer, gradient.pointer)
-    let mine = Range.share(sum.count, of: worker, workers, unit: 16)
+    let mine = Range.partition(sum.count, of: worker, workers, unit: 16)
     if keeps == 0 {
       for i in mine { s[i] = g[i] }
     } else {

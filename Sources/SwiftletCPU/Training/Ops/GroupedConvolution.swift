@@ -35,7 +35,7 @@ enum GroupedConvolutionLowering: TrainingOpLowering {
     var packed: [TrainingBuffer] = []
     if let weight = operands.weight {
       let diagonal = expand(node.label, weight, blocks, geometry, in: &lowering)
-      packed = geometry.phases.map {
+      packed = geometry.parities.map {
         pack(node.label, diagonal, geometry, taps: $0.taps, isTransposed: true, in: &lowering)
       }
     }
@@ -115,7 +115,7 @@ final class BlockExpandOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (inputs, outputs) = (blocks.groupInputs, blocks.groupOutputs)
     let all = blocks.count * blocks.outputs
-    for block in Range.share(blocks.count, of: worker, workers) {
+    for block in Range.partition(blocks.count, of: worker, workers) {
       let target = diagonal.pointer + block * taps * blocks.inputs * blocks.outputs
       target.update(repeating: 0, count: taps * blocks.inputs * blocks.outputs)
       for tap in 0..<taps {
@@ -155,7 +155,7 @@ final class BlockPackOp: TrainingOp {
     let (inputs, outputs) = (geometry.blockInputs, geometry.blockOutputs)
     let (depth, columns) = isTransposed ? (outputs, inputs) : (inputs, outputs)
     let panels = context.panels(columns)
-    for block in Range.share(geometry.blocks, of: worker, workers) {
+    for block in Range.partition(geometry.blocks, of: worker, workers) {
       for (index, tap) in taps.enumerated() {
         context.training.pack(
           diagonal.pointer + (block * geometry.taps + tap) * inputs * outputs, isTransposed ? 1 : outputs,
@@ -187,7 +187,7 @@ final class BlockReduceOp: TrainingOp {
     let (inputs, outputs) = (blocks.groupInputs, blocks.groupOutputs)
     let all = blocks.count * blocks.outputs
     let size = taps * blocks.inputs * blocks.outputs
-    for block in Range.share(blocks.count, of: worker, workers) {
+    for block in Range.partition(blocks.count, of: worker, workers) {
       for tap in 0..<taps {
         for row in 0..<blocks.inputs {
           let (group, i) = (row / inputs, row % inputs)

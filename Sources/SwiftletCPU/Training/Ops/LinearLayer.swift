@@ -58,7 +58,7 @@ final class LinearForwardOp: TrainingOp {
   var multiplyAdds: Int { rows * inputs * outputs }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    var call = sk_gemm()
+    var call = sk_gemm(.current)
     call.a = UnsafePointer(x.pointer)
     call.a_stride = inputs
     call.b = UnsafePointer(packed.pointer)
@@ -66,7 +66,7 @@ final class LinearForwardOp: TrainingOp {
     call.c_stride = outputs
     (call.rows, call.depth, call.columns) = (rows, inputs, outputs)
     call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
-    let mine = Range.share(context.panels(outputs), of: worker, workers)
+    let mine = Range.partition(context.panels(outputs), of: worker, workers)
     if !mine.isEmpty { context.kernels.gemm(&call, 0, rows, mine.lowerBound, mine.upperBound) }
   }
 }
@@ -96,7 +96,7 @@ final class LinearWeightGradientOp: TrainingOp {
     (product.rows, product.columns) = (inputs, outputs)
     product.w = dw.pointer
     product.w_stride = outputs
-    let mine = Range.share(outputs, of: worker, workers, unit: 48)
+    let mine = Range.partition(outputs, of: worker, workers, unit: 48)
     if !mine.isEmpty { context.training.weight_gradient(&product, mine.lowerBound, mine.upperBound) }
   }
 }

@@ -87,9 +87,9 @@ final class PointwiseForwardOp: TrainingOp {
       var statistics = ShardStatistics(
         y.statistics, shard: shard, channels: outputs, scratch: context.scratch)
       let all = shards.pixels(shard, each: x.pixels)
-      for pixels in all.pieces(of: step) {
+      for pixels in all.tiles(of: step) {
         let (pixel, last) = (pixels.lowerBound, pixels.upperBound)
-        var call = sk_gemm()
+        var call = sk_gemm(.current)
         call.a = x.strip(context, pixel, last, strip)
         call.a_stride = x.channels
         call.b = UnsafePointer(packed.pointer)
@@ -97,7 +97,7 @@ final class PointwiseForwardOp: TrainingOp {
         call.c_stride = outputs
         (call.rows, call.depth, call.columns) = (pixels.count, x.channels, outputs)
         call.epilogue.bias = bias.map { UnsafePointer($0.pointer) }
-        (call.ahead, call.ahead_end) = memory(x.y, last, min(last + step, all.upperBound), x.channels)
+        (call.prefetch, call.prefetch_end) = memory(x.y, last, min(last + step, all.upperBound), x.channels)
         context.kernels.gemm(&call, 0, pixels.count, 0, panels)
         y.store(context, result, pixel, count: pixels.count, &statistics)
       }
@@ -144,7 +144,7 @@ final class PointwiseBackwardOp: TrainingOp {
     for shard in shards.partition(of: worker, workers) {
       let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: inputs, strip: context.scratch)
       let all = shards.pixels(shard, each: dy.pixels)
-      for pixels in all.pieces(of: step) {
+      for pixels in all.tiles(of: step) {
         let (pixel, last) = (pixels.lowerBound, pixels.upperBound)
         let g = dy.strip(context, pixel, last, gradientStrip)
         if let x, let partial {
@@ -168,7 +168,7 @@ final class PointwiseBackwardOp: TrainingOp {
           }
         }
         if let dx, let packed {
-          var call = sk_gemm()
+          var call = sk_gemm(.current)
           call.a = g
           call.a_stride = outputs
           call.b = UnsafePointer(packed.pointer)

@@ -63,7 +63,7 @@ final class SumOp: TrainingOp {
     let channels = a.channels
     let step = stripPixels(floats: 3 * channels)
     for shard in shards.partition(of: worker, workers) {
-      for pixels in shards.pixels(shard, each: a.pixels).pieces(of: step) {
+      for pixels in shards.pixels(shard, each: a.pixels).tiles(of: step) {
         let (first, last) = (pixels.lowerBound, pixels.upperBound)
         let left = a.strip(context, first, last, context.scratch)
         let right = b.strip(context, first, last, context.scratch + step * channels)

@@ -27,6 +27,8 @@ final class MovingAverageOp: TrainingOp {
     guard rates.pointer[1] != 0 else { return }
     let decay = rates.pointer[3]
     let (a, v) = (average.pointer, value.pointer)
-    for i in Range.share(average.count, of: worker, workers, unit: 16) { a[i] = v[i] + decay * (a[i] - v[i]) }
+    for i in Range.partition(average.count, of: worker, workers, unit: 16) {
+      a[i] = v[i] + decay * (a[i] - v[i])
+    }
   }
 }

@@ -58,7 +58,7 @@ final class WindowPoolOp: TrainingOp {
   }
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
-    for image in Range.share(input[0], of: worker, workers) {
+    for image in Range.partition(input[0], of: worker, workers) {
       var call = sk_pool(
         input: x.pointer + image * (x.count / input[0]), height: input[1], width: input[2],
         channels: input[3], kernel: window.kernel, stride: window.stride, pad_top: window.padding.top,
@@ -92,7 +92,7 @@ final class WindowPoolGradientOp: TrainingOp {
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let (height, width, channels) = (input[1], input[2], input[3])
-    for image in Range.share(input[0], of: worker, workers) {
+    for image in Range.partition(input[0], of: worker, workers) {
       let target = dx.pointer + image * height * width * channels
       target.update(repeating: 0, count: height * width * channels)
       let source = dy.pointer + image * output[1] * output[2] * channels

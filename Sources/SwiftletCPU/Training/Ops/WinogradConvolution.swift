@@ -104,7 +104,7 @@ final class WinogradPackOp: TrainingOp {
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let panels = (columns + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
-    let mine = Range.share(panels, of: worker, workers)
+    let mine = Range.partition(panels, of: worker, workers)
     context.training.winograd_pack(
       weight.pointer, depth, columns, packed.pointer, packed.count / 36, mine.lowerBound, mine.upperBound)
   }
@@ -128,10 +128,10 @@ final class RotateWeightsOp: TrainingOp {
     // Blocks that stay in the first-level cache on both sides.
     let block = 16
     let size = inputs * outputs
-    for columns in Range.share(outputs, of: worker, workers, unit: block).pieces(of: block) {
+    for columns in Range.partition(outputs, of: worker, workers, unit: block).tiles(of: block) {
       for tap in 0..<taps {
         let (source, target) = (weight.pointer + (taps - 1 - tap) * size, rotated.pointer + tap * size)
-        for rows in (0..<inputs).pieces(of: block) {
+        for rows in (0..<inputs).tiles(of: block) {
           for i in rows {
             for column in columns { target[column * inputs + i] = source[i * outputs + column] }
           }
@@ -146,7 +146,7 @@ private func multiply(
   _ context: WorkerContext, tiles: Int, depth: Int, columns: Int, _ transformed: UnsafeMutablePointer<Float>,
   _ packed: TrainingBuffer, _ products: UnsafeMutablePointer<Float>
 ) {
-  var product = sk_gemm()
+  var product = sk_gemm(.current)
   (product.a_stride, product.c_stride) = (depth, columns)
   (product.rows, product.depth, product.columns) = (tiles, depth, columns)
   let panels = (columns + context.kernels.gemm_panel - 1) / context.kernels.gemm_panel
@@ -193,7 +193,7 @@ final class WinogradForwardOp: TrainingOp {
     for shard in shards.partition(of: worker, workers) {
       var statistics = ShardStatistics(
         y.statistics, shard: shard, channels: g.outputs, scratch: context.scratch)
-      for images in shards[shard].pieces(of: g.group) {
+      for images in shards[shard].tiles(of: g.group) {
         let (first, last, count) = (images.lowerBound, images.upperBound, images.count)
         let tiles = count * g.tiles
         let input = x.strip(context, first * g.inputPixels, last * g.inputPixels, strip)
@@ -250,7 +250,7 @@ final class WinogradBackwardOp: TrainingOp {
     let most = g.group * max(g.tiles, g.inputTiles)
     for shard in shards.partition(of: worker, workers) {
       let sums = ShardSums(dx?.sums?.totals, shard: shard, channels: g.inputs, strip: context.scratch)
-      for images in shards[shard].pieces(of: g.group) {
+      for images in shards[shard].tiles(of: g.group) {
         let (image, last, count) = (images.lowerBound, images.upperBound, images.count)
         let gradient = dy.strip(context, image * g.outputPixels, last * g.outputPixels, gradientStrip)
         if let x, let partial {
@@ -338,7 +338,7 @@ final class WinogradReduceOp: TrainingOp {
 
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     let count = gradient.count / 9
-    let mine = Range.share(count, of: worker, workers, unit: 16)
+    let mine = Range.partition(count, of: worker, workers, unit: 16)
     context.training.winograd_weight_gradient(
       partial.pointer, shards, count, gradient.pointer, mine.lowerBound, mine.upperBound)
   }

@@ -1,9 +1,9 @@
-// Range+Shares.swift: how rows, tiles, pixels and images are partitioned among workers and cut into tiles.
+// Range+Partition.swift: how rows, tiles, pixels and images are partitioned among workers and cut into tiles.
 
 extension Range where Bound == Int {
   /// The partition of one worker, in multiples of `unit`.
   @inline(__always)
-  static func share(_ count: Int, of part: Int, _ parts: Int, unit: Int = 1) -> Range<Int> {
+  static func partition(_ count: Int, of part: Int, _ parts: Int, unit: Int = 1) -> Range<Int> {
     let units = count.tiles(of: unit)
     let (begin, end) = (units * part / parts * unit, units * (part + 1) / parts * unit)
     return Swift.min(begin, count)..<Swift.min(end, count)
@@ -17,7 +17,7 @@ extension Range where Bound == Int {
 
   /// Ranges of `size` that follow each other, the last one of what is left.
   @inline(__always)
-  func pieces(of size: Int) -> Tiles { Tiles(self, size) }
+  func tiles(of size: Int) -> Tiles { Tiles(self, size) }
 }
 
 /// A range cut into tiles. (A type of its own, since a lazy map keeps its closure on the heap wherever it is not inlined.)
