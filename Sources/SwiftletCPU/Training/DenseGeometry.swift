@@ -1,4 +1,4 @@
-// DenseGeometry.swift: how a dense convolution is cut into strips, and where each pixel's taps are.
+// DenseGeometry.swift: the strips of a dense convolution, and the taps of each pixel.
 
 import CKernels
 import SwiftletGraph
@@ -12,7 +12,7 @@ struct TapTable {
   var regular = sk_regular()
 
   /// - Parameters:
-  ///   - pixels: how many pixels.
+  ///   - pixels: the number of pixels.
   ///   - at: the offset of a pixel's tap, or `nil` outside.
   init(pixels: Int, taps: Int, _ at: (_ pixel: Int, _ tap: Int) -> Int?) {
     self.taps = taps
@@ -27,7 +27,7 @@ struct TapTable {
 }
 
 extension Window {
-  /// The outputs along one side whose taps all lie inside the input; none where the kernel is longer than what there is.
+  /// The outputs along one side whose taps all lie inside the input; none where the kernel is longer than the input.
   ///
   /// - Parameters:
   ///   - size: of the input along that side.
@@ -126,7 +126,7 @@ struct DenseGeometry {
     return (most.input * group, most.gradient * group, most.output * group, most.owned * group)
   }
 
-  /// Where the outputs of a strip find their taps in its input rows.
+  /// The taps of a strip's outputs in its input rows.
   func forwardTable(_ strip: Int) -> TapTable {
     let (outRows, inRows) = (outputRows(strip), inputRows(strip))
     let pixels = outRows.count * outputWidth
@@ -172,7 +172,7 @@ struct DenseGeometry {
     (ownedRows(strip).filter { $0 % stride == phase.row }, (0..<width).filter { $0 % stride == phase.column })
   }
 
-  /// Where the owned input pixels of a phase find the gradients of their outputs in a strip's gradient rows.
+  /// The gradients of the outputs of a phase's owned input pixels, in a strip's gradient rows.
   func backwardTable(_ strip: Int, _ phase: Phase) -> TapTable {
     let gradients = gradientRows(strip)
     let (rows, columns) = phasePixels(strip, phase)

@@ -54,7 +54,7 @@ final class TapTables {
   deinit { for table in tables { table.offsets.deallocate() } }
 }
 
-/// Some rows of some images of a prologue, densely: where they are stored, or computed.
+/// The address of some rows of some images of a prologue, densely: stored, or computed.
 @inline(__always)
 private func rowStrip(
   _ prologue: Prologue, _ context: WorkerContext, images: Range<Int>, rows: Range<Int>, width: Int,
@@ -289,7 +289,7 @@ final class DenseBackwardOp: TrainingOp {
 }
 
 extension DenseGeometry {
-  /// How many rows and columns of a strip's own input pixels are of a phase.
+  /// The numbers of rows and columns of a strip's own input pixels in a phase.
   fileprivate func phaseCounts(_ strip: Int, _ phase: Phase) -> (rows: Int, columns: Int) {
     func below(_ end: Int, _ remainder: Int) -> Int { max(0, (end - remainder + stride - 1) / stride) }
     let own = ownedRows(strip)
