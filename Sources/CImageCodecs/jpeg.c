@@ -54,7 +54,7 @@ static void output_message(j_common_ptr library) { (void)library; }
 
 static void init_source(j_decompress_ptr library) { (void)library; }
 
-// All bytes are there from the start, so being asked for more means that the file is cut short. Returning
+// All bytes are there from the start, so a request for more means that the file is cut short. Returning
 // FALSE suspends the decoder instead of inventing an end of image, which would fill the rest with gray.
 static boolean fill_input_buffer(j_decompress_ptr library) {
   (void)library;

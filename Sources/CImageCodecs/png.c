@@ -14,7 +14,7 @@ struct swiftlet_png {
   png_infop information;
   const uint8_t *bytes;
   size_t count, position;
-  bool ended;  // libpng asked for bytes past the end
+  bool ended;  // libpng read past the end
   char *message;
 };
 
@@ -135,7 +135,7 @@ static int read_pixels(swiftlet_png *decoder, uint8_t *pixels) {
   return SWIFTLET_OK;
 }
 
-// What stands behind the pixels may hold the orientation, but its loss harms no pixel.
+// The chunks after the pixels may hold the orientation, but its loss harms no pixel.
 static void read_trailer(swiftlet_png *decoder) {
   if (setjmp(png_jmpbuf(decoder->library))) return;
   png_read_end(decoder->library, decoder->information);

@@ -1,4 +1,4 @@
-// dispatch.c: which processor this is, which instruction sets it has, and the table of each.
+// dispatch.c: this machine's processor, its instruction sets, and the table of each.
 #include <string.h>
 
 #include "tables.h"
@@ -12,7 +12,7 @@
 const sk_kernels *sk_kernels_for(sk_isa isa) {
   if (isa == SK_ISA_PORTABLE) return &sk_kernels_portable;
 #if defined(__x86_64__)
-  // These look at what the operating system saves on a task switch too, not only at the processor.
+  // These check the registers that the operating system saves on a task switch too, not only the processor.
   __builtin_cpu_init();
   if (isa == SK_ISA_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
       __builtin_cpu_supports("f16c"))
@@ -51,7 +51,7 @@ sk_processor sk_this_processor(void) {
     found.family = family;
     found.model = model;
   }
-  // The instruction sets' own check looks at what the system saves on a task switch; the bits below need the same registers.
+  // The instruction sets' own check covers the registers that the system saves on a task switch; the bits below need the same registers.
   if (sk_isa_available(SK_ISA_AVX512)) {
     if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx >> 11 & 1)) found.features |= SK_HAS_AVX512_VNNI;
     if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 5 & 1)) found.features |= SK_HAS_AVX512_BF16;

@@ -22,23 +22,23 @@ public struct Benchmark {
     public let multiplyAdds: Int
   }
 
-  /// What was measured.
+  /// The measurements.
   public struct Measurement: Sendable {
     /// Times of a run in seconds.
     public let median: Double, minimum: Double
     /// Half the width of the middle 80 % of times, over the median.
     public let dispersion: Double
-    /// How many runs were timed.
+    /// The number of timed runs.
     public let runs: Int
     /// Multiply-adds of a run.
     public let multiplyAdds: Int
-    /// Whose kernels ran.
+    /// The instruction set of the kernels.
     public let instructionSet: String
     /// Bytes of the session's activations.
     public let activationBytes: Int
-    /// Multiply-adds per second that one core can do at most, where the steps were asked for.
+    /// Multiply-adds per second that one core can do at most, where steps are timed.
     public let peak: Double?
-    /// The time of each step, where asked for.
+    /// The time of each step, where steps are timed.
     public let steps: [StepTime]?
   }
 

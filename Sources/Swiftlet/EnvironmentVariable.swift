@@ -18,13 +18,13 @@ import SwiftletVision
   import Musl
 #endif
 
-/// An environment variable that changes what the tool does. Engines do not read any: their settings are arguments.
+/// An environment variable of the tool. Engines do not read any: their settings are arguments.
 public enum EnvironmentVariable: String, CaseIterable, Sendable {
   /// The folder of downloaded weights.
   case cache = "SWIFTLET_CACHE"
   /// The instruction set whose kernels to use.
   case instructionSet = "SWIFTLET_ISA"
-  /// Where to fetch weights from instead of their publishers.
+  /// The address from which weights are fetched instead of their publishers.
   case mirror = "SWIFTLET_MIRROR"
 
   /// One line of help.
@@ -49,9 +49,9 @@ public enum EnvironmentVariable: String, CaseIterable, Sendable {
 }
 
 extension InstructionSet {
-  /// The one that the environment asks for, else the fastest.
+  /// The one in the environment, else the fastest.
   ///
-  /// - Throws: ``EnvironmentError`` where it asks for one that this machine does not have.
+  /// - Throws: ``EnvironmentError`` where the environment names one that this machine does not have.
   public static func chosen() throws -> InstructionSet {
     guard let name = EnvironmentVariable.instructionSet.value else { return .best }
     guard let set = InstructionSet(rawValue: name), set.isAvailable else {

@@ -1,4 +1,4 @@
-// Errors+Category.swift: whose affair errors of downloads, settings and evaluations are.
+// Errors+Category.swift: the categories of errors of downloads, settings and evaluations.
 
 import SwiftletCore
 

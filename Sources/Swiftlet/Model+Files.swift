@@ -17,8 +17,8 @@ extension Model {
   /// - Parameters:
   ///   - path: safetensors, or a PyTorch checkpoint (`.pth`, `.pt`).
   ///   - network: the network that it must be, by its name in the zoo; any if `nil`.
-  ///   - options: what to change: the dialect where two libraries share names, the width, the resolution.
-  /// - Throws: ``FormatError`` where the file is damaged, ``ModelError`` where its weights are of no network we know or
+  ///   - options: changes to the network: the dialect where two libraries share names, the width, the resolution.
+  /// - Throws: ``FormatError`` where the file is damaged, ``ModelError`` where its weights are of no network of the zoo or
   ///   not of `network`, with the first names that disagree and both shapes.
   public init(
     contentsOf path: String, network: String? = nil, options: ZooOptions = ZooOptions()

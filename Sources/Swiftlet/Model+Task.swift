@@ -1,4 +1,4 @@
-// Model+Task.swift: what a model is trained for: from a task to its file and back, in training and evaluation.
+// Model+Task.swift: the task of a model: from a task to its file and back, in training and evaluation.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -16,7 +16,7 @@ import SwiftletTraining
 extension ModelTask {
   /// A task as a model's file has it.
   ///
-  /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered it: the file could not be read.
+  /// - Throws: ``TrainingError/unknownTask(_:)`` where it is not registered: the file could not be read.
   public init(_ task: any TrainingTask) throws {
     self =
       task is ClassificationTask
@@ -25,7 +25,7 @@ extension ModelTask {
 
   /// The task itself.
   ///
-  /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered its name; `DecodingError` where its attributes
+  /// - Throws: ``TrainingError/unknownTask(_:)`` where its name is not registered; `DecodingError` where its attributes
   ///   are not those of the task.
   public func trainingTask() throws -> any TrainingTask {
     guard let text else { return ClassificationTask() }
@@ -36,7 +36,7 @@ extension ModelTask {
 extension Model {
   /// The same model for another task: the meaning of its outputs changes, its weights do not.
   ///
-  /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered the task: the model could not be saved.
+  /// - Throws: ``TrainingError/unknownTask(_:)`` where the task is not registered: the model could not be saved.
   public func with(task: any TrainingTask) throws -> Model { with(task: try ModelTask(task)) }
 
   /// Compares the model with images of any number of classes each.
@@ -75,21 +75,21 @@ extension Trainer {
   /// Prepares to train a model for any task; with a folder its best weights are saved there as `model.safetensors`.
   ///
   /// - Parameters:
-  ///   - model: where it starts from. It is given a new classifier where the images have another number of classes.
-  ///   - recipe: how it is trained.
-  ///   - task: what it is trained for.
+  ///   - model: the starting model. It is given a new classifier where the images have another number of classes.
+  ///   - recipe: the recipe.
+  ///   - task: the task.
   ///   - data: the images, with targets that the task takes.
-  ///   - freeze: what of it stays as it is.
+  ///   - freeze: the frozen part of the network.
   ///   - folder: the run's folder; `nil` writes nothing.
   ///   - engine: threads and kernels; all processors and the fastest kernels if not given.
-  ///   - options: the rest.
+  ///   - options: further settings.
   /// - Throws: ``TrainingError`` where recipe, freeze, network, task and data do not fit together.
   public convenience init(
     _ model: Model, _ recipe: Recipe, task: any TrainingTask, on data: Split<any ImageDataset>,
     freeze: Freeze = .none, folder: String? = nil, engine: CPUBackend = .automatic,
     options: Options = Options()
   ) throws {
-    // A task that nobody registered is refused now, and not after the first epoch.
+    // A task that is not registered is refused now, and not after the first epoch.
     let start = try model.withHead(classes: data.training.classes, seed: recipe.seed).with(task: task)
     try start.checkTakesImages()
     var options = options

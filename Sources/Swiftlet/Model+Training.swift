@@ -1,4 +1,4 @@
-// Model+Training.swift: models that are trained, and what comes of it.
+// Model+Training.swift: training of models, and its results.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -29,7 +29,7 @@ extension Model {
   ///
   /// - Parameters:
   ///   - architecture: the network, of as many classes as there are labels.
-  ///   - other: whose weights and normalization it starts from.
+  ///   - other: the source of starting weights and normalization.
   ///   - labels: names of the classes.
   ///   - seed: decides the new weights.
   /// - Throws: ``ParametersError`` where less than half of the weights can be taken over: it is another network.
@@ -91,13 +91,13 @@ extension Trainer {
   /// Prepares to train a model; with a folder its best weights are saved there as `model.safetensors`.
   ///
   /// - Parameters:
-  ///   - model: where it starts from. It is given a new classifier where the images have another number of classes.
-  ///   - recipe: how it is trained.
-  ///   - data: what it is trained on.
-  ///   - freeze: what of it stays as it is.
+  ///   - model: the starting model. It is given a new classifier where the images have another number of classes.
+  ///   - recipe: the recipe.
+  ///   - data: the images.
+  ///   - freeze: the frozen part of the network.
   ///   - folder: the run's folder; `nil` writes nothing.
   ///   - engine: threads and kernels; all processors and the fastest kernels if not given.
-  ///   - options: the rest.
+  ///   - options: further settings.
   /// - Throws: ``TrainingError`` where recipe, freeze and network do not fit together.
   public convenience init(
     _ model: Model, _ recipe: Recipe, on data: DatasetSplit, freeze: Freeze = .none, folder: String? = nil,

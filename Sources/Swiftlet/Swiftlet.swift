@@ -1,4 +1,4 @@
-// Swiftlet.swift: what `import Swiftlet` brings: the façade of inference, and the names of other modules that training needs.
+// Swiftlet.swift: the exports of `import Swiftlet`: the façade of inference, and the names of other modules that training needs.
 
 @_exported import struct SwiftletCore.SeededGenerator
 @_exported import enum SwiftletGraph.Optimizer

@@ -20,25 +20,25 @@ import SwiftletVision
 
 /// Measures how long a step of training takes: forward, loss, backward and SGD with momentum.
 public struct TrainingBenchmark {
-  /// What was measured.
+  /// The measurements.
   public struct Measurement: Sendable {
     /// Times of a step in seconds.
     public let median: Double, minimum: Double
     /// Half the width of the middle 80 % of times, over the median.
     public let dispersion: Double
-    /// How many steps were timed.
+    /// The number of timed steps.
     public let runs: Int
     /// Multiply-adds of a step: three times those of the network.
     public let multiplyAdds: Int
-    /// Whose kernels ran.
+    /// The instruction set of the kernels.
     public let instructionSet: String
     /// The most memory that the process ever had, in bytes.
     public let peakBytes: Int
     /// Bytes of the step's activations and gradients, and of everything that it holds.
     public let activationBytes: Int, sessionBytes: Int
-    /// Multiply-adds per second that one core can do at most, where the works were asked for.
+    /// Multiply-adds per second that one core can do at most, where works are timed.
     public let peak: Double?
-    /// The least time of each work on one thread, where asked for.
+    /// The least time of each work on one thread, where works are timed.
     package let works: [CPUTrainingSession.WorkTime]?
   }
 
@@ -76,7 +76,7 @@ public struct TrainingBenchmark {
 
   /// Runs steps for about `seconds`, at least five, after a warm-up.
   ///
-  /// - Throws: what the step throws.
+  /// - Throws: the error of the step.
   public func measure(seconds: Double, works: Bool = false) throws -> Measurement {
     for _ in 0..<2 { try session.run() }
     var times: [Double] = []

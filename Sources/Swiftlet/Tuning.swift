@@ -30,12 +30,13 @@ public enum Tuning {
     }
   }
 
-  /// Where the file is, or will be.
+  /// The file's path, whether it is there or not.
   ///
   /// - Throws: ``PullError/noCacheFolder``.
   public static func path() throws -> String { try WeightCache.folder() + "/" + name }
 
-  /// What ships for this processor, with what was measured here. The tool reads it; the library's engines take it as an argument.
+  /// The shipped choices for this processor, merged with the measured ones. The tool reads them; the library's engines take them as
+  /// an argument.
   ///
   /// - Throws: ``DamagedFile``.
   public static func selection() throws -> Selection {
@@ -69,9 +70,9 @@ public enum Tuning {
   /// Measures the shapes of some networks, on one thread.
   ///
   /// - Parameters:
-  ///   - networks: whose shapes.
+  ///   - networks: the networks whose shapes are measured.
   ///   - seconds: for all shapes together.
-  ///   - instructionSet: whose kernels.
+  ///   - instructionSet: the instruction set of the kernels.
   /// - Throws: ``ArchitectureError``, ``GraphError``, ``PlanError``.
   package static func findings(
     _ networks: [NetworkDefinition], seconds: Double, instructionSet: InstructionSet = .best

@@ -8,7 +8,7 @@ package struct Network: Sendable {
   let rows: [BuiltRow]
 }
 
-/// What became of a row of the table.
+/// A row of the table as it was built: its shapes, nodes and parameters.
 struct BuiltRow: Sendable {
   let columns: TableColumns
   let repeats: Int

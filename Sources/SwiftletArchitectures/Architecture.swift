@@ -9,14 +9,14 @@ public struct Architecture: Sendable, Hashable {
   public var name: String
   /// The source whose conventions it follows.
   public var dialect: Dialect
-  /// Those conventions.
+  /// The conventions of that source.
   public var conventions: Conventions
   /// Rows before the first stage.
   public var stem: [Row]
   /// Rows, grouped: parameters of stage s, block b are named `stages.s.b.…`.
   public var stages: [[Row]]
   private var storedHead: StoredHead
-  /// What follows the last stage.
+  /// The head, after the last stage.
   public var head: any HeadDefinition {
     get { storedHead.head }
     set { storedHead = StoredHead(newValue) }
@@ -124,7 +124,7 @@ extension Architecture: Codable {
     width = try container.decode(Double.self, forKey: .width)
   }
 
-  /// - Throws: ``ArchitectureError/unknownHead(_:)`` where nobody registered the head: the file could not be read.
+  /// - Throws: ``ArchitectureError/unknownHead(_:)`` where the head is not registered: the file could not be read.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(name, forKey: .name)
@@ -141,9 +141,9 @@ extension Architecture: Codable {
   }
 }
 
-/// What can be wrong with an architecture.
+/// Errors in an architecture.
 public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
-  /// No network of that name; `nearest` is the one that was probably meant.
+  /// No network of that name; `nearest` is the most similar name.
   case unknownName(String, nearest: String?)
   /// A file names a block that is neither in the catalogue nor registered.
   case unknownBlock(String)
@@ -153,7 +153,7 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
   case duplicateBlock(String)
   /// More blocks than any network has.
   case tooManyBlocks(Int)
-  /// A file names a head that nobody registered, or a head is to be saved under a name that is not its own.
+  /// A file names a head that is not registered, or a head is to be saved under a name that is not its own.
   case unknownHead(String)
   /// There is no layer or block of that path.
   case unknownTap(String, network: String)

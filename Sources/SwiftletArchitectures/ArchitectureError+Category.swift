@@ -1,4 +1,4 @@
-// ArchitectureError+Category.swift: whose affair an error of an architecture is.
+// ArchitectureError+Category.swift: the categories of errors of an architecture.
 
 import SwiftletCore
 

@@ -1,9 +1,9 @@
-// Block.swift: what a block is, and a row of a paper's table.
+// Block.swift: the protocol of blocks, and a row of a paper's table.
 
 import Synchronization
 
-/// A building block of a network. To add one, write a struct: it can then stand in any table. Named in ``BlockCatalogue``, or
-/// registered there (``BlockCatalogue/register(_:)``) by another package, it can stand in files too.
+/// A building block of a network. To add one, write a struct: any table can then hold it. Named in ``BlockCatalogue``, or
+/// registered there (``BlockCatalogue/register(_:)``) by another package, it can be stored in files too.
 ///
 /// Channels are those of the table, at α = 1; ``NetworkBuilder/scaled(_:)`` applies the multiplier.
 public protocol BlockDefinition: Sendable, Hashable, Codable {
@@ -15,7 +15,7 @@ public protocol BlockDefinition: Sendable, Hashable, Codable {
   var stride: Int { get set }
   /// Adds the block's operations after `x` `[N, H, W, C]`, and gives its result.
   func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value
-  /// What the paper's table prints for it.
+  /// Its columns in the paper's table.
   var columns: TableColumns { get }
   /// Throws where a number of the block makes no sense, whatever its input; files are checked with it.
   func check() throws
@@ -43,7 +43,7 @@ public enum BlockLimits {
 extension BlockDefinition {
   public func check() throws {}
 
-  /// Checks what every block has, and then its own numbers.
+  /// Checks the numbers that all blocks have, and then its own.
   func checkAll() throws {
     try BlockLimits.check("\(Self.name): channels", channels, BlockLimits.channels)
     try BlockLimits.check("\(Self.name): stride", stride, BlockLimits.window)
@@ -97,11 +97,11 @@ extension ActivationFunction {
   }
 }
 
-/// A row of a table: a block, and how often it stands there (the papers' n).
+/// A row of a table: a block, and its number of repeats (the papers' n).
 public struct Row: Sendable {
   /// The block.
   public var block: any BlockDefinition
-  /// How often; only the first has the stride.
+  /// The number of repeats; only the first has the stride.
   public var repeats: Int
 
   /// Creates a row.

@@ -8,7 +8,7 @@
   import Musl
 #endif
 
-/// How many classes may be on an image, and so how logits become probabilities.
+/// The number of classes that an image may have, and so the conversion of logits to probabilities.
 public enum ClassRule: Sendable, Hashable, Codable {
   /// One class for each image: the softmax of the logits.
   case one

@@ -1,8 +1,8 @@
 // ClassifierHead.swift: the head of classifiers: features, pool, hidden layers, classifier.
 
-/// What follows the last stage of a classifier: `[N, H, W, C]` → logits `[N, classes]`.
+/// The head of a classifier, after the last stage: `[N, H, W, C]` → logits `[N, classes]`.
 public struct Head: HeadDefinition {
-  /// How the feature map becomes a vector.
+  /// The pooling of the feature map to a vector.
   public enum Pool: Sendable, Hashable, Codable {
     /// The mean over all pixels.
     case global
@@ -12,9 +12,9 @@ public struct Head: HeadDefinition {
 
   /// A last 1×1 convolution with norm: channels at α = 1, 0 for none.
   public var features: Int
-  /// How its width follows α.
+  /// The rule by which its width follows α.
   public var featuresScaling: Scaling
-  /// How the feature map becomes a vector.
+  /// The pooling of the feature map to a vector.
   public var pool: Pool
   /// Units of the linear layers before the classifier, at α = 1.
   public var hidden: [Int]

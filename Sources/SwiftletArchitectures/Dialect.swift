@@ -1,4 +1,4 @@
-// Dialect.swift: where the published sources of a network legitimately disagree.
+// Dialect.swift: legitimate differences between the published sources of a network.
 
 @_exported import SwiftletGraph
 
@@ -16,7 +16,7 @@ public enum Dialect: String, Sendable, Hashable, Codable, CaseIterable {
   case legacy
 }
 
-/// Which padding a convolution of stride s gets.
+/// The padding of a convolution of stride s.
 public enum PaddingRule: String, Sendable, Hashable, Codable {
   /// ⌊k/2⌋ on every side: PyTorch.
   case symmetric
@@ -44,7 +44,7 @@ public enum PaddingRule: String, Sendable, Hashable, Codable {
   }
 }
 
-/// How a number of channels follows the width multiplier α.
+/// The rule by which a number of channels follows the width multiplier α.
 public enum WidthRule: String, Sendable, Hashable, Codable {
   /// max(⌊c·α⌋, 8): MobileNetV1 as released by all sources.
   case truncated
@@ -90,7 +90,7 @@ public enum Scaling: String, Sendable, Hashable, Codable {
   }
 }
 
-/// How the width of an expansion that the table gives in absolute numbers follows α (MobileNetV3).
+/// The rule by which the width of an expansion that the table gives in absolute numbers follows α (MobileNetV3).
 public enum ExpandRule: String, Sendable, Hashable, Codable {
   /// round8(rounded scaled input · expanded / input): TensorFlow, Keras, timm.
   case ratioOfInput
@@ -122,7 +122,7 @@ public struct Conventions: Sendable, Hashable, Codable {
   public var roundsSqueeze = false
   /// Whether a basic block has a ReLU between its second norm and its squeeze-and-excite (`legacy_seresnet18/34`).
   public var activatesBeforeSqueeze = false
-  /// Classes that stand before the first one in this source's outputs: 1 where 0 is "background".
+  /// Classes before the first one in this source's outputs: 1 where 0 is "background".
   public var classOffset = 0
 
   /// The conventions that a source follows for most networks; the zoo adjusts them by family.
@@ -134,7 +134,7 @@ public struct Conventions: Sendable, Hashable, Codable {
     classOffset = dialect == .tensorflow ? 1 : 0
   }
 
-  /// The same for the MobileNets, whose authors released TensorFlow's slim code: that is what `paper` means there.
+  /// The same for the MobileNets, whose authors released TensorFlow's slim code: `paper` means that code there.
   public init(mobileNet dialect: Dialect) {
     self.init(dialect == .paper || dialect == .legacy ? .tensorflow : dialect)
     if dialect != .tensorflow { classOffset = 0 }

@@ -24,7 +24,7 @@ public struct NetworkOutput: Sendable {
 public protocol HeadDefinition: Sendable, Hashable, Codable {
   /// The name in files.
   static var name: String { get }
-  /// Paths of the head's layers that ``Freeze`` counts to the backbone: all but what is new for other classes.
+  /// Paths of the head's layers that ``Freeze`` counts to the backbone: all but the layers that are replaced for other classes.
   static var backbonePaths: [String] { get }
   /// Adds the head's operations after the last feature map `x` `[N, H, W, C]`, and gives the network's outputs, the main
   /// one first. Other feature maps are ``NetworkBuilder/tap(_:)``.

@@ -20,11 +20,11 @@ public struct NetworkBuilder {
   var graph: GraphBuilder
   /// The rows of the table so far.
   private(set) var rows: [BuiltRow] = []
-  /// How the part being built follows α: stems differ.
+  /// The rule by which the part being built follows α: stems differ.
   var scaling = Scaling.always
   private let step: Value?
   private let regularization: Regularization
-  /// The share of the network's blocks that stand before the one that is being built, itself included.
+  /// The share of the network's blocks up to the one that is being built, itself included.
   var depth = 1.0
 
   init(
@@ -70,12 +70,12 @@ public struct NetworkBuilder {
     return value
   }
 
-  /// Adds operations that are a row of the network's table: what ``Architecture/summary(layers:)`` prints.
+  /// Adds operations that are a row of the network's table, as ``Architecture/summary(layers:)`` prints it.
   ///
   /// - Parameters:
-  ///   - columns: what the row says.
-  ///   - repeats: how many blocks it has.
-  ///   - x: what the row begins with.
+  ///   - columns: the row's columns.
+  ///   - repeats: the number of its blocks.
+  ///   - x: the row's input.
   ///   - body: adds the operations, and gives their result.
   public mutating func row(
     _ columns: TableColumns, repeats: Int = 1, of x: Value,
@@ -90,7 +90,7 @@ public struct NetworkBuilder {
     return y
   }
 
-  /// Adds a head. What it adds outside of rows is a row of its own.
+  /// Adds a head. A head that adds no row of its own becomes one row.
   mutating func apply(_ head: any HeadDefinition, to x: Value) throws -> [NetworkOutput] {
     let before = (rows: rows.count, nodes: graph.graph.nodes.count, parameters: graph.graph.parameters.count)
     let outputs = try head.apply(x, in: &self)
@@ -222,7 +222,7 @@ public struct NetworkBuilder {
     try graph.apply(SliceChannels(start: start, count: count), x, label: "slice")
   }
 
-  /// The same elements in another shape, in the same order: `[N, H, W, A · K]` → `[N, H · W · A, K]`, say. The first
+  /// The same elements in another shape, in the same order, such as `[N, H, W, A · K]` → `[N, H · W · A, K]`. The first
   /// dimension stays the batch.
   public mutating func reshape(_ x: Value, _ shape: Shape) throws -> Value {
     try graph.apply(Reshape(shape), x, label: "reshape")

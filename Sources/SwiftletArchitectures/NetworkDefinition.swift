@@ -1,4 +1,4 @@
-// NetworkDefinition.swift: what a model is made of: the paper's table, or a graph that came from elsewhere.
+// NetworkDefinition.swift: the network of a model: the paper's table, or a graph from elsewhere.
 
 /// A network without its weights: an architecture, or a graph.
 ///

@@ -1,4 +1,4 @@
-// NetworkSummary.swift: the paper's table with what each row costs.
+// NetworkSummary.swift: the paper's table with the cost of each row.
 
 /// The table of a network with output shapes, parameters and multiply-adds; `summary --json` prints it.
 public struct NetworkSummary: Sendable, Codable, Hashable {
@@ -10,7 +10,7 @@ public struct NetworkSummary: Sendable, Codable, Hashable {
     public var expand: String?
     /// Output channels at α = 1, as in the paper.
     public var channels: Int?
-    /// n: how often the block stands there.
+    /// n: the number of repeats of the block.
     public var repeats: Int
     /// The stride of the first block.
     public var stride: Int?
@@ -46,7 +46,7 @@ public struct NetworkSummary: Sendable, Codable, Hashable {
   public var resolution: Int, classes: Int
   /// Trainable parameters.
   public var parameters: Int
-  /// Multiply-adds of convolutions and linear layers, for one image: what the papers print as MAdds.
+  /// Multiply-adds of convolutions and linear layers, for one image: the papers' MAdds.
   public var multiplyAdds: Int
   /// Multiplications of squeeze-and-excite gates, which SENet's tables count and MobileNet's do not.
   public var gateMultiplies: Int
@@ -54,7 +54,7 @@ public struct NetworkSummary: Sendable, Codable, Hashable {
   public var peakActivationBytes: Int
   /// The table; empty for a graph.
   public var rows: [Row]
-  /// Every operation, where asked for.
+  /// Every operation, where layers are listed.
   public var layers: [Layer]?
 }
 
@@ -101,7 +101,7 @@ extension NetworkDefinition {
 }
 
 extension NetworkSummary {
-  /// What a graph says by itself; `layers` are its nodes' costs where they are listed.
+  /// The summary of a graph without a table; `layers` are its nodes' costs where they are listed.
   fileprivate init(_ graph: Graph, resolution: Int, classes: Int, layers: [Cost]?) {
     self.init(
       name: graph.name, dialect: nil, width: nil, resolution: resolution, classes: classes,

@@ -22,7 +22,7 @@ public enum PortName {
   /// The gradient of a parameter or an output.
   public static func gradient(of name: String) -> String { gradientPrefix + name }
 
-  /// What a gradient is of; `nil` where the name is not that of a gradient.
+  /// The parameter or output of a gradient's name; `nil` for a name that is not that of a gradient.
   public static func gradientTarget(_ name: String) -> String? {
     name.hasPrefix(gradientPrefix) ? String(name.dropFirst(gradientPrefix.count)) : nil
   }

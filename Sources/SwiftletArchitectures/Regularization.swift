@@ -1,15 +1,15 @@
-// Regularization.swift: what a training graph has besides the network: random zeros, and norms that stand still.
+// Regularization.swift: the parts of a training graph beside the network: random zeros, and frozen norms.
 
-/// How a network is built for training. It changes nothing in inference.
+/// The regularization of a network in training. It changes nothing in inference.
 public struct Regularization: Sendable, Hashable, Codable {
   /// The rate of dropout in the head; the architecture's own if `nil`.
   public var dropout: Double?
   /// The probability with which the last residual branch is dropped; earlier ones in proportion to their depth
   /// (Huang et al. 2016, arXiv 1603.09382, eq. 4).
   public var stochasticDepth = 0.0
-  /// Paths whose batch norms use their stored statistics and leave them as they are: `stem`, `stages.0`.
+  /// Paths whose batch norms are in eval mode: they use their stored statistics and do not update them. `stem`, `stages.0`.
   public var frozenNorms: [String] = []
-  /// Tells the random zeros of one run from another's.
+  /// Distinguishes the random zeros of one run from another's.
   public var seed: UInt64 = 0
 
   /// Creates the usual: the architecture's own dropout, nothing else.

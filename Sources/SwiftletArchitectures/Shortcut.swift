@@ -1,6 +1,6 @@
-// Shortcut.swift: what the two residual blocks share: the shortcut, the sum, and where the gate may stand.
+// Shortcut.swift: the parts that the two residual blocks share: the shortcut, the sum, and the place of the gate.
 
-/// How a residual block's shortcut changes shape (He et al. 2015, arXiv 1512.03385, section 3.3).
+/// The change of shape in a residual block's shortcut (He et al. 2015, arXiv 1512.03385, section 3.3).
 public enum Shortcut: Sendable, Hashable, Codable {
   /// A convolution with norm of that kernel size, where the shapes differ (option B; SENet-154 uses 3×3).
   case projection(kernel: Int)

@@ -46,11 +46,11 @@ public struct SqueezeExcite: Sendable, Hashable, Codable {
   /// Throws where the reduction makes no sense.
   func check() throws { try BlockLimits.check("squeeze reduction", reduction, BlockLimits.reduction) }
 
-  /// What tables print: `r 16`.
+  /// The text in tables: `r 16`.
   var tableName: String { "r \(reduction)" }
 }
 
-/// Where a residual block has its squeeze-and-excite (arXiv 1709.01507, figure 5 and section 6.5).
+/// The place of squeeze-and-excite in a residual block (arXiv 1709.01507, figure 5 and section 6.5).
 public enum SqueezePlacement: String, Sendable, Hashable, Codable, CaseIterable {
   /// On the residual branch, before the sum.
   case standard

@@ -11,7 +11,7 @@ extension CPUBackend {
     return backend
   }
 
-  /// Compiles a network as it is defined: what is constant is computed and norms are folded here. Everything that infers compiles this way.
+  /// Compiles a network as it is defined: constants are computed and norms are folded here. All inference compiles this way.
   ///
   /// - Throws: ``GraphError`` where the graph is unsound, ``ParametersError`` where the weights are not its, ``PlanError`` where it
   ///   needs more memory than ``mostActivationBytes`` allows.

@@ -13,25 +13,25 @@ public struct CPUBackend: Backend {
   /// Whether those threads are shared with all other engines that share theirs; a run that finds them busy uses its caller's thread
   /// alone, and gives the same bits.
   public var sharesThreads = false
-  /// Whose kernels to use.
+  /// The instruction set of the kernels.
   public var instructionSet: InstructionSet
 
-  /// Which blocks run as one step, in row strips that stay in the cache; the results are the same to the bit.
+  /// The use of fused blocks, which run as one step in row strips that stay in the cache; the results are the same to the bit.
   public var fusion = Use.whereItPays
-  /// Which dense 3 × 3 convolutions with stride 1 run by Winograd's F(4 × 4, 3 × 3): 36 products for 144, and rounding errors of
+  /// The use of Winograd's F(4 × 4, 3 × 3) for dense 3 × 3 convolutions with stride 1: 36 products for 144, and rounding errors of
   /// about 1e-5 of the largest result instead of 1e-6.
   public var winograd = Use.whereItPays
 
-  /// What was measured, for what is done where it pays; rules decide the rest.
+  /// Measured choices for `Use.whereItPays`; rules decide for other shapes.
   public var selection = Selection.shipped()
 
-  /// What a session's activations may take, in bytes: a file could ask for any amount.
+  /// The most bytes that a session's activations may take: a file could need any amount.
   public var mostActivationBytes = 2 << 30
 
-  /// The caches that rules go by.
+  /// The cache sizes that the rules use.
   public var caches = CacheSizes.current
 
-  /// How the weights of pointwise convolutions and linear layers are kept.
+  /// The precision of the weights of pointwise convolutions and linear layers.
   public var weightPrecision = WeightPrecision.single
 
   /// The precision in which packed weights are kept; sums are always in single precision.
@@ -39,15 +39,15 @@ public struct CPUBackend: Backend {
     /// As they are.
     case single
     /// Rounded to IEEE half precision (11 bits): half the memory, and faster where a layer waits for its weights. The logits of
-    /// MobileNetV2 move by up to 3e-3 of the largest (100 photographs).
+    /// MobileNetV2 move by up to 3e-3 of the largest (100 images).
     case half
   }
 
-  /// Where a way to compute something is taken.
+  /// The use of an alternative way to compute something.
   public enum Use: String, Sendable, CaseIterable {
     /// Nowhere.
     case never
-    /// Where measurements say that it is faster.
+    /// Where it is faster by measurements or rules.
     case whereItPays
     /// Wherever it is possible.
     case always
@@ -56,7 +56,7 @@ public struct CPUBackend: Backend {
   /// Creates a backend.
   ///
   /// - Parameters:
-  ///   - threads: of a run; 1 if not said otherwise.
+  ///   - threads: of a run; 1 by default.
   ///   - instructionSet: the fastest available if `nil`.
   public init(threads: Int = 1, instructionSet: InstructionSet? = nil) {
     self.threads = max(1, threads)

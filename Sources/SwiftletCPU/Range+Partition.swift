@@ -1,4 +1,4 @@
-// Range+Partition.swift: how rows, tiles, pixels and images are partitioned among workers and cut into tiles.
+// Range+Partition.swift: the partition of rows, tiles, pixels and images among workers, and into tiles.
 
 extension Range where Bound == Int {
   /// The partition of one worker, in multiples of `unit`.
@@ -15,7 +15,7 @@ extension Range where Bound == Int {
     (lowerBound - image * count..<upperBound - image * count).clamped(to: 0..<count)
   }
 
-  /// Ranges of `size` that follow each other, the last one of what is left.
+  /// Ranges of `size` that follow each other, the last one of the rest.
   @inline(__always)
   func tiles(of size: Int) -> Tiles { Tiles(self, size) }
 }

@@ -24,7 +24,7 @@ enum SwiftletTool {
   static func main() {
     // A reader that goes away (`swiftlet models | head`) is an error from write, not a signal.
     signal(SIGPIPE, SIG_IGN)
-    // So is a file that grows beyond what the user may write.
+    // So is a file that grows beyond the user's limit.
     signal(SIGXFSZ, SIG_IGN)
     exit(run(Array(CommandLine.arguments.dropFirst())))
   }

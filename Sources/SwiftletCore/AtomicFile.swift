@@ -23,7 +23,7 @@ package enum AtomicFile {
   ///   - path: the file to create or replace.
   ///   - body: calls its argument with the bytes, in order, any number of times. Pieces are written as they
   ///     come; prefer large ones.
-  /// - Throws: ``AtomicFileError`` naming the file and the cause, or what `body` throws.
+  /// - Throws: ``AtomicFileError`` naming the file and the cause, or an error of `body`.
   package static func write(
     to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
   ) throws {
@@ -101,7 +101,7 @@ package enum AtomicFile {
   private static func resolved(_ path: String) -> String {
     guard let real = realpath(path, nil) else { return path }
     defer { free(real) }
-    // A trailing slash asks for a folder; it must not get lost.
+    // A trailing slash means a folder; it must not get lost.
     return String(cString: real) + (path.utf8.last == UInt8(ascii: "/") ? "/" : "")
   }
 }
@@ -123,7 +123,7 @@ package enum AtomicFileError: Error, Equatable, Sendable, CustomStringConvertibl
   /// Anything else, in the system's words.
   case failed(path: String, reason: String)
 
-  /// What an `errno` means for writing `path`.
+  /// The error of writing `path` for an `errno`.
   init(code: Int32, path: String) {
     switch code {
     case ENOENT, ENOTDIR: self = .noFolder(path: path)

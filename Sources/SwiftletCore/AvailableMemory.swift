@@ -1,4 +1,4 @@
-// AvailableMemory.swift: how much memory this process may still take: the machine's, its container's, its own limit.
+// AvailableMemory.swift: the memory that this process may still take: the machine's, its container's, its own limit.
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials
@@ -16,15 +16,15 @@
 /// Memory that can still be taken. Linux grants more than there is and later kills the process that uses it, so that
 /// large allocations are compared with this number first.
 package enum AvailableMemory {
-  /// Bytes that the process may still take: the least of what is free in the machine, in the control groups that the
-  /// process is in, and under its limit of address space (`ulimit -v`).
+  /// Bytes that the process may still take: the least of the free memory of the machine, of the control groups that the
+  /// process is in, and of its limit of address space (`ulimit -v`).
   package static var bytes: Int {
     let limits = [physical, addressSpace] + controlGroups()
     return max(0, limits.compactMap { $0 }.min() ?? .max)
   }
 
   /// Free memory of the machine, caches that can be dropped and swap space included; all of its memory where the
-  /// system does not say what is free.
+  /// system does not report free memory.
   private static var physical: Int? {
     if let text = text("/proc/meminfo"), let free = kilobytes("MemAvailable:", in: text) {
       return (free + (kilobytes("SwapFree:", in: text) ?? 0)) << 10
@@ -33,7 +33,7 @@ package enum AvailableMemory {
     return pages > 0 && size > 0 ? Int(pages) * Int(size) : nil
   }
 
-  /// What `RLIMIT_AS` leaves; `nil` without a limit.
+  /// The rest of the address space under `RLIMIT_AS`; `nil` without a limit.
   private static var addressSpace: Int? {
     var limit = rlimit()
     #if canImport(Glibc)
@@ -46,7 +46,7 @@ package enum AvailableMemory {
     return Int(limit.rlim_cur) - pages * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
 
-  /// What each control group of the process leaves, from its own up to the root, in version 2 and version 1.
+  /// The free memory of each control group of the process, from its own up to the root, in version 2 and version 1.
   private static func controlGroups() -> [Int] {
     guard let groups = text("/proc/self/cgroup") else { return [] }
     var result: [Int] = []
@@ -86,7 +86,7 @@ package enum AvailableMemory {
     return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
   }
 
-  /// A file of one number; `nil` where it is missing or says `max`.
+  /// A file of one number; `nil` where it is missing or holds `max`.
   private static func number(_ file: String) -> Int? {
     text(file).flatMap { $0.split(whereSeparator: \.isWhitespace).first }.flatMap { Int($0) }
   }
@@ -100,7 +100,7 @@ package enum AvailableMemory {
     FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// A number of bytes as people say it: `14.2 GB`.
+  /// A number of bytes in readable units: `14.2 GB`.
   package static func text(_ bytes: Int) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]
     var (value, unit) = (Double(bytes), 0)

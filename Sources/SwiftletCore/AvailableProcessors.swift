@@ -1,4 +1,4 @@
-// AvailableProcessors.swift: how many threads of this process can run at a time.
+// AvailableProcessors.swift: the number of threads of this process that can run at a time.
 
 #if canImport(Darwin)
   import Darwin
@@ -10,7 +10,7 @@
 
 /// The processors that this process may use: those that are online, within its affinity mask and its control group's quota.
 public enum AvailableProcessors {
-  /// How many; at least 1. A quota of one and a half processors counts as 2.
+  /// Their number; at least 1. A quota of one and a half processors counts as 2.
   public static let count: Int = {
     var count = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     #if os(Linux)

@@ -1,4 +1,4 @@
-// DetachedThread.swift: a thread that nobody waits for.
+// DetachedThread.swift: a thread that is never joined.
 
 #if canImport(Darwin)
   import Darwin
@@ -10,7 +10,7 @@
 
 /// Threads of their own, for work that blocks or spins: the cooperative pool of Swift's tasks is not for that.
 package enum DetachedThread {
-  /// What a new thread is told.
+  /// The body of a new thread.
   private final class Body: Sendable {
     let run: @Sendable () -> Void
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }

@@ -1,7 +1,7 @@
 // FowlerNollVo.swift: a small hash that is the same on every machine and in every version.
 
 /// The hash FNV-1a of 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv), taken over words of eight bytes where there are
-/// many: it tells values apart, and is no protection against somebody who wants two to be equal.
+/// many: it distinguishes values, and is no protection against deliberate collisions.
 package struct FowlerNollVo: Sendable {
   /// The hash so far.
   package private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -1,8 +1,8 @@
-// ScalarType+Store.swift: how a number becomes the bytes of an element, and a tensor those of another type.
+// ScalarType+Store.swift: conversion from numbers to the bytes of an element, and from a tensor to another type.
 
 extension ScalarType {
   /// Writes `value` as the element at `index`, little-endian: rounded once to the nearest, and for integers clamped to their
-  /// range. What is not a number becomes 0 in an integer. No alignment is assumed.
+  /// range. NaN becomes 0 in an integer. No alignment is assumed.
   package func store(_ value: Double, _ bytes: UnsafeMutableRawPointer, at index: Int) {
     let target = bytes + index &* byteCount
     func put<T: FixedWidthInteger & BitwiseCopyable>(_ bits: T) {
@@ -45,8 +45,8 @@ extension Tensor {
   }
 }
 
-/// The float next to a value whose last bit says whether anything was cut off ("round to odd"): rounding it again to fewer bits
-/// gives what rounding the value once would.
+/// The float next to a value whose last bit is 1 where anything was cut off ("round to odd"): rounding it again to fewer bits
+/// gives the same as rounding the value once.
 private func oddly(_ value: Double) -> Float {
   let nearest = Float(value)
   guard nearest.isFinite, Double(nearest) != value else { return nearest }

@@ -1,4 +1,4 @@
-// ScalarType.swift: what one element of a tensor is, and how its bytes become a number.
+// ScalarType.swift: the types of a tensor's elements, and their conversion from bytes to numbers.
 
 /// The type of a tensor's elements.
 public enum ScalarType: String, Sendable, Hashable, Codable, CaseIterable {
@@ -81,13 +81,13 @@ func float(half bits: UInt16) -> Float {
   }
 }
 
-/// The binary16 number nearest to a value; of two equally near ones the even one. What is too large becomes infinite.
+/// The binary16 number nearest to a value; of two equally near ones the even one. Values beyond its range become infinite.
 func half(_ value: Float) -> UInt16 {
   let bits = value.bitPattern
   let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
   let magnitude = bits & 0x7FFF_FFFF
   if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
-  // 65520 and more: halfway between the largest number and what would follow it.
+  // 65520 and more: halfway between the largest number and the next power of two.
   if magnitude >= 0x477F_F000 { return sign | 0x7C00 }
   if magnitude < 0x3880_0000 {
     // Below 2⁻¹⁴ numbers are multiples of 2⁻²⁴.

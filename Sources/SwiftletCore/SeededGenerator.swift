@@ -1,4 +1,4 @@
-// SeededGenerator.swift: random numbers that depend on what they are for, not on who asks first.
+// SeededGenerator.swift: random numbers that depend on the seed and the stream, not on the order of the requests.
 
 #if canImport(Darwin)
   import Darwin
@@ -21,12 +21,12 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   ///
   /// - Parameters:
   ///   - seed: the seed of the whole run.
-  ///   - stream: tells apart the uses under one seed: a step, a node, a parameter's index.
+  ///   - stream: distinguishes the uses of one seed: a step, a node, a parameter's index.
   public init(seed: UInt64, stream: UInt64 = 0) {
     origin = Self.mix(Self.mix(seed &+ 0x9E37_79B9_7F4A_7C15) ^ (stream &* 0xD1B5_4A32_D192_ED03))
   }
 
-  /// Creates a generator whose stream is named: a parameter's path, say (FNV-1a of its UTF-8).
+  /// Creates a generator with a named stream, such as a parameter's path (FNV-1a of its UTF-8).
   public init(seed: UInt64, stream name: String) {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }

@@ -13,7 +13,7 @@ package enum StableJSON {
   /// - Parameters:
   ///   - isIndented: whether each member has a line of its own.
   ///   - namesNonFinite: whether numbers that JSON lacks become `"nan"`, `"inf"` and `"-inf"`, which nothing reads back.
-  /// - Throws: what the value throws while it is encoded; `EncodingError` for numbers that JSON lacks.
+  /// - Throws: an encoding error of the value; `EncodingError` for numbers that JSON lacks.
   package static func text(
     _ value: some Encodable, isIndented: Bool = false, namesNonFinite: Bool = false
   ) throws -> String {

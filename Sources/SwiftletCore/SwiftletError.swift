@@ -1,8 +1,8 @@
-// SwiftletError.swift: what all errors of this package have in common: whose affair they are.
+// SwiftletError.swift: the protocol of all errors of this package, and their categories.
 
-/// Whose affair an error is.
+/// The category of an error, by its remedy.
 public enum ErrorCategory: String, Sendable, CaseIterable {
-  /// The caller asked for something that makes no sense or does not fit: other arguments help.
+  /// The caller's arguments make no sense or do not fit: other arguments help.
   case usage
   /// A file is missing, damaged, or of another kind: another file helps.
   case file
@@ -14,7 +14,7 @@ public enum ErrorCategory: String, Sendable, CaseIterable {
 
 /// An error of this package. Its description is one line.
 public protocol SwiftletError: Error, Sendable, CustomStringConvertible {
-  /// Whose affair it is.
+  /// Its category.
   var category: ErrorCategory { get }
 }
 

@@ -18,7 +18,7 @@ public struct Tensor: Sendable {
   ///   - shape: the dimensions.
   ///   - scalarType: the type of an element; bytes are little-endian.
   ///   - storage: holds the elements.
-  ///   - byteOffset: where in `storage` the first element is. No alignment is needed.
+  ///   - byteOffset: the offset of the first element in `storage`. No alignment is needed.
   /// - Throws: ``TensorError/outOfBounds(shape:scalarType:byteOffset:storageBytes:)`` where the elements do
   ///   not lie inside the storage.
   package init(shape: Shape, scalarType: ScalarType, storage: TensorStorage, byteOffset: Int = 0) throws {
@@ -69,7 +69,7 @@ public struct Tensor: Sendable {
   }
 
   /// Creates a tensor of any element type from Doubles, each rounded once to the nearest value of the type; of two equally near
-  /// ones the even one. Beyond the largest integer the largest is stored, and 0 for what is not a number; a `bool` is whether
+  /// ones the even one. Beyond the largest integer the largest is stored, and 0 for NaN; a `bool` is whether
   /// the number differs from 0.
   ///
   /// - Throws: ``TensorError/countMismatch(shape:count:)`` where `values` does not fill the shape exactly.
@@ -134,7 +134,7 @@ public struct Tensor: Sendable {
     return withUnsafeBytes { bytes in (0..<count).map { scalarType.load(bytes, at: $0) } }
   }
 
-  /// The elements rounded to 16-bit floats (IEEE 754 binary16); what is larger than 65,504 becomes infinite.
+  /// The elements rounded to 16-bit floats (IEEE 754 binary16); values above 65,504 become infinite.
   ///
   /// - Throws: never in practice: each element has its place.
   public func roundedToHalf() throws -> Tensor {
@@ -164,7 +164,7 @@ public struct Tensor: Sendable {
   }
 }
 
-/// What can be wrong with the size of a tensor.
+/// Errors in the size of a tensor.
 public enum TensorError: Error, Equatable, CustomStringConvertible {
   /// The number of elements given is not the shape's.
   case countMismatch(shape: Shape, count: Int)

@@ -12,7 +12,7 @@ package final class TensorStorage: @unchecked Sendable {
   /// Allocates `byteCount` bytes, aligned to a cache line, and lets `initialize` fill them.
   ///
   /// - Parameters:
-  ///   - byteCount: how many bytes; 0 is allowed.
+  ///   - byteCount: the number of bytes; 0 is allowed.
   ///   - initialize: called once with the memory, which is zeroed.
   package init(byteCount: Int, initialize: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
     let memory = ZeroedMemory(byteCount: byteCount)
@@ -26,7 +26,7 @@ package final class TensorStorage: @unchecked Sendable {
     release = { _ in memory.deallocate() }
   }
 
-  /// Takes over bytes that somebody else provides, such as a mapped file.
+  /// Takes over bytes of another owner, such as a mapped file.
   ///
   /// - Parameters:
   ///   - bytes: must not change, and must stay valid until `release` is called.
@@ -40,7 +40,7 @@ package final class TensorStorage: @unchecked Sendable {
 
   deinit { release(bytes) }
 
-  /// How many bytes the storage holds.
+  /// The number of bytes in the storage.
   package var byteCount: Int { bytes.count }
 
   /// Calls `body` with all bytes of the storage, which must not be kept.

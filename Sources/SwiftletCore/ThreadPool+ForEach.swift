@@ -1,9 +1,9 @@
-// ThreadPool+ForEach.swift: many independent pieces of work of unequal size, for what happens once: reading, folding, packing.
+// ThreadPool+ForEach.swift: many independent pieces of work of unequal size, for one-time work: reading, folding, packing.
 
 import Synchronization
 
 extension ThreadPool {
-  /// What the members share in ``forEach(_:_:)``.
+  /// The state that the members share in ``forEach(_:_:)``.
   private final class Pieces: Sendable {
     let next = Atomic<Int>(0)
     let count: Int
@@ -29,7 +29,7 @@ extension ThreadPool {
 
   /// The results of `body` for each index below `count`, in order, computed on a few threads.
   ///
-  /// - Throws: what the first index that failed threw.
+  /// - Throws: the error of the first index that failed.
   package static func map<Result: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
   ) throws -> [Result] {
@@ -38,7 +38,7 @@ extension ThreadPool {
 
   /// The results of `body` for each index below `count`, in order, computed by the pool's workers.
   ///
-  /// - Throws: what the first index that failed threw.
+  /// - Throws: the error of the first index that failed.
   package func map<Result: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
   ) throws -> [Result] {

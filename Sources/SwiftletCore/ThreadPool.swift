@@ -8,7 +8,7 @@ import Synchronization
 /// spin for some microseconds, then sleep, so that an idle pool costs nothing. A run neither allocates nor, while threads are awake,
 /// locks.
 package final class ThreadPool: Sendable {
-  /// What workers execute: a context, the worker's number, and the number of workers.
+  /// The function that workers execute: a context, the worker's number, and the number of workers.
   package typealias Work = @convention(c) (UnsafeMutableRawPointer, Int, Int) -> Void
 
   /// Workers, the caller of ``run(_:_:)`` included.
@@ -41,7 +41,7 @@ package final class ThreadPool: Sendable {
     team.finish(workers: count)
   }
 
-  /// Waits until all workers of the current run are here. What they wrote before is visible to all afterwards.
+  /// Waits until all workers of the current run are here. Their earlier writes are visible to all afterwards.
   package func barrier(parts: Int) {
     if parts > 1 { team.meet(parts) }
   }

@@ -13,7 +13,7 @@ import Synchronization
 /// Threads that take part in one run at a time.
 ///
 /// `work` and `context` are written by the one caller that holds `busy`, before it publishes a new phase, and read by the workers
-/// of that phase after they saw it and before they report that they are done: that is what makes it safe to share.
+/// of that phase after they saw it and before they report that they are done: this makes it safe to share them.
 final class WorkerTeam: @unchecked Sendable {
   /// The one that pools of this process share. Its threads live as long as the process.
   static let shared = WorkerTeam()
@@ -39,7 +39,7 @@ final class WorkerTeam: @unchecked Sendable {
   private static let mostWorkers = 0xFFFF
   /// Looks at the phase before a thread goes to sleep: some tens of microseconds.
   private static let spins = 20_000
-  /// Looks at what others have done before a waiting worker yields its core.
+  /// Looks at the other workers' progress before a waiting worker yields its core.
   private static let patience = 50_000
 
   init() {
@@ -65,7 +65,7 @@ final class WorkerTeam: @unchecked Sendable {
 
   /// Starts threads until there are enough for `workers`, the caller of a run included.
   ///
-  /// - Returns: how many workers there can be.
+  /// - Returns: the possible number of workers.
   func grow(to workers: Int) -> Int {
     let wanted = min(workers, Self.mostWorkers)
     return threads.withLock { threads in

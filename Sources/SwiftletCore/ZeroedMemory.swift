@@ -11,23 +11,23 @@
 /// Memory that begins as zeros, aligned to a cache line; large blocks come straight from the system.
 ///
 /// Packed weights are megabytes that every run reads from end to end. In pages of 4 kB that is thousands of entries of the
-/// translation cache, more than it has; so large blocks ask for pages of 2 MB, which Linux gives where it can.
+/// translation cache, more than it has; so large blocks request pages of 2 MB, which Linux gives where it can.
 package struct ZeroedMemory: Sendable {
   /// The memory's address; never 0.
   private let address: UInt
-  /// Bytes that were asked for.
+  /// The requested number of bytes.
   package let byteCount: Int
-  /// Where the memory came from.
+  /// The origin of the memory.
   private let source: Source
 
   private enum Source {
-    /// What `free` is to be given.
+    /// The argument of `free`.
     case allocator(UInt)
-    /// What `munmap` is to be given.
+    /// The arguments of `munmap`.
     case mapping(UInt, byteCount: Int)
   }
 
-  /// A large page of x86-64, and from how many bytes on they are asked for.
+  /// The size of a large page of x86-64, and the least block that uses large pages.
   private static let page = 2 << 20
 
   /// Reserves `byteCount` bytes.
@@ -38,7 +38,7 @@ package struct ZeroedMemory: Sendable {
       source = .mapping(base, byteCount: length)
       return
     }
-    // calloc knows which memory is fresh from the system and zero already.
+    // calloc does not clear memory that is fresh from the system and zero already.
     let line = 64
     let block = UInt(bitPattern: calloc(1, byteCount + line))
     precondition(block != 0, "no memory for \(byteCount) bytes")

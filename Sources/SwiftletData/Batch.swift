@@ -10,9 +10,9 @@ package struct Batch: Sendable {
   package let targetTensors: [Tensor]
   /// The class of each image (of its own part, where images are mixed); empty where images have no single class.
   package let labels: [Int]
-  /// Which images these are in the data set.
+  /// The images' indices in the data set.
   package let indices: [Int]
-  /// Which of them replace a broken file, and so occur more than once in the epoch: an evaluation leaves them out.
+  /// Whether each image replaces a broken file, and so occurs more than once in the epoch: an evaluation leaves it out.
   package let replacements: [Bool]
 
   /// Creates a batch of images of one class each.
@@ -50,6 +50,6 @@ package struct Batch: Sendable {
   /// are mixed.
   package var targets: Tensor { targetTensors[0] }
 
-  /// How many images there are.
+  /// The number of images.
   package var count: Int { indices.count }
 }

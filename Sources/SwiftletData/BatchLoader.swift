@@ -6,7 +6,7 @@ import Synchronization
 
 /// The batches of one epoch, in order, made by threads of their own while the caller uses earlier ones.
 ///
-/// What is in a batch is a function of the data set, the seed, the epoch and the batch's number. It depends neither on the number
+/// The contents of a batch are a function of the data set, the seed, the epoch and the batch's number. They depend neither on the number
 /// of threads nor on where the epoch was started. Threads that have nothing to do sleep. They end with the epoch, or when the
 /// loader is gone.
 ///
@@ -24,21 +24,21 @@ package final class BatchLoader: Sendable {
 
   /// Starts to make batches.
   ///
-  /// What is wrong with the arguments is thrown by the first ``next()``.
+  /// An error in the arguments is thrown by the first ``next()``.
   ///
   /// - Parameters:
   ///   - dataset: the images.
-  ///   - preprocessing: how the network wants them.
-  ///   - augmentation: how each is varied, see ``Preprocessing/augmented(_:by:using:)``; none for evaluation.
-  ///   - mixing: how images of a batch are mixed; `nil` for not at all.
+  ///   - preprocessing: the preprocessing of the network.
+  ///   - augmentation: the augmentations of each, see ``Preprocessing/augmented(_:by:using:)``; none for evaluation.
+  ///   - mixing: the mixing of a batch's images; `nil` for none.
   ///   - batch: images in a batch; the last may have fewer.
   ///   - seed: the seed of the run.
   ///   - epoch: the epoch's number; each has another order and other random numbers.
   ///   - startBatch: the batch to begin with, to resume within an epoch.
   ///   - shuffles: whether the order is random; otherwise it is the data set's.
   ///   - dropsLast: whether a last batch with fewer images is left out.
-  ///   - threads: how many threads make batches.
-  ///   - prefetch: how many batches may be ready or in the making; at least as many as there are threads.
+  ///   - threads: the number of threads that make batches.
+  ///   - prefetch: the number of batches that may be ready or in the making; at least as many as there are threads.
   package convenience init(
     _ dataset: any Dataset, preprocessing: Preprocessing, augmentation: [Augmentation] = [],
     mixing: Mixing? = nil, batch: Int, seed: UInt64, epoch: Int, startBatch: Int = 0, shuffles: Bool,
@@ -54,8 +54,8 @@ package final class BatchLoader: Sendable {
   ///
   /// - Parameters:
   ///   - dataset: the images.
-  ///   - targets: how their targets become tensors.
-  ///   - preprocessing: how the network takes images; the other arguments are those of
+  ///   - targets: the encoding of their targets as tensors.
+  ///   - preprocessing: the preprocessing of the network; the other arguments are those of
   ///     ``init(_:preprocessing:augmentation:mixing:batch:seed:epoch:startBatch:shuffles:dropsLast:threads:prefetch:)``.
   package init(
     _ dataset: any ImageDataset, targets: TargetEncoding, preprocessing: Preprocessing,
@@ -79,7 +79,7 @@ package final class BatchLoader: Sendable {
 
   deinit { line.stop() }
 
-  /// How many batches the whole epoch has, those before `startBatch` included; 0 where the arguments are wrong.
+  /// The number of batches of the whole epoch, those before `startBatch` included; 0 where the arguments are wrong.
   package var batchCount: Int { (try? line.maker.get().count) ?? 0 }
 
   /// The next batch, when it is ready; `nil` after the last.
@@ -98,7 +98,7 @@ package final class BatchLoader: Sendable {
     }
   }
 
-  /// How long ``next()`` has blocked in all, in seconds.
+  /// The total time for which ``next()`` has blocked, in seconds.
   package var waitingSeconds: Double { taken.withLock { $0.waiting.inSeconds } }
 
   /// The broken files that were met in the batches taken so far, each once, in the data set's order.
@@ -107,7 +107,7 @@ package final class BatchLoader: Sendable {
   }
 }
 
-/// What the loader and its threads share. Threads keep it alive, but not the loader.
+/// The state that the loader and its threads share. Threads keep it alive, but not the loader.
 private final class AssemblyLine: Sendable {
   let maker: Result<BatchMaker, any Error>
   private let prefetch: Int

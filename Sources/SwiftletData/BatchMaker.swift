@@ -11,7 +11,7 @@ final class BatchMaker: Sendable {
     let broken: [Int: SkippedFile]
   }
 
-  /// How many batches the epoch has.
+  /// The number of batches in the epoch.
   let count: Int
   private let dataset: any ImageDataset
   private let encoding: TargetEncoding
@@ -22,7 +22,7 @@ final class BatchMaker: Sendable {
   private let seed: UInt64
   private let epoch: Int
   private let order: [Int]
-  /// Broken files so far, so that none is decoded twice. What is in a batch does not depend on it.
+  /// Broken files so far, so that none is decoded twice. The contents of a batch do not depend on it.
   private let broken = Mutex<[Int: SkippedFile]>([:])
 
   init(
@@ -110,7 +110,7 @@ final class BatchMaker: Sendable {
 
   /// Fills a position of the epoch with its image, or with the nearest after it that can be read.
   ///
-  /// - Returns: which it is.
+  /// - Returns: the index of that image.
   private func fill(
     _ pixels: UnsafeMutableBufferPointer<Float>, targets: [UnsafeMutableBufferPointer<Float>], position: Int,
     _ met: inout [Int: SkippedFile]

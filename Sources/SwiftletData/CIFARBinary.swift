@@ -16,7 +16,7 @@ import SwiftletFormats
 ///
 /// A record is one byte of label (CIFAR-100: the coarse, then the fine one, which is used) and the red, green and blue planes.
 package struct CIFARBinary: Dataset {
-  /// Which of the two data sets.
+  /// One of the two data sets.
   package enum Variety: Sendable {
     case cifar10, cifar100
 
@@ -27,7 +27,7 @@ package struct CIFARBinary: Dataset {
       self == .cifar10 ? (1...5).map { "data_batch_\($0).bin" } : ["train.bin"]
     }
     fileprivate var testFile: String { self == .cifar10 ? "test_batch.bin" : "test.bin" }
-    /// Where the published archives unpack to.
+    /// The folder in the published archives.
     fileprivate var folder: String { self == .cifar10 ? "cifar-10-batches-bin" : "cifar-100-binary" }
     fileprivate var recordBytes: Int { labelBytes + 3 * CIFARBinary.planeBytes }
   }
@@ -45,7 +45,7 @@ package struct CIFARBinary: Dataset {
   ///
   /// - Parameters:
   ///   - paths: files of whole records.
-  ///   - variety: which data set they are of.
+  ///   - variety: the data set of the files.
   ///   - classes: the names of the 10 or 100 classes.
   /// - Throws: ``DatasetError`` where a size, a label or the number of names is wrong; ``FormatError`` where a file cannot be read.
   package init(files paths: [String], variety: Variety, classes: [String]) throws {

@@ -17,7 +17,7 @@ public struct CSVList: Dataset {
     let isValidation: Bool
   }
 
-  /// Reads a list, whatever its third column says.
+  /// Reads a list, whatever its third column holds.
   ///
   /// - Throws: ``DatasetError``, ``FormatError`` where the file cannot be read.
   public init(_ path: String) throws { try self.init(Self.rows(path), path: path, known: nil) }

@@ -1,4 +1,4 @@
-// CSVRecords.swift: the lines of a .csv file as fields, and what the lists of images have in common.
+// CSVRecords.swift: the lines of a .csv file as fields, and the common columns of the lists of images.
 
 import SwiftletFormats
 
@@ -32,7 +32,7 @@ enum CSVRecords {
     ["path", "file", "filename", "file_name", "image", "image_path", "name"].contains(name.lowercased())
   }
 
-  /// Whether a column of that name says which part of a split a line is for.
+  /// Whether a column of that name holds the part of a split.
   static func isPart(_ name: String) -> Bool {
     ["part", "split", "subset", "set"].contains(name.lowercased())
   }

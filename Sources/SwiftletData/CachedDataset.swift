@@ -13,9 +13,9 @@ package struct CachedImages<Target: Sendable>: ImageDataset {
   /// Broken files are remembered: ``image(_:)`` throws the same for them as the data set itself.
   ///
   /// - Parameters:
-  ///   - dataset: what is decoded.
-  ///   - bytes: how much memory the pixels may take. Where they need more, the result is `nil` (and decoding stops at once).
-  ///   - threads: how many threads decode.
+  ///   - dataset: the data set to decode.
+  ///   - bytes: the most memory of the pixels. Where they need more, the result is `nil` (and decoding stops at once).
+  ///   - threads: the number of threads that decode.
   package init?(_ dataset: some ImageDataset<Target>, atMost bytes: Int, threads: Int = 2) {
     let count = dataset.count
     let decoded = Mutex<[Result<RGBImage, any Error>?]>(.init(repeating: nil, count: count))

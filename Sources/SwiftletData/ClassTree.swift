@@ -1,4 +1,4 @@
-// ClassTree.swift: image files in folders, and the classes that their folders or names say; shared by folders and zips.
+// ClassTree.swift: image files in folders, and classes by folder or file name; shared by folders and zips.
 
 /// The image files below one folder.
 struct ClassTree {
@@ -7,7 +7,7 @@ struct ClassTree {
   /// The names of the folders of a split; of several for validation the first counts.
   static let training = "train", validation = ["val", "valid", "validation", "test"]
 
-  /// What errors call the folder.
+  /// The folder's path in errors.
   let path: String
   /// Sub-folders with the paths of all image files at any depth, from the data set's root.
   var folders: [(name: String, images: [String])] = []
@@ -46,7 +46,7 @@ struct ClassTree {
         throw DatasetError.emptyClass(path: "\(path)/\(empty.name)")
       }
     } else {
-      // Sub-folders without any image beside images are something else: annotations, say.
+      // Sub-folders without any image beside images are something else, such as annotations.
       guard !loose.isEmpty else {
         if let empty = folders.first { throw DatasetError.emptyClass(path: "\(path)/\(empty.name)") }
         throw DatasetError.noImages(path: path)
@@ -92,7 +92,7 @@ struct ClassTree {
   ///
   /// - Throws: ``DatasetError`` where two are one to a reader, or there are fewer than two.
   static func classes(_ names: [String], path: String) throws -> [String] {
-    // Swift's strings are equal where Unicode says so, however their letters are composed.
+    // Swift's strings are equal where they are canonically equivalent in Unicode, however their letters are composed.
     var seen: [String: String] = [:]
     for name in names {
       let words = name.split(whereSeparator: \.isWhitespace).joined(separator: " ")

@@ -11,7 +11,7 @@ public protocol ImageDataset<Target>: Sendable {
   associatedtype Target: Sendable
   /// The names of the classes.
   var classes: [String] { get }
-  /// How many images there are.
+  /// The number of images.
   var count: Int { get }
   /// The name of an image in reports: a path, or an entry of an archive.
   func name(_ index: Int) -> String
@@ -23,8 +23,8 @@ public protocol ImageDataset<Target>: Sendable {
   func image(_ index: Int) throws -> RGBImage
   /// Identifies an image without decoding it, such as by its name below the data set's root and its file's size.
   ///
-  /// A run can be resumed only with images of the same fingerprints. The default is ``name(_:)``, which tells other
-  /// names from the same, but not other images of the same names.
+  /// A run can be resumed only with images of the same fingerprints. The default is ``name(_:)``, which distinguishes other
+  /// names, but not other images of the same names.
   func fingerprint(_ index: Int) -> String
 }
 

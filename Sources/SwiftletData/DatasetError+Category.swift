@@ -1,4 +1,4 @@
-// DatasetError+Category.swift: whose affair an error of a data set is.
+// DatasetError+Category.swift: the categories of errors of a data set.
 
 import SwiftletCore
 

@@ -1,4 +1,4 @@
-// DatasetError.swift: what can be wrong with a data set as a whole; a single broken file is a ``SkippedFile``.
+// DatasetError.swift: errors of a data set as a whole; a single broken file is a ``SkippedFile``.
 
 /// Why a data set cannot be opened or used. `description` is one line that begins with the path.
 public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -6,9 +6,9 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case missing(path: String)
   /// The folder or file is there, but cannot be read.
   case unreadable(path: String, reason: String)
-  /// What is there is of no kind that is known here.
+  /// The path is a data set of no known kind.
   case notADataset(path: String)
-  /// Images with several classes each were asked for, and the path is no list of them.
+  /// A multi-label data set is needed, and the path is not a list of images with several classes each.
   case notAMultiLabelList(path: String)
   /// There is no image file.
   case noImages(path: String)
@@ -38,9 +38,9 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   case cannotMix
   /// A batch needs at least one image.
   case batchSize(batch: Int)
-  /// Only whole batches are wanted, and there are too few images for one.
+  /// Only whole batches are allowed, and there are too few images for one.
   case batchTooLarge(batch: Int, count: Int)
-  /// No image can be read; what is wrong with the first that was tried.
+  /// No image can be read; the error of the first that was tried.
   case noneReadable(count: Int, first: String)
   /// The system gives no thread.
   case noThread

@@ -1,4 +1,4 @@
-// DatasetSplit.swift: images to train on and images to validate on, and what kind of data set a path is.
+// DatasetSplit.swift: images for training and for validation, and the kind of data set at a path.
 
 import SwiftletCore
 
@@ -39,7 +39,7 @@ extension Split where Images == any Dataset {
   ///
   /// - Parameters:
   ///   - share: the share, in 0..<1; 0 holds out nothing.
-  ///   - dataset: what is split. Both parts keep its order.
+  ///   - dataset: the data set to split. Both parts keep its order.
   ///   - seed: decides which images are held out.
   /// - Throws: ``DatasetError/holdOut(share:)``.
   public init(holdingOut share: Double, of dataset: any Dataset, seed: UInt64) throws {

@@ -1,11 +1,11 @@
-// EpochOrder.swift: in which order an epoch visits its images, and the random numbers of each.
+// EpochOrder.swift: the order of an epoch's images, and the random numbers of each.
 
 import SwiftletCore
 
-/// Everything random about an epoch as a function of the seed, the epoch and what the numbers are for: neither threads nor the
+/// Everything random about an epoch as a function of the seed, the epoch and the numbers' purpose: neither threads nor the
 /// point where an epoch is resumed can change it.
 enum EpochOrder {
-  /// What random numbers are for.
+  /// The purpose of random numbers.
   enum Purpose: UInt64 {
     case order, image, mixing
   }

@@ -131,7 +131,7 @@ public struct ImageFolder: Dataset {
     guard visited.insert(Identity(path)).inserted else { return }
     for name in try contents(path) {
       let child = join(path, name)
-      // A link that leads nowhere is a broken image if it is called one.
+      // A link that leads nowhere is a broken image if its name ends like one.
       if Identity(child) != nil {
         try collect(child, &visited, &images)
       } else if ClassTree.isImage(name) {

@@ -18,7 +18,7 @@ public struct MultiLabelList: ImageDataset {
     let isValidation: Bool
   }
 
-  /// Reads a list, whatever its parts say.
+  /// Reads a list, whatever parts it names.
   ///
   /// - Throws: ``DatasetError``, ``FormatError`` where the file cannot be read.
   public init(_ path: String) throws {

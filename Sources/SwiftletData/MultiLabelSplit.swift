@@ -24,7 +24,7 @@ extension Split where Images == any ImageDataset<[Int]> {
   ///
   /// - Parameters:
   ///   - share: the share, in 0..<1; 0 holds out nothing.
-  ///   - dataset: what is split. Both parts keep its order.
+  ///   - dataset: the data set to split. Both parts keep its order.
   ///   - seed: decides which images are held out.
   /// - Throws: ``DatasetError/holdOut(share:)``.
   public init(holdingOut share: Double, of dataset: some ImageDataset<[Int]>, seed: UInt64) throws {

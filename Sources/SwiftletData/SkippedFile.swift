@@ -2,9 +2,9 @@
 
 /// A broken file: it is reported and counted, and the others are still used.
 public struct SkippedFile: Sendable, Codable, Equatable {
-  /// What the data set calls it.
+  /// Its name in the data set.
   public var name: String
-  /// One line: what is wrong.
+  /// The error in one line.
   public var reason: String
 
   /// Creates an entry.

@@ -4,7 +4,7 @@
 package struct SubsetOf<Target: Sendable>: ImageDataset {
   /// The data set that the images are of.
   package let base: any ImageDataset<Target>
-  /// Which they are there.
+  /// The images' indices in that data set.
   package let indices: [Int]
 
   /// Creates a subset; an index may occur more than once.

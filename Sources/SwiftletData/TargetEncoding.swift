@@ -1,10 +1,10 @@
-// TargetEncoding.swift: how the targets of images become tensors of a batch.
+// TargetEncoding.swift: the encoding of images' targets as tensors of a batch.
 
 import SwiftletCore
 
-/// How a data set's targets become the tensors that a step of training takes beside the images.
+/// The encoding of a data set's targets as the tensors that a step of training takes beside the images.
 public struct TargetEncoding: Sendable {
-  /// Writes the target of an image, all of it or none: whatever it throws, nothing has been written.
+  /// Writes the target of an image, all of it or none: when it throws, nothing has been written.
   ///
   /// - Parameters:
   ///   - index: the image.

@@ -1,6 +1,6 @@
-// Backend.swift: what turns a graph with weights into something that runs.
+// Backend.swift: the protocols of engines: from a graph with weights to a plan that runs.
 
-/// Compiles graphs. The reference backend is the oracle; a fast one lowers what it can.
+/// Compiles graphs. The reference backend is the oracle; a fast one lowers the nodes that it has kernels for.
 public protocol Backend: Sendable {
   /// Binds weights to a graph and decides everything that can be decided before the first run.
   ///

@@ -2,9 +2,9 @@
 
 import Synchronization
 
-/// Every operation, by name: what files may hold and what the conformance suite tries.
+/// Every operation, by name, for files and for the conformance suite.
 package enum Catalogue {
-  /// What networks are written with; each has a gradient.
+  /// The operations of networks; each has a gradient.
   package static let forward: [any GraphOperation.Type] = [
     Activation.self, AdaptiveAveragePool.self, Add.self, AveragePool.self, BatchNorm.self,
     BatchNormTraining.self, ChannelScale.self, Concatenate.self, Convolution.self,
@@ -15,7 +15,7 @@ package enum Catalogue {
     StochasticDepth.self,
   ]
 
-  /// What gradients are written with.
+  /// The operations of gradients.
   package static let backward: [any GraphOperation.Type] = [
     ActivationGradient.self, AdaptiveAveragePoolGradient.self, AveragePoolGradient.self,
     BatchNormGradient.self, ChannelScaleGateGradient.self, ConvolutionInputGradient.self,
@@ -26,7 +26,7 @@ package enum Catalogue {
     SoftmaxGradient.self, SumToChannels.self,
   ]
 
-  /// What a step of training ends with; none has a gradient.
+  /// The operations at the end of a step of training; none has a gradient.
   package static let updates: [any GraphOperation.Type] = [
     Accumulate.self, GradientScale.self, MovingAverage.self, WeightUpdate.self,
   ]

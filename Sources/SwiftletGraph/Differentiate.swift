@@ -10,7 +10,7 @@ extension Graph {
   /// - Parameters:
   ///   - output: the name of an output; the first one if `nil`.
   ///   - isFrozen: whether a trainable parameter is to be left out.
-  ///   - inputNames: inputs whose gradients are wanted too.
+  ///   - inputNames: inputs whose gradients are computed too.
   /// - Throws: ``GraphError/notDifferentiable(node:operation:)`` where a node on the way has no gradient,
   ///   ``GraphError/unknownOutput(_:graph:)`` where there is no such output.
   public func differentiated(

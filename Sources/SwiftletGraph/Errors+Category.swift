@@ -1,4 +1,4 @@
-// Errors+Category.swift: whose affair errors of graphs and weights are.
+// Errors+Category.swift: the categories of errors of graphs and weights.
 
 extension GraphError: SwiftletError {
   public var category: ErrorCategory { .usage }

@@ -1,4 +1,4 @@
-// GradientContext.swift: what an operation sees when it emits its backward operations.
+// GradientContext.swift: the context in which an operation emits its backward operations.
 
 /// A node that is being differentiated.
 public struct GradientContext {
@@ -34,7 +34,7 @@ public struct GradientContext {
     return gradient
   }
 
-  /// Emits a backward operation, and gives its first output. Ones that nobody reads are removed later.
+  /// Emits a backward operation, and gives its first output. Ones without a reader are removed later.
   ///
   /// - Throws: ``GraphError/invalidOperation(node:operation:reason:)``.
   public mutating func emit(_ operation: some GraphOperation, _ inputs: Value...) throws -> Value {

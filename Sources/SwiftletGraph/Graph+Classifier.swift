@@ -1,10 +1,10 @@
 // Graph+Classifier.swift: the layer that gives a graph's logits, and the same network for other classes.
 
-/// The last layer of a classifier: what its logits come from.
+/// The last layer of a classifier, which computes its logits.
 package struct ClassifierLayer: Sendable {
   /// The index of its node, a ``Linear`` or a 1×1 ``Convolution``.
   let index: Int
-  /// What it reads: the feature vector.
+  /// Its input: the feature vector.
   package let features: Value
   /// Its weight, and its bias where it has one; `nil` where they are computed.
   package let weight: ParameterSpec?, bias: ParameterSpec?
@@ -15,7 +15,7 @@ package struct ClassifierLayer: Sendable {
 
 extension Graph {
   /// The layer that alone feeds the output `logits`: a linear layer or a 1×1 convolution, with nothing after it but reshapes,
-  /// pools and activations that nobody else reads.
+  /// pools and activations without another reader.
   ///
   /// - Throws: ``GraphError/unknownOutput(_:graph:)``, ``GraphError/noClassifier(graph:reason:)``.
   package func classifierLayer() throws -> ClassifierLayer {

@@ -7,7 +7,7 @@ extension Graph {
   }
 
   /// The graph for `newBatch` images: all inputs of rank 1 or more get that first dimension, and every shape that
-  /// depends on an input is inferred again. Parameters, and what is computed from parameters alone, stay as they are.
+  /// depends on an input is inferred again. Parameters, and values computed from parameters alone, stay as they are.
   ///
   /// - Throws: ``GraphError`` where an input has another first dimension than ``batch``, or an operation does not
   ///   exist for that batch.

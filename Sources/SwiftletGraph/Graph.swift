@@ -8,15 +8,15 @@ public struct Value: Hashable, Sendable, Codable {
   package init(id: Int) { self.id = id }
 }
 
-/// One operation of a graph, with what it reads and writes.
+/// One operation of a graph, with its inputs and outputs.
 public struct Node: Sendable {
   /// A unique path, such as `stages.3.1.depthwise`.
   public let label: String
-  /// What it does.
+  /// The operation.
   public let operation: any GraphOperation
-  /// What it reads.
+  /// The values that it reads.
   public var inputs: [Value]
-  /// What it defines.
+  /// The values that it defines.
   public let outputs: [Value]
 }
 
@@ -33,19 +33,19 @@ public struct GraphPort: Hashable, Sendable, Codable {
 /// A graph is portable: it holds shapes and names, but no weights (those are ``Parameters``) and nothing about a
 /// machine (that is a ``Plan``).
 public struct Graph: Sendable, Hashable {
-  /// What it is called in dumps and errors.
+  /// The name in dumps and errors.
   public var name: String
   /// The type of each value, by ``Value/id``.
   public internal(set) var types: [TensorType] = []
-  /// The operations; each reads only what stands before it.
+  /// The operations; each reads only earlier values.
   public internal(set) var nodes: [Node] = []
-  /// What a caller provides at each run.
+  /// The inputs, which a caller provides at each run.
   public internal(set) var inputs: [GraphPort] = []
-  /// What is bound when a plan is made.
+  /// The parameters, which are bound when a plan is made.
   public internal(set) var parameters: [ParameterSpec] = []
-  /// What a run returns.
+  /// The outputs of a run.
   public internal(set) var outputs: [GraphPort] = []
-  /// New values of parameters (running statistics, say), returned after ``outputs``; the name is the parameter's.
+  /// New values of parameters (such as running statistics), returned after ``outputs``; the name is the parameter's.
   public internal(set) var updates: [GraphPort] = []
 
   /// Creates an empty graph; ``GraphBuilder`` fills it.
@@ -54,7 +54,7 @@ public struct Graph: Sendable, Hashable {
   /// The type of a value.
   public func type(of value: Value) -> TensorType { types[value.id] }
 
-  /// The trainable parameters' number of elements: what papers print as "parameters".
+  /// The trainable parameters' number of elements: the papers' "parameters".
   public var parameterCount: Int {
     parameters.reduce(0) { $0 + ($1.role.isTrainable ? $1.shape.count : 0) }
   }

@@ -2,7 +2,7 @@
 
 /// Builds a ``Graph``. Shapes are inferred, and checked, as each node is added.
 public struct GraphBuilder {
-  /// What has been built.
+  /// The graph so far.
   public private(set) var graph: Graph
   private var scopes: [String] = []
   private var labels: Set<String> = []
@@ -13,7 +13,7 @@ public struct GraphBuilder {
   /// Starts an empty graph.
   public init(name: String) { graph = Graph(name: name) }
 
-  /// Goes on with a graph: what passes do that append to it.
+  /// Continues a graph, for passes that append to it.
   public init(extending graph: Graph) {
     self.graph = graph
     labels = Set(graph.nodes.map(\.label))
@@ -92,7 +92,7 @@ public struct GraphBuilder {
   /// The type of a value.
   public func type(of value: Value) -> TensorType { graph.type(of: value) }
 
-  /// Declares what a run returns.
+  /// Declares an output.
   public mutating func output(_ name: String, _ value: Value) {
     graph.outputs.append(GraphPort(name: name, value: value))
   }
@@ -131,7 +131,7 @@ public struct GraphBuilder {
 }
 
 extension GraphOperation {
-  /// ``infer(_:)`` with the node's label in what it throws.
+  /// ``infer(_:)`` with the node's label in its errors.
   func inferred(_ inputs: [TensorType], node: String) throws -> [TensorType] {
     do {
       let types = try infer(inputs)

@@ -1,6 +1,6 @@
-// GraphError.swift: what can be wrong with a graph, or with what it is given.
+// GraphError.swift: errors in a graph, or in its arguments.
 
-/// What can be wrong with a graph.
+/// Errors in a graph.
 public enum GraphError: Error, Equatable, CustomStringConvertible {
   /// An operation refused its inputs; the reason names both shapes.
   case invalidOperation(node: String, operation: String, reason: String)
@@ -10,7 +10,7 @@ public enum GraphError: Error, Equatable, CustomStringConvertible {
   case undefinedValue(node: String, value: Int)
   /// A value's shape has a negative dimension, or more elements than any value has.
   case badShape(value: Int, shape: Shape)
-  /// The stored type of a value is not what the operation infers.
+  /// The stored type of a value differs from the type that the operation infers.
   case wrongType(node: String, stored: String, inferred: String)
   /// A name that must be unique is not.
   case duplicateName(String)

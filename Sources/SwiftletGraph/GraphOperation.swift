@@ -1,9 +1,9 @@
-// GraphOperation.swift: what an operation is. Each is one struct in one file under Operations/.
+// GraphOperation.swift: the protocol of operations. Each is one struct in one file under Operations/.
 
 /// One coarse step of a network: its shapes, its meaning, its gradient and its cost.
 ///
 /// To add one, write a struct in `Operations/` and name it in `Catalogue`; its tests are generated from
-/// ``samples(using:)``. The stored properties are its attributes: they are what dumps print and files hold.
+/// ``samples(using:)``. The stored properties are its attributes, which dumps print and files hold.
 public protocol GraphOperation: Sendable, Hashable, Codable {
   /// The name in dumps and files: `convolution`.
   static var name: String { get }
@@ -15,7 +15,7 @@ public protocol GraphOperation: Sendable, Hashable, Codable {
 
   /// The meaning of the operation: naive, complete, in Double. The oracle of every other implementation.
   ///
-  /// - Parameter inputs: what ``infer(_:)`` accepts.
+  /// - Parameter inputs: inputs that ``infer(_:)`` accepts.
   func reference(_ inputs: [HostTensor]) -> [HostTensor]
 
   /// Emits the operations that compute the gradient of each input from those of the outputs.
@@ -61,7 +61,7 @@ public struct OperationError: Error, Equatable, CustomStringConvertible {
 
 /// The work of an operation, a block or a network, for the batch it was built for.
 public struct Cost: Hashable, Sendable, Codable {
-  /// Multiply-adds of convolutions and linear layers: what the MobileNet papers count as "MAdds".
+  /// Multiply-adds of convolutions and linear layers: the MobileNet papers' "MAdds".
   public var multiplyAdds: Int
   /// Results computed one element at a time: activations, sums, gates, pooling, normalization.
   public var elementwise: Int

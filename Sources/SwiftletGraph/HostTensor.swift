@@ -1,12 +1,12 @@
 // HostTensor.swift: an array of Doubles with a shape, the currency of the reference backend.
 
-/// A mutable, row-major array of Doubles: what ``GraphOperation/reference(_:)`` computes on.
+/// A mutable, row-major array of Doubles, on which ``GraphOperation/reference(_:)`` computes.
 public struct HostTensor: Sendable, Equatable {
   /// The dimensions.
   public let shape: Shape
   /// The elements, `shape.count` of them.
   public var values: [Double]
-  /// The element type of the value that it stands for; the elements are Doubles whatever it is.
+  /// The element type of its value in the graph; the elements are Doubles whatever it is.
   public private(set) var scalarType = ScalarType.float32
 
   /// Creates a tensor whose elements are all `value`.

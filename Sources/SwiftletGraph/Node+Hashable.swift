@@ -1,4 +1,4 @@
-// Node+Hashable.swift: when two nodes, and so two graphs, are the same.
+// Node+Hashable.swift: the equality of nodes, and so of graphs.
 
 extension Node: Hashable {
   public static func == (a: Node, b: Node) -> Bool {

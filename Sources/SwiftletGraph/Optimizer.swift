@@ -1,4 +1,4 @@
-// Optimizer.swift: how a gradient changes a weight.
+// Optimizer.swift: the update rules of weights by gradients.
 
 /// The rule of an optimizer; its constants are data, its moments are state of the graph.
 public enum Optimizer: Sendable, Hashable, Codable {
@@ -19,7 +19,7 @@ public enum Optimizer: Sendable, Hashable, Codable {
     }
   }
 
-  /// What is wrong with its constants, or `nil`: shares are in 0..<1, what is divided by is above 0.
+  /// The error in its constants, or `nil`: shares are in 0..<1, ε is above 0.
   package var problem: String? {
     let (shares, epsilon): ([(name: String, value: Double)], Double) =
       switch self {

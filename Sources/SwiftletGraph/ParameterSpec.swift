@@ -1,6 +1,6 @@
-// ParameterSpec.swift: what a graph knows of a parameter: its path, its role, how it starts.
+// ParameterSpec.swift: a graph's description of a parameter: its path, its role, its initialization.
 
-/// What a parameter is for. It decides whether it is trained, whether weight decay applies to it, how it starts,
+/// The role of a parameter. It decides whether it is trained, whether weight decay applies to it, how it starts,
 /// and how its layout differs from other frameworks'.
 public enum ParameterRole: String, Sendable, Hashable, Codable, CaseIterable {
   /// `[height, width, inputs / groups, outputs]` of a convolution.
@@ -21,13 +21,13 @@ public enum ParameterRole: String, Sendable, Hashable, Codable, CaseIterable {
   case normMean
   /// `[channels]`: the running variance of batch norm.
   case normVariance
-  /// What training remembers between steps: an optimizer's moments, averages of weights, gradients being accumulated.
+  /// State of training between steps: an optimizer's moments, averages of weights, gradients being accumulated.
   case state
 
   /// Whether training changes it by its gradient. Running statistics are state, not parameters.
   public var isTrainable: Bool { self != .normMean && self != .normVariance && self != .state }
 
-  /// Whether it is what a layer multiplies by: most of a network's numbers.
+  /// Whether it is the weight of a layer: most of a network's numbers.
   public var isLayerWeight: Bool {
     switch self {
     case .convolution, .depthwise, .linear, .gate: true
@@ -40,13 +40,13 @@ public enum ParameterRole: String, Sendable, Hashable, Codable, CaseIterable {
 public struct ParameterSpec: Hashable, Sendable, Codable {
   /// Its path, a contract: `stages.3.1.depthwise.weight`.
   public let name: String
-  /// What it is for.
+  /// Its role.
   public let role: ParameterRole
   /// Its dimensions.
   public let shape: Shape
   /// The type of its elements in the graph.
   public let scalarType: ScalarType
-  /// The value that stands for it.
+  /// Its value in the graph.
   public let value: Value
 
   /// Creates a parameter's description.

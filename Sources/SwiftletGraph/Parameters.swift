@@ -1,6 +1,6 @@
 // Parameters.swift: the weights of a network, by name.
 
-/// Named tensors, in order: what a graph's ``ParameterSpec``s are bound to.
+/// Named tensors, in order, which are bound to a graph's ``ParameterSpec``s.
 public struct Parameters: Sendable {
   /// The names, in order.
   public private(set) var names: [String] = []
@@ -78,7 +78,7 @@ public struct ParametersError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  /// The network that the weights were meant for.
+  /// The network that the weights are for.
   public let network: String
   /// Every disagreement, in the network's order.
   public let problems: [Problem]

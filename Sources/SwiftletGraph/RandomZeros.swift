@@ -1,4 +1,4 @@
-// RandomZeros.swift: which of many things are dropped at a step: what dropout and stochastic depth share.
+// RandomZeros.swift: the random zeros of a step, shared by dropout and stochastic depth.
 
 /// Drops each of a number of things with probability `rate`: a function of seed, step and index alone.
 package struct RandomZeros {
@@ -9,7 +9,7 @@ package struct RandomZeros {
   ///
   /// - Parameters:
   ///   - rate: the probability of a zero.
-  ///   - seed: tells one node's draw from another's.
+  ///   - seed: distinguishes one node's draw from another's.
   ///   - step: the step's number.
   package init(rate: Double, seed: UInt64, step: Double) {
     self.rate = rate

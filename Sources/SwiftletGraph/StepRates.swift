@@ -1,8 +1,8 @@
-// StepRates.swift: what changes from step to step of training, as one input of the graph.
+// StepRates.swift: the numbers that change from step to step of training, as one input of the graph.
 
 /// The numbers that a training graph's input `rates` `[5]` holds: schedules decide them, update operations read them.
 public struct StepRates: Sendable, Hashable {
-  /// How many there are.
+  /// The number of rates.
   public static let count = 5
   /// The learning rate.
   public var learningRate: Double

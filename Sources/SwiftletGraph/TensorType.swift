@@ -1,4 +1,4 @@
-// TensorType.swift: what is known of a value before anything runs.
+// TensorType.swift: the static type of a value: its shape and the type of its elements.
 @_exported import SwiftletCore
 
 /// The shape and the element type of a value in a graph. Both are static.
@@ -8,7 +8,7 @@ public struct TensorType: Hashable, Sendable, Codable, CustomStringConvertible {
   /// The type of an element.
   public let scalarType: ScalarType
 
-  /// Creates a type; values are `float32` unless said otherwise.
+  /// Creates a type; values are `float32` by default.
   public init(_ shape: Shape, _ scalarType: ScalarType = .float32) {
     self.shape = shape
     self.scalarType = scalarType

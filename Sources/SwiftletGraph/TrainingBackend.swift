@@ -1,4 +1,4 @@
-// TrainingBackend.swift: what runs a step of training again and again, keeping what it updates.
+// TrainingBackend.swift: the protocols of training engines, which run a step again and again and keep its updates.
 
 /// Compiles graphs whose updates replace their parameters after each run: steps of training.
 public protocol TrainingBackend: Backend {
@@ -38,7 +38,7 @@ extension ReferenceBackend: TrainingBackend {
   }
 }
 
-/// A step by every operation's definition: slow, and what fast ones are held against.
+/// A step by every operation's definition: slow, and the oracle of fast ones.
 private final class ReferenceTrainingSession: TrainingSession {
   let graph: Graph
   private var state: Parameters

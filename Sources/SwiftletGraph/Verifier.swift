@@ -1,4 +1,4 @@
-// Verifier.swift: what every graph must satisfy, checked after it is built and after each pass.
+// Verifier.swift: the invariants of every graph, checked after it is built and after each pass.
 
 extension Shape {
   /// Whether a value can have the shape: all dimensions are at least 1, and there are not more elements than

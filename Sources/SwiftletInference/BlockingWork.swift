@@ -24,7 +24,7 @@ enum BlockingWork {
 
   /// Runs `body`; work whose task is cancelled before it starts is not done.
   ///
-  /// - Throws: what `body` throws, `CancellationError`.
+  /// - Throws: the error of `body`, `CancellationError`.
   static func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
     let isCancelled = Flag()
     return try await withTaskCancellationHandler {

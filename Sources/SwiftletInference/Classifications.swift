@@ -7,8 +7,8 @@ import SwiftletGraph
 import SwiftletVision
 import SwiftletWeights
 
-/// The classifications of images that arrive one after the other. Images are taken when a classification is asked for, as many at a time as
-/// make a batch, so that nothing piles up.
+/// The classifications of images that arrive one after the other. Images are taken when a classification is requested, a batch
+/// at a time, so that nothing piles up.
 public struct Classifications<Base: AsyncSequence>: AsyncSequence where Base.Element == RGBImage {
   public typealias Element = Classification
 
@@ -30,7 +30,7 @@ public struct Classifications<Base: AsyncSequence>: AsyncSequence where Base.Ele
       (self.classifier, self.base) = (classifier, base)
     }
 
-    /// - Throws: what the sequence of images throws, and what ``Classifier/classify(_:)`` throws.
+    /// - Throws: the errors of the sequence of images and of ``Classifier/classify(_:)``.
     public mutating func next() async throws -> Classification? {
       if ready.isEmpty, !isOver {
         var images: [RGBImage] = []

@@ -1,4 +1,4 @@
-// Classifier.swift: a model compiled once, for photographs.
+// Classifier.swift: a model compiled once, for images.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -25,13 +25,13 @@ public struct Prediction: Sendable, Hashable, Codable {
   public let probability: Double
 }
 
-/// What a classifier says of a photograph.
+/// The classification of an image.
 public struct Classification: Sendable {
   /// The network's outputs, one for each class.
   public let logits: [Float]
   /// The classes' names; may be empty.
   let labels: [String]
-  /// What the logits mean.
+  /// The meaning of the logits: one class for each image (softmax), or any number of classes (sigmoids).
   var rule = ClassRule.one
 
   /// The softmax of the logits, of a model for any number of classes their sigmoids, computed in Double.
@@ -113,7 +113,7 @@ public struct Classifier: Sendable {
   }
 }
 
-/// What can go wrong in a classifier.
+/// Errors of a classifier.
 public enum ClassifierError: Error, Equatable, CustomStringConvertible {
   /// An output is infinite or not a number: the weights are damaged.
   case notANumber(network: String)

@@ -1,4 +1,4 @@
-// Embedder.swift: photographs as feature vectors.
+// Embedder.swift: images as feature vectors.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -31,9 +31,9 @@ public struct Embedder: Sendable {
     self.model = model
   }
 
-  /// The vector of a photograph: what the classifier would see.
+  /// The feature vector of an image: the classifier's input.
   ///
-  /// - Throws: ``VisionError`` where the photograph cannot be prepared, ``ClassifierError`` where the weights give something that is
+  /// - Throws: ``VisionError`` where the image cannot be prepared, ``ClassifierError`` where the weights give something that is
   ///   not a number.
   public func callAsFunction(_ image: RGBImage) throws -> [Float] { try runner.run(image).last ?? [] }
 

@@ -1,4 +1,4 @@
-// Errors+Category.swift: whose affair errors of models are.
+// Errors+Category.swift: the categories of errors of models.
 
 import SwiftletCore
 

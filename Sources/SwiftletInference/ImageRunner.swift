@@ -8,7 +8,7 @@ import SwiftletVision
 import SwiftletWeights
 import Synchronization
 
-/// What classifiers and embedders have in common: preprocessing, sessions for one image and for a batch, and a bound on both.
+/// The common part of classifiers and embedders: preprocessing, sessions for one image and for a batch, and a bound on both.
 final class ImageRunner: Sendable {
   /// The network's name.
   let name: String

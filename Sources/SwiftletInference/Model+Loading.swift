@@ -1,4 +1,4 @@
-// Model+Loading.swift: models from files: our own, which say all about themselves, and other libraries' weights.
+// Model+Loading.swift: models from files: our own, which are self-describing, and other libraries' weights.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -31,8 +31,8 @@ extension Model {
   /// - Parameters:
   ///   - path: the file.
   ///   - network: the network that it must be, by its name; any if `nil`.
-  ///   - options: what to change: the dialect where two libraries share names, the width, the resolution.
-  /// - Throws: ``FormatError`` where the file is damaged, ``ModelError`` where its weights are of no network we know or
+  ///   - options: changes to the network: the dialect where two libraries share names, the width, the resolution.
+  /// - Throws: ``FormatError`` where the file is damaged, ``ModelError`` where its weights are of no network of the zoo or
   ///   not of `network`, with the first names that disagree and both shapes.
   @_disfavoredOverload
   public init(
@@ -41,7 +41,7 @@ extension Model {
     self = try Self.model(WeightFile.readSafetensors(path), of: path, network: network, options: options)
   }
 
-  /// The model of what was read from a file.
+  /// The model of a weight file's contents.
   ///
   /// - Throws: ``FormatError``, ``ModelError``.
   package static func model(
@@ -94,7 +94,7 @@ extension Model {
     try SafetensorsFile.write(parameters.all, metadata: metadata.merging(taskMetadata) { $1 }, to: path)
   }
 
-  /// The model of one of our files; `nil` where the metadata has no network. `path` is what errors call the file.
+  /// The model of one of our files; `nil` where the metadata has no network. `path` is the file's name in errors.
   package static func ours(
     _ path: String, _ tensors: NamedTensors, _ metadata: [String: String], _ network: String?,
     _ options: ZooOptions
@@ -115,7 +115,7 @@ extension Model {
     let definition: NetworkDefinition
     if var architecture = try decode(Architecture.self, MetadataKey.architecture) {
       if let resolution = options.resolution { architecture.resolution = resolution }
-      // A line of a table stands for up to a thousand blocks, each with weights; nothing is built for weights that are not there.
+      // A row of a table can be up to a thousand blocks, each with weights; nothing is built for weights that are not there.
       guard architecture.blockCount <= 2 * tensors.count + 16 else {
         throw ModelError.badMetadata(
           file: path, key: key,

@@ -1,4 +1,4 @@
-// Model.swift: a network with its weights, and all that is needed to use them.
+// Model.swift: a network with its weights, preprocessing, labels and task.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -7,7 +7,7 @@ import SwiftletGraph
 import SwiftletVision
 import SwiftletWeights
 
-/// A network, its weights, what it expects of an image, and what its classes are called: one file's worth.
+/// A network, its weights, its preprocessing, and the names of its classes: one file's worth.
 ///
 /// Preprocessing and labels are decided when a model is made, and stored with it.
 public struct Model: Sendable {
@@ -15,11 +15,11 @@ public struct Model: Sendable {
   public let definition: NetworkDefinition
   /// Its weights, by our names.
   public let parameters: Parameters
-  /// How an image becomes its input.
+  /// The preprocessing of images.
   public let preprocessing: Preprocessing
   /// Names of the classes; empty where they have none.
   public let labels: [String]
-  /// What it was trained for: what its outputs mean.
+  /// The task that it was trained for, which is the meaning of its outputs.
   public internal(set) var task = ModelTask.classification
 
   /// Creates a model from its parts.
@@ -66,7 +66,7 @@ public struct Model: Sendable {
   /// - Parameters:
   ///   - graph: built for any batch; the model keeps it for one image.
   ///   - parameters: its weights.
-  ///   - preprocessing: how an image becomes its input.
+  ///   - preprocessing: the preprocessing of images.
   ///   - labels: names of the classes.
   /// - Throws: ``GraphError``, ``ParametersError`` where the weights are not its, ``ModelError/unsuitableGraph(name:reason:)``.
   public init(
@@ -143,7 +143,7 @@ extension Model {
   /// The model with the weights of its layers rounded to 16-bit floats, which files then take half the space for; norms and biases
   /// stay as they are. Networks compute with 32 bits all the same.
   ///
-  /// - Throws: ``ModelError/beyondHalfPrecision(parameter:)`` where a weight is beyond what 16 bits hold.
+  /// - Throws: ``ModelError/beyondHalfPrecision(parameter:)`` where a weight is beyond the range of 16 bits.
   public func inHalfPrecision() throws -> Model {
     var parameters = self.parameters
     for spec in try definition.graph().parameters where spec.role.isLayerWeight && spec.accepts(.float16) {

@@ -8,8 +8,8 @@ import SwiftletVision
 import SwiftletWeights
 
 extension Preprocessing {
-  /// What weights of an architecture usually expect: those of the zoo's network of that name, else of its dialect. It is asked
-  /// for when a model is made; a model keeps its own.
+  /// The usual preprocessing of an architecture's weights: that of the zoo's network of that name, else of its dialect. It is the
+  /// default when a model is made; a model keeps its own.
   public static func usual(for architecture: Architecture) -> Preprocessing {
     let (dialect, resolution) = (architecture.dialect, architecture.resolution)
     if let entry = try? Zoo.entry(named: architecture.name) {

@@ -14,7 +14,7 @@ import SwiftletCore
 /// Inference uses the meaning of the logits (``rule``). Training has the task itself; tasks of other packages are kept
 /// by name.
 public struct ModelTask: Sendable, Hashable {
-  /// One class for each image: what a file without a task means.
+  /// One class for each image: the task of a file that names none.
   public static let classification = ModelTask(name: "classification", text: nil, rule: .one)
 
   /// The task's name in files.
@@ -35,7 +35,7 @@ public struct ModelTask: Sendable, Hashable {
     var attributes: Attributes?
   }
 
-  /// Reads what a file has.
+  /// Reads the task of a file.
   ///
   /// - Throws: `DecodingError` where it is not the JSON of a task.
   package init(text: String) throws {
@@ -69,7 +69,7 @@ extension Model {
     }
   }
 
-  /// What a file's metadata say of the task.
+  /// The task's entries in a file's metadata.
   var taskMetadata: [String: String] { task.text.map { [Self.taskKey: $0] } ?? [:] }
 }
 

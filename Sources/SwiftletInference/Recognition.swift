@@ -1,4 +1,4 @@
-// Recognition.swift: which network a state dict is of, told by the names and shapes of its tensors.
+// Recognition.swift: the network of a state dict, recognized by the names and shapes of its tensors.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -32,8 +32,8 @@ struct Recognition {
     self.tensors = tensors
   }
 
-  /// What is tried, in order. Where two dialects share names and shapes the first one is meant unless the other is asked
-  /// for: timm's `tf_mobilenetv3_*` differ from its own `mobilenetv3_*` in padding and ε only.
+  /// The candidates, in order. Where two dialects share names and shapes the first one is taken unless the options name the
+  /// other: timm's `tf_mobilenetv3_*` differ from its own `mobilenetv3_*` in padding and ε only.
   private static let candidates: [Candidate] = {
     func all(_ networks: [String], _ dialect: Dialect, _ map: String) -> [Candidate] {
       networks.map { Candidate(network: $0, dialect: dialect, map: map) }
@@ -117,7 +117,7 @@ struct Recognition {
       $0.fileName == fileName && $0.network == attempt.architecture.name
         && $0.dialect == attempt.architecture.dialect
     }
-    // The libraries' weights are ImageNet's; with another number of classes somebody fine-tuned them.
+    // The libraries' weights are ImageNet's; weights with another number of classes were fine-tuned.
     return try Model(
       attempt.architecture, parameters: parameters, preprocessing: source?.preprocessing,
       labels: ImageSet.imageNet.labels(classes: attempt.architecture.classes) ?? [])

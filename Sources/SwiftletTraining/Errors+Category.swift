@@ -1,4 +1,4 @@
-// Errors+Category.swift: whose affair errors of training are.
+// Errors+Category.swift: the categories of errors of training.
 
 import SwiftletCore
 

@@ -1,4 +1,4 @@
-// TrainingRecord.swift: what is known of a run after each epoch: the currency of metrics, events and reports.
+// TrainingRecord.swift: the record of an epoch, and the result of an evaluation: the currency of metrics, events and reports.
 
 import SwiftletData
 
@@ -15,7 +15,7 @@ public struct EpochRecord: Sendable, Codable, Equatable {
   /// The same over the held-out images after the epoch, and the share with the class among the five largest; `nil` where
   /// there are none.
   public var validationLoss: Double?, validationAccuracy: Double?, validationTop5: Double?
-  /// What else the task measured on the held-out images, by ``TaskMetric/key``; `nil` where that is nothing.
+  /// Further metrics of the task on the held-out images, by ``TaskMetric/key``; `nil` where there are none.
   public var metrics: [String: Double]?
   /// Images trained on in a second, waiting included.
   public var imagesPerSecond: Double
@@ -47,9 +47,9 @@ public struct EpochRecord: Sendable, Codable, Equatable {
   }
 }
 
-/// What a network says of a data set.
+/// The result of an evaluation on images of one class each.
 public struct Evaluation: Sendable, Codable, Equatable {
-  /// An image that was taken for another class.
+  /// A misclassified image.
   public struct Mistake: Sendable, Codable, Equatable {
     /// Its index in the data set, and its name there.
     public var index: Int, name: String
@@ -70,7 +70,7 @@ public struct Evaluation: Sendable, Codable, Equatable {
 
   /// The names of the classes.
   public var classes: [String]
-  /// How many images were seen.
+  /// The number of images.
   public var count: Int
   /// Mean cross-entropy.
   public var loss: Double

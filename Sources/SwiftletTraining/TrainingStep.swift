@@ -3,13 +3,13 @@
 import SwiftletArchitectures
 @_exported import SwiftletGraph
 
-/// The parts of a step that are not the network's: task, loss, optimizer, and what stays frozen.
+/// The parts of a step that are not the network's: task, loss, optimizer, and the frozen part.
 package struct StepOptions: Sendable {
   /// The task: the outputs and the targets that are compared.
   package var task: any TrainingTask
   /// The loss.
   package var loss: any Loss
-  /// How gradients change weights.
+  /// The optimizer.
   package var optimizer: Optimizer
   /// Weight decay.
   package var weightDecay: Double
@@ -53,14 +53,14 @@ package struct StepOptions: Sendable {
 /// Inputs, beside the network's `step` and `image`: the task's targets (of classes `targets` `[N, C]`), `teacher` `[N, C]` where the
 /// loss needs one, `rates` `[5]` (``StepRates``), and `gradient.loss`, which scales all gradients: 1, or 1 / n where n runs are
 /// accumulated. Outputs: `loss`, the task's outputs (of classes `logits` `[N, C]`) and `gradientNorm`, and gradients where
-/// ``StepOptions/exposesGradients`` is set. Names are in ``PortName``. Updates: weights, running statistics, and what the step remembers: parameters
-/// `<moment>/<weight>`, `accumulated/<weight>`, `average/<parameter>` of role `state`.
+/// ``StepOptions/exposesGradients`` is set. Names are in ``PortName``. Updates: weights, running statistics, and the step's state:
+/// parameters `<moment>/<weight>`, `accumulated/<weight>`, `average/<parameter>` of role `state`.
 package struct TrainingStep: Sendable {
   /// The graph.
   package let graph: Graph
   /// The weights that it trains, by name.
   package let trained: [String]
-  /// What the state starts from, by name; zeros where it is not here.
+  /// The state's starting values, by name; zeros for names that are missing.
   private let starts: [String: Float]
   /// The network's own parameters.
   package let networkParameters: [String]
@@ -148,8 +148,8 @@ package struct TrainingStep: Sendable {
     networkParameters = network.parameters.map(\.name)
   }
 
-  /// The network's parameters with the step's state at its start: moments as the optimizer has them, averages equal to what
-  /// they are averages of.
+  /// The network's parameters with the step's state at its start: moments as the optimizer has them, averages equal to the
+  /// averaged parameters.
   ///
   /// - Throws: ``ParametersError`` where the parameters are not the network's.
   package func initialState(_ parameters: Parameters) throws -> Parameters {
@@ -171,7 +171,7 @@ package struct TrainingStep: Sendable {
 
   /// The network's own parameters out of the step's; their averages where there are some and `averaged`.
   ///
-  /// - Parameter start: where the run began: what the task's outputs do not depend on is not a part of the step, and stays.
+  /// - Parameter start: the run's starting parameters. Those that the task's outputs do not depend on are taken from here.
   package func network(_ state: Parameters, averaged: Bool, start: Parameters = Parameters()) -> Parameters {
     var result = Parameters()
     for name in networkParameters {

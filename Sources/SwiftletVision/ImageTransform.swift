@@ -1,4 +1,4 @@
-// ImageTransform.swift: where the pixels of an image go when it is cropped, resized, flipped or rotated.
+// ImageTransform.swift: the transform of an image's points by cropping, resizing, flipping or rotation.
 
 /// An affine map from points of a source image to points of the image that was made of it:
 /// x′ = xx · x + xy · y + x0 and y′ = yx · x + yy · y + y0.
@@ -26,7 +26,7 @@ public struct ImageTransform: Sendable, Hashable, Codable {
   /// Scales each axis about the origin.
   public static func scaling(x: Double, y: Double) -> ImageTransform { ImageTransform(xx: x, yy: y) }
 
-  /// Where a point goes.
+  /// The image of a point under the transform.
   public func callAsFunction(x: Double, y: Double) -> (x: Double, y: Double) {
     (xx * x + xy * y + x0, yx * x + yy * y + y0)
   }

@@ -11,7 +11,7 @@ package enum NumpyFile {
   /// Writes a tensor as version 1.0, C order, little-endian; the file is there whole or not at all.
   ///
   /// - Parameters:
-  ///   - tensor: of any type but `bfloat16`, which NumPy does not know.
+  ///   - tensor: of any type but `bfloat16`, which NumPy lacks.
   ///   - path: the file to create or replace.
   /// - Throws: ``VisionError/numpy(file:reason:)`` for a type that the format does not have, and
   ///   `AtomicFileError` where the file cannot be written.
@@ -97,7 +97,7 @@ package enum NumpyFile {
   ]
 }
 
-/// What a header says.
+/// The contents of a header.
 private struct NumpyHeader {
   var type = ""
   var fortranOrder = false

@@ -1,7 +1,7 @@
-// Orientation.swift: the EXIF orientation: where it is written, and turning an image by it.
+// Orientation.swift: the EXIF orientation: reading it, and turning an image by it.
 // (Exif 2.3, 4.6.4, tag 0x0112; TIFF 6.0 for the directory; XMP part 2, tiff:Orientation.)
 
-/// How stored pixels are to be turned to stand upright; raw values are EXIF's.
+/// The rotation or reflection that turns stored pixels upright; raw values are EXIF's.
 enum Orientation: Int {
   case upright = 1
   case mirrored, halfTurn, flipped, transposed, quarterTurn, transversed, threeQuarterTurn
@@ -69,7 +69,7 @@ enum Orientation: Int {
     return nil
   }
 
-  /// What stands before EXIF in a JPEG segment.
+  /// The bytes before EXIF in a JPEG segment.
   static let preamble = Array("Exif\0\0".utf8)
 }
 

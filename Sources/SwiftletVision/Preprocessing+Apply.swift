@@ -21,7 +21,7 @@ extension Preprocessing {
     }
   }
 
-  /// Where the points of an image are in the network's input: the transform that ``crop(_:)`` and ``input(_:)`` apply.
+  /// The positions of an image's points in the network's input: the transform that ``crop(_:)`` and ``input(_:)`` apply.
   ///
   /// - Throws: as ``crop(_:)``.
   public func cropTransform(of image: RGBImage) throws -> ImageTransform {
@@ -137,7 +137,7 @@ private struct Padding: Equatable {
   var left = 0, top = 0, right = 0, bottom = 0
 }
 
-/// How an image of one size becomes the crop.
+/// The plan of a crop for one size of image.
 private enum CropPlan {
   case resizeThenCut(width: Int, height: Int, cut: PixelRegion, padding: Padding)
   case cutThenResize(PixelRegion)

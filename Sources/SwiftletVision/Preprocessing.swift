@@ -1,11 +1,11 @@
-// Preprocessing.swift: how a network wants its images: data that travels with the weights.
+// Preprocessing.swift: the preprocessing of a network's images: data that is stored with the weights.
 
-/// How an image becomes a network's input: framing, size, filter, scale and normalization.
+/// The conversion of an image to a network's input: framing, size, filter, scale and normalization.
 ///
-/// The presets are what torchvision, timm and TensorFlow's slim do when they evaluate; see the static
+/// The presets are the evaluation transforms of torchvision, timm and TensorFlow's slim; see the static
 /// functions. Values decoded from a file are checked when they are used.
 public struct Preprocessing: Sendable, Codable, Hashable {
-  /// Which part of the image is seen.
+  /// The part of the image that the network sees.
   public enum Framing: Sendable, Codable, Hashable {
     /// Resize the shorter side to `pixels` (the longer in proportion, rounded down), then cut out the center;
     /// where that is too small, pad with black. torchvision's `Resize` and `CenterCrop`.
@@ -26,7 +26,7 @@ public struct Preprocessing: Sendable, Codable, Hashable {
     case rgb, bgr
   }
 
-  /// What a byte is turned into before mean and standard deviation are applied.
+  /// The scale of a byte before mean and standard deviation are applied.
   public enum InputScale: String, Sendable, Codable, Hashable {
     /// x / 255, in 0...1.
     case unit
@@ -39,17 +39,17 @@ public struct Preprocessing: Sendable, Codable, Hashable {
 
   /// Width and height of the input in pixels.
   public var resolution: Int
-  /// Which part of the image is seen.
+  /// The part of the image that the network sees.
   public var framing: Framing
-  /// How pixels are weighed when the image is resized.
+  /// The filter of resizing.
   public var filter: ResizeFilter
   /// The order of the channels in the input.
   public var channelOrder: ChannelOrder
-  /// What bytes become before they are normalized.
+  /// The scale of bytes before normalization.
   public var scale: InputScale
-  /// What is subtracted from each channel of the input, in the units of `scale`.
+  /// The mean, subtracted from each channel of the input, in the units of `scale`.
   public var mean: [Float]
-  /// What each channel of the input is then divided by.
+  /// The standard deviation, the divisor of each channel after the mean is subtracted.
   public var standardDeviation: [Float]
 
   /// Creates a description from its parts; the defaults are ImageNet's usual ones.
@@ -77,7 +77,7 @@ public struct Preprocessing: Sendable, Codable, Hashable {
   /// - Parameters:
   ///   - resolution: side of the crop.
   ///   - resize: the shorter side before the crop; without it `resolution / 0.875`, rounded, as 256 is to 224.
-  ///   - filter: how pixels are weighed.
+  ///   - filter: the filter of resizing.
   public static func torchvision(
     resolution: Int = 224, resize: Int? = nil, filter: ResizeFilter = .bilinear
   ) -> Preprocessing {
@@ -110,7 +110,7 @@ public struct Preprocessing: Sendable, Codable, Hashable {
       mean: [127.5, 127.5, 127.5], standardDeviation: [127.5, 127.5, 127.5])
   }
 
-  /// What TensorFlow's slim computes in its evaluation graph: `tf.image.central_crop` of 87.5 %,
+  /// TensorFlow slim's evaluation graph: `tf.image.central_crop` of 87.5 %,
   /// `resize_bilinear` in float32 without antialias, then (x / 255 − 0.5) / 0.5.
   public static func slim(resolution: Int = 224, halfPixelCenters: Bool = false) -> Preprocessing {
     Preprocessing(

@@ -24,7 +24,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
   }
 }
 
-/// What a codec makes of a file: pixels as stored, and how they are to be turned.
+/// The result of a codec: pixels as stored, and their orientation.
 struct DecodedPicture {
   let width: Int
   let height: Int
@@ -38,7 +38,7 @@ extension RGBImage {
   /// Gray becomes RGB, alpha is dropped, 16-bit color keeps its high byte and 16-bit gray saturates at 255;
   /// of an animation the first frame is taken.
   ///
-  /// - Parameter path: the file. Its format is told by its first bytes.
+  /// - Parameter path: the file. Its format is recognized by its first bytes.
   /// - Throws: ``VisionError`` naming the file and the cause. Images above ``maximumPixels`` and files above
   ///   ``maximumFileBytes`` are refused before memory is taken for them.
   public init(contentsOf path: String) throws {
@@ -57,7 +57,7 @@ extension RGBImage {
   ///
   /// - Parameters:
   ///   - bytes: the whole file.
-  ///   - name: what errors call the file.
+  ///   - name: the file's name in errors.
   /// - Throws: ``VisionError`` naming the file and the cause.
   public init(decoding bytes: some Sequence<UInt8>, name: String) throws {
     // For an array this copies nothing.

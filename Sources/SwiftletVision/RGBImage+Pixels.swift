@@ -4,7 +4,7 @@
   import CoreGraphics
 #endif
 
-/// How the bytes of a pixel are ordered. Alpha is dropped.
+/// The order of a pixel's bytes. Alpha is dropped.
 public enum PixelFormat: String, Sendable, Hashable, CaseIterable {
   case rgb, bgr, rgba, bgra, gray
 
@@ -17,7 +17,7 @@ public enum PixelFormat: String, Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// Where in a pixel red, green and blue are.
+  /// The offsets of red, green and blue in a pixel.
   fileprivate var offsets: (red: Int, green: Int, blue: Int) {
     switch self {
     case .rgb, .rgba: (0, 1, 2)

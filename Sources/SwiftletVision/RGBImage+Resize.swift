@@ -12,7 +12,7 @@ extension RGBImage {
   /// - Parameters:
   ///   - width: pixels per row.
   ///   - height: rows.
-  ///   - filter: how source pixels are weighed. Of TensorFlow's filters the result is rounded to the nearest
+  ///   - filter: the weights of source pixels. Of TensorFlow's filters the result is rounded to the nearest
   ///     byte; ``resizedFloats(width:height:halfPixelCenters:)`` keeps the fractions.
   /// - Throws: ``VisionError/invalidPixels(width:height:bytes:)`` where a side is below 1,
   ///   ``VisionError/tooManyPixels(what:width:height:)`` where the result is above the limits.
@@ -49,7 +49,7 @@ extension RGBImage {
         support: support)
     }
 
-    // The first pass computes only what the second will ask for. Each pass rounds to bytes, so the order is
+    // The first pass computes only the pixels that the second reads. Each pass rounds to bytes, so the order is
     // part of the result: Pillow (from 13.0 on) begins with the rows where the height loses more than twice
     // as many pixels as the width. The image between the passes is never larger than the larger of the
     // other two.
@@ -82,7 +82,7 @@ extension RGBImage {
   }
 }
 
-/// Rows of RGB pixels inside somebody else's memory.
+/// Rows of RGB pixels in memory of another owner.
 private struct PixelRows {
   let pixels: UnsafeBufferPointer<UInt8>
   /// Bytes from one row to the next.
@@ -160,7 +160,7 @@ private struct PixelRows {
 }
 
 extension FilterTaps {
-  /// What a sum starts from, so that it is rounded when the fraction is cut off.
+  /// The initial value of a sum: one half, so that cutting off the fraction rounds.
   fileprivate static let half = Int32(1) << (fractionBits - 1)
 
   /// A sum as a byte: the fraction cut off, overshoot clipped.

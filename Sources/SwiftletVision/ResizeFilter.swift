@@ -10,7 +10,7 @@
   import Darwin
 #endif
 
-/// How pixels are weighed when an image changes its size.
+/// The weights of pixels when an image changes its size.
 ///
 /// The first four are Pillow's: they average over all source pixels that a new pixel covers (antialias). The
 /// last two are TensorFlow's `resize_bilinear`, which looks at 4 source pixels however much it shrinks.
@@ -82,7 +82,7 @@ package struct FilterTaps: Sendable {
   /// - Parameters:
   ///   - source: pixels along the side now.
   ///   - target: pixels along the side then.
-  ///   - range: which of those are wanted.
+  ///   - range: the range of those that are computed.
   ///   - support: the filter's.
   init(source: Int, target: Int, range: Range<Int>, filter: ResizeFilter, support: Double) {
     let scale = Double(source) / Double(target)

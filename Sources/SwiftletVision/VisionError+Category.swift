@@ -1,4 +1,4 @@
-// VisionError+Category.swift: whose affair an error of an image is.
+// VisionError+Category.swift: the categories of errors of an image.
 
 import SwiftletCore
 

@@ -1,4 +1,4 @@
-// VisionError.swift: what can be wrong with an image, a preset or an array file.
+// VisionError.swift: errors of an image, a preset or an array file.
 
 /// Why an image could not be read, resized or prepared.
 ///

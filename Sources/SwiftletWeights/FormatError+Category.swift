@@ -1,4 +1,4 @@
-// FormatError+Category.swift: whose affair an error of a weight file is.
+// FormatError+Category.swift: the categories of errors of a weight file.
 
 import SwiftletCore
 

@@ -1,4 +1,4 @@
-// FormatError.swift: everything that can be wrong with a weight file.
+// FormatError.swift: errors of a weight file.
 
 /// Why a weight file was not read or not written. Every description is one line that begins with the file.
 public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -10,13 +10,13 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   case malformedTensor(file: String, tensor: String, reason: String)
   /// The file is sound, or may be, but of a kind that is not read here.
   case unsupported(file: String, reason: String)
-  /// The file asks for more memory, entries or work than a weight file can need.
+  /// The file needs more memory, entries or work than any weight file.
   case overLimit(file: String, reason: String)
   /// A pickle names something that is neither a tensor nor a container, such as `posix.system`. Nothing is run.
   case refusedGlobal(file: String, name: String)
   /// The file holds a saved module, that is a Python class, instead of its tensors.
   case wholeModule(file: String, name: String)
-  /// What was to be written cannot be.
+  /// Contents that cannot be written.
   case unwritable(file: String, reason: String)
 
   /// The cause in one line: file, tensor where it concerns one, reason.

@@ -13,7 +13,7 @@ import SwiftletCore
 /// A regular file mapped into memory, read-only. Pages come from the disk when they are first touched.
 ///
 /// Tensors over ``storage`` keep the mapping alive. As with any mapping, the file must not change while it is
-/// in use: what happens when another program truncates or overwrites it is undefined, and touching a page
+/// in use: the behavior when another program truncates or overwrites it is undefined, and touching a page
 /// that is gone ends the process. (Replacing a file by renaming, as ``SafetensorsFile`` does, is safe.)
 package struct MappedFile: Sendable {
   /// The path that was opened.

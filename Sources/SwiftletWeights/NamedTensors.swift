@@ -1,4 +1,4 @@
-// NamedTensors.swift: what every weight file is in the end: tensors with names, in an order.
+// NamedTensors.swift: the tensors of a weight file: names and tensors, in an order.
 
 import SwiftletCore
 

@@ -1,8 +1,8 @@
-// WeightFile.swift: what is in a weight file, of whatever kind it is.
+// WeightFile.swift: the contents of a weight file of any kind.
 
 import SwiftletCore
 
-/// Reads weight files of every kind that is known, told apart by what is in them, not by their names.
+/// Reads weight files of every kind; the kind is recognized by the contents, not by the name.
 package enum WeightFile {
   /// The kinds of file that are read.
   package enum Format: String, Sendable, CaseIterable {
@@ -10,7 +10,7 @@ package enum WeightFile {
     case pyTorch = "PyTorch checkpoint"
   }
 
-  /// What is in a weight file.
+  /// The contents of a weight file.
   package struct Contents: Sendable {
     /// The kind of file.
     package let format: Format

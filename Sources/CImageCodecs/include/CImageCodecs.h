@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/// What a call came to. Everything but `SWIFTLET_OK` leaves one line in the message.
+/// The status of a call. Everything but `SWIFTLET_OK` leaves one line in the message.
 enum {
   SWIFTLET_OK = 0,
   /// The bytes end before the image does.
@@ -26,7 +26,7 @@ enum {
   SWIFTLET_NO_MEMORY = 4,
 };
 
-/// Bytes of the message buffer that every call takes; what is written there ends with NUL.
+/// Bytes of the message buffer that every call takes; the message ends with NUL.
 enum { SWIFTLET_MESSAGE_SIZE = 256 };
 
 /// Scans after which a progressive JPEG is refused: encoders make about ten, an attack makes thousands.
@@ -64,7 +64,7 @@ size_t swiftlet_png_height(const swiftlet_png *decoder);
 /// Decodes to RGB, 3 * width * height bytes. Alpha is dropped; 16-bit gray saturates at 255, other 16-bit
 /// samples keep their high byte. Once per decoder.
 int swiftlet_png_read(swiftlet_png *decoder, uint8_t *pixels, char *message);
-/// The eXIf chunk, or NULL. Complete after `swiftlet_png_read`: it may stand behind the pixels.
+/// The eXIf chunk, or NULL. Complete after `swiftlet_png_read`: the chunk may follow the pixels.
 const uint8_t *swiftlet_png_exif(const swiftlet_png *decoder, size_t *count);
 /// The text under `keyword`, decompressed, or NULL. Complete after `swiftlet_png_read`.
 const char *swiftlet_png_text(const swiftlet_png *decoder, const char *keyword, size_t *count);
@@ -75,7 +75,7 @@ void swiftlet_png_close(swiftlet_png *decoder);
 /// `swiftlet_png_free`; on failure it is NULL.
 int swiftlet_png_write(
     const uint8_t *pixels, size_t width, size_t height, uint8_t **bytes, size_t *count, char *message);
-/// Frees what `swiftlet_png_write` gave; NULL is allowed.
+/// Frees the bytes of `swiftlet_png_write`; NULL is allowed.
 void swiftlet_png_free(uint8_t *bytes);
 
 // WebP (libwebp, libwebpdemux).
@@ -93,7 +93,7 @@ size_t swiftlet_webp_height(const swiftlet_webp *decoder);
 const uint8_t *swiftlet_webp_chunk(const swiftlet_webp *decoder, const char *name, size_t *count);
 /// Decodes the image, of an animation the first frame, to RGB, 3 * width * height bytes.
 int swiftlet_webp_read(swiftlet_webp *decoder, uint8_t *pixels, char *message);
-/// Decodes the same without keeping pixels: what is damaged is refused before memory is taken for an image. Costs as
+/// Decodes the same without keeping pixels: damaged bytes are refused before memory is taken for an image. Costs as
 /// long as reading.
 int swiftlet_webp_check(swiftlet_webp *decoder, char *message);
 /// Frees the decoder; NULL is allowed.

@@ -3,7 +3,7 @@
 // Tensors are f32, NHWC: a "pixel" is `channels` consecutive floats, and strides are counted in floats from one pixel to
 // the next. Kernels never allocate, never lock, and never touch memory outside the operands: a pixel's floats after its last
 // channel, and whatever lies before and after a tensor, are neither read nor written. Packed weights are the exception: they
-// are padded by the packing functions. Work is split by the caller, who gives ranges; ranges that do not overlap may run
+// are padded by the packing functions. Work is split by the caller into ranges; ranges that do not overlap may run
 // on any threads at once, and the result does not depend on how work was split.
 #pragma once
 #include <stddef.h>
@@ -30,7 +30,7 @@ typedef enum sk_activation {
   SK_TANH
 } sk_activation;
 
-/// What every family does to a result before it is stored: v = activation(v + bias + residual).
+/// The epilogue of every family, before a result is stored: v = activation(v + bias + residual).
 typedef struct sk_epilogue {
   const float *bias;          ///< one for each output channel, or NULL
   const float *residual;      ///< laid out as the output, with a stride of its own, or NULL
@@ -123,7 +123,7 @@ typedef struct sk_kernels {
   size_t (*gemm_packed_count)(ptrdiff_t depth, ptrdiff_t columns);
   /// Packs weights w[k · w_stride + n] into panels; the columns beyond the last are zeros.
   void (*gemm_pack)(const float *w, ptrdiff_t w_stride, ptrdiff_t depth, ptrdiff_t columns, float *packed);
-  /// Rounds packed weights to IEEE half precision; what is beyond its range becomes its largest number.
+  /// Rounds packed weights to IEEE half precision; values beyond its range become its largest number.
   void (*f16_pack)(const float *packed, size_t count, uint16_t *f16);
   /// The deepest product that takes weights in half precision.
   ptrdiff_t f16_depth;
@@ -164,17 +164,17 @@ typedef struct sk_kernels {
   /// y[pixel][c] = x[pixel][c] · gate[c], densely laid out; y may be x.
   void (*channel_scale)(const float *x, const float *gate, float *y, ptrdiff_t pixels, ptrdiff_t channels);
 
-  /// What training needs beside these.
+  /// The kernels of training.
   const sk_training *training;
 
-  /// `rounds` times as many multiply-adds as the next field says, in registers: the fastest that this instruction set can go. The
+  /// `rounds` times the multiply-adds of `peak_multiply_adds`, in registers: the fastest that this instruction set can go. The
   /// result only keeps the compiler from leaving them out; factors below 1 keep it finite.
   float (*peak)(ptrdiff_t rounds, float factor, float term);
   /// Multiply-adds of one round.
   ptrdiff_t peak_multiply_adds;
 } sk_kernels;
 
-/// What some processors of an instruction set have and others lack: bits of `features`.
+/// Features that only some processors of an instruction set have: bits of `features`.
 typedef enum sk_feature {
   SK_HAS_AVX512_VNNI = 1 << 0,  ///< vpdpbusd on 512 bits
   SK_HAS_AVX_VNNI = 1 << 1,     ///< vpdpbusd on 256 bits, VEX encoding
@@ -183,7 +183,7 @@ typedef enum sk_feature {
   SK_HAS_ARM_BF16 = 1 << 4      ///< Arm's bfmmla
 } sk_feature;
 
-/// A processor's make. All zeros where it does not say.
+/// A processor's make. All zeros if unknown.
 typedef struct sk_processor {
   char vendor[16];         ///< "AuthenticAMD", "GenuineIntel"
   int32_t family, model;   ///< with the extended parts added

@@ -16,7 +16,7 @@ typedef struct sk_prefetch {
 
 /// Forward:  u = activation(scale · y + shift) · gate.
 /// Backward: d = (gate · g + offset) · activation′(scale · y + shift), and then a · d + b · y + c.
-/// All but y and g have one value for each channel; what is NULL is left out. The gate and the offset are those of one image.
+/// All but y and g have one value for each channel; NULL operands are left out. The gate and the offset are those of one image.
 typedef struct sk_prologue {
   const float *y;         ///< pixels × channels: raw outputs of a convolution; NULL where nothing of it is needed
   const float *g;         ///< pixels × channels: the gradient of u, or NULL: none but the offset
@@ -26,7 +26,7 @@ typedef struct sk_prologue {
   const float *gate, *offset;
   const float *a, *b, *c;
   int32_t activation;     ///< an sk_activation
-  const float *center;    ///< one for each channel, or NULL: what y is measured from in Σ d · y
+  const float *center;    ///< one for each channel, or NULL: the origin of y in Σ d · y
 } sk_prologue;
 
 /// w[i][n] (+)= Σ over pixels of a[pixel][i] · v[pixel][n]; pixels are `images` times `runs` runs of `length`.
@@ -37,7 +37,7 @@ typedef struct sk_weight_gradient {
   ptrdiff_t rows, columns;
   float *w;
   ptrdiff_t w_stride;
-  int32_t adds;     ///< whether w keeps what it has
+  int32_t adds;     ///< whether the sums are added to w
   sk_prefetch *prefetch;  ///< or NULL; moves on
 } sk_weight_gradient;
 

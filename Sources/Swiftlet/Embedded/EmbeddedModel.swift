@@ -19,12 +19,12 @@ import SwiftletVision
 
 /// A small network that Swiftlet trained on CIFAR-10, compiled into the program: it needs no file and no network.
 ///
-/// It has ten classes. `Documentation/embedded-model.md` says how it was made.
+/// It has ten classes. See `Documentation/embedded-model.md` for its training.
 public enum EmbeddedModel {
-  /// What `--model` calls it.
+  /// Its name for `--model`.
   public static let name = "embedded"
 
-  /// Reads it; nothing is kept, so keep what you get.
+  /// Reads it. The result is not cached, so keep it.
   ///
   /// - Parameter resolution: pixels a side, other than those that it was trained on.
   /// - Throws: ``FormatError`` or ``ModelError`` where the program was built with a damaged one.
@@ -37,7 +37,7 @@ public enum EmbeddedModel {
     return model
   }
 
-  /// What errors call its file.
+  /// Its file's name in errors.
   static let place = "the embedded model"
 
   private static func storage() throws -> TensorStorage {

@@ -28,7 +28,7 @@ public enum WeightCache {
     throw PullError.noCacheFolder
   }
 
-  /// Where the file of a source is, or will be.
+  /// The path of a source's file, whether it is there or not.
   ///
   /// - Throws: ``PullError/noCacheFolder``.
   public static func path(of source: WeightSource) throws -> String {

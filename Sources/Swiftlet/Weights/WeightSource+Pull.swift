@@ -18,7 +18,7 @@ import SwiftletVision
   import Musl
 #endif
 
-/// What became of a pull.
+/// The result of a pull.
 public struct Pulled: Sendable, Hashable {
   /// The file in the cache.
   public let path: String
@@ -35,7 +35,7 @@ extension WeightSource {
   /// found right. The transfer is made by the system's `curl`.
   ///
   /// - Parameter showsProgress: whether `curl` may draw its progress bar on standard error.
-  /// - Throws: ``PullError`` naming the file that was wanted.
+  /// - Throws: ``PullError`` naming the file.
   public func pull(showsProgress: Bool = false) throws -> Pulled {
     let folder = try WeightCache.makeFolder()
     let path = folder + "/" + fileName
@@ -100,7 +100,7 @@ private func hasBytes(_ path: String) -> Bool {
 
 /// Why weights could not be fetched.
 public enum PullError: Error, Equatable, CustomStringConvertible {
-  /// No variable says where the cache could be.
+  /// No environment variable gives a folder for the cache.
   case noCacheFolder
   /// The cache cannot be made or written.
   case unwritableFolder(path: String)
@@ -110,7 +110,7 @@ public enum PullError: Error, Equatable, CustomStringConvertible {
   case noCurl(url: String)
   /// The publisher cannot be reached.
   case offline(source: WeightSource, url: String)
-  /// The transfer broke off; what arrived is kept.
+  /// The transfer broke off; the bytes so far are kept.
   case interrupted(url: String, partial: String)
   /// The publisher has no such file.
   case refused(url: String)

@@ -1,15 +1,15 @@
 // BasicBlock.swift: ResNet's block of two 3×3 convolutions (He et al. 2015, arXiv 1512.03385, figure 5 left).
 
-/// 3×3, norm, ReLU, 3×3, norm, + shortcut, ReLU; with squeeze-and-excite where `placement` says.
+/// 3×3, norm, ReLU, 3×3, norm, + shortcut, ReLU; with squeeze-and-excite at `placement`.
 package struct BasicBlock: BlockDefinition {
   package static let name = "basic"
   package var channels: Int
   package var stride: Int
-  /// How the shortcut changes shape.
+  /// The shortcut's change of shape.
   package var shortcut: Shortcut
   /// Squeeze-and-excite.
   package var squeeze: SqueezeExcite?
-  /// Where it stands.
+  /// The place of squeeze-and-excite.
   package var placement: SqueezePlacement
 
   package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {

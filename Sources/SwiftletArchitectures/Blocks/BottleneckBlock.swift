@@ -1,7 +1,7 @@
 // BottleneckBlock.swift: ResNet's 1×1, 3×3, 1×1 block (arXiv 1512.03385, figure 5 right), ResNeXt's and SENet-154's.
 
 /// 1×1 to `reduce`, 3×3 in `groups` to `spatial`, 1×1 to `channels`, + shortcut, ReLU; norm after each, ReLU after the
-/// first two; with squeeze-and-excite where `placement` says.
+/// first two; with squeeze-and-excite at `placement`.
 package struct BottleneckBlock: BlockDefinition {
   package static let name = "bottleneck"
   package var channels: Int
@@ -12,11 +12,11 @@ package struct BottleneckBlock: BlockDefinition {
   package var stride: Int
   /// Whether the stride is on the 3×3 whatever the dialect (ResNeXt, SENet-154).
   package var alwaysStridesSpatial: Bool
-  /// How the shortcut changes shape.
+  /// The shortcut's change of shape.
   package var shortcut: Shortcut
   /// Squeeze-and-excite.
   package var squeeze: SqueezeExcite?
-  /// Where it stands.
+  /// The place of squeeze-and-excite.
   package var placement: SqueezePlacement
 
   package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
@@ -53,7 +53,7 @@ package struct BottleneckBlock: BlockDefinition {
 }
 
 extension Row {
-  /// A row of bottleneck blocks; the 3×3 convolution is as wide as the first 1×1 unless `spatial` says otherwise.
+  /// A row of bottleneck blocks; the 3×3 convolution is as wide as the first 1×1 unless `spatial` is given.
   public static func bottleneck(
     _ channels: Int, reduce: Int, spatial: Int? = nil, groups: Int = 1, stride: Int = 1,
     alwaysStridesSpatial: Bool = false, shortcut: Shortcut = .projection(kernel: 1),

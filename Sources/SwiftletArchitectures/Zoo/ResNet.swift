@@ -7,7 +7,7 @@ private let depths: [Int: [Int]] = [
 ]
 
 extension Architecture {
-  /// ResNet-18 or -34 (basic blocks), -50, -101 or -152 (bottlenecks), with a gate in every block if `squeeze` says.
+  /// ResNet-18 or -34 (basic blocks), -50, -101 or -152 (bottlenecks), with a gate in every block if `squeeze` is given.
   ///
   /// The paper and the Caffe release have the stride of a bottleneck on its first 1×1 convolution; torchvision and
   /// timm on the 3×3. SENet's section 6 leaves out biases in the gates; every release has them, and so has the count

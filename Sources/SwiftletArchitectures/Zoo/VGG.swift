@@ -1,4 +1,4 @@
-// VGG.swift: Simonyan and Zisserman 2014, arXiv 1409.1556, Table 1, column D: what the MobileNet papers compare with.
+// VGG.swift: Simonyan and Zisserman 2014, arXiv 1409.1556, Table 1, column D: the MobileNet papers' baseline.
 
 extension Architecture {
   /// VGG-16, without batch norm as in the paper, or with it (and with the biases that torchvision then still has).

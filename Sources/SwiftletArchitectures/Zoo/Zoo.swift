@@ -1,8 +1,8 @@
-// Zoo.swift: the list of all networks: what the command line calls them, and what was published of them.
+// Zoo.swift: the list of all networks: their names on the command line, and their published accuracies.
 
-/// What to make of a network of the zoo; `nil` is the network's own.
+/// Changes to a network of the zoo; `nil` keeps the network's own value.
 public struct ZooOptions: Sendable, Hashable {
-  /// Whose conventions to follow.
+  /// The source of the conventions.
   public var dialect: Dialect?
   /// The width multiplier α.
   public var width: Double?

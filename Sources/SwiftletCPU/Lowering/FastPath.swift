@@ -1,12 +1,12 @@
-// FastPath.swift: how a node becomes a step, and the list of all ways.
+// FastPath.swift: the lowering of a node to a step, and the list of all fast paths.
 
 import SwiftletGraph
 
-/// How some operations become a step of kernel calls. Each stands in one file of Steps/, with the step that it makes.
+/// The lowering of some operations to a step of kernel calls. Each is in one file of Steps/, with the step that it makes.
 protocol FastPath: Sendable {
   /// Whether it is for an operation at all. Such operations treat each image of a batch alike.
   static func takes(_ operation: any GraphOperation) -> Bool
-  /// What the node becomes; `nil` where its shapes or operands do not fit, and the next path is tried.
+  /// The step or alias of the node; `nil` where its shapes or operands do not fit, and the next path is tried.
   ///
   /// A path that gives a step may take the nodes that alone read its result: see ``Lowering/epilogue(of:)``. A path that gives `nil`
   /// leaves the lowering as it was.
@@ -15,7 +15,7 @@ protocol FastPath: Sendable {
   static func lower(_ node: Node, _ lowering: inout Lowering) throws -> Lowered?
 }
 
-/// What a node becomes.
+/// The result of lowering a node.
 enum Lowered {
   /// A step.
   case step(any PlanStep)
@@ -23,7 +23,7 @@ enum Lowered {
   case alias(of: Value)
 }
 
-/// How neighboring steps become one.
+/// The fusion of neighboring steps.
 protocol StepFusion: Sendable {
   /// The step that replaces the first steps of `steps`, and how many it replaces; `nil` where it replaces none.
   ///
@@ -37,7 +37,8 @@ protocol StepFusion: Sendable {
 
 /// The list of all fast paths. A test compares it with the folder Steps/.
 package enum FastPaths {
-  /// Tried in this order; the first that gives a step has the node. What none takes runs by its definition (``ReferenceStep``).
+  /// Tried in this order; the first that gives a step has the node. A node that none takes runs by its definition
+  /// (``ReferenceStep``).
   static let all: [any FastPath.Type] = [
     PointwiseStep.self, WinogradStep.self, ConvolutionStep.self, DepthwiseStep.self, BatchNormStep.self,
     ActivationStep.self, AddStep.self, ChannelScaleStep.self, PoolStep.self, GlobalPoolStep.self,

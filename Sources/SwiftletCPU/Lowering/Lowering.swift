@@ -1,17 +1,17 @@
-// Lowering.swift: from a graph to steps: which kernel computes which nodes, with activations and sums in its store.
+// Lowering.swift: from a graph to steps: kernels for nodes, with activations and sums in their epilogues.
 
 import CKernels
 import SwiftletGraph
 
-/// Turns a graph into steps and collects its weights. Fast paths are written with what it offers.
+/// Turns a graph into steps and collects its weights. Fast paths are written with its methods.
 struct Lowering {
   let graph: Graph
   let parameters: Parameters
   let kernels: sk_kernels
   let backend: CPUBackend
-  /// Which nodes take images one at a time; `nil` where none do.
+  /// The nodes that take images one at a time; `nil` where none do.
   let split: BatchSplit?
-  /// How many of the steps compute those nodes.
+  /// The number of steps that compute those nodes.
   private(set) var perImageSteps = 0
   private(set) var steps: [any PlanStep] = []
   var blob = WeightBlob()
@@ -103,7 +103,7 @@ struct Lowering {
   }
 }
 
-// MARK: What fast paths are written with
+// MARK: Helpers of fast paths
 
 extension Lowering {
   /// The value whose memory a value is.
@@ -182,7 +182,7 @@ extension Lowering {
     return all[0]
   }
 
-  /// Packs `[depth][columns]` for the product kernel, in the precision that the backend asks for.
+  /// Packs `[depth][columns]` for the product kernel, in the backend's precision.
   mutating func packProduct(_ weight: Tensor, depth: Int, columns: Int) -> PackedMatrix {
     let (pack, count) = (kernels.gemm_pack, kernels.gemm_packed_count(depth, columns))
     guard backend.weightPrecision == .half, depth <= kernels.f16_depth else {

@@ -19,7 +19,7 @@ public struct CacheSizes: Sendable, Hashable, Codable {
     self.level2 = level2
   }
 
-  /// Those of this machine; where it does not say, 32 kB and 512 kB, which every server processor of the last years has.
+  /// The caches of this machine; if unknown, 32 kB and 512 kB, which every server processor of the last years has.
   public static let current = CacheSizes(
     level1: found(level: 1) ?? 32 << 10, level2: found(level: 2) ?? 512 << 10)
 
@@ -38,7 +38,8 @@ public struct CacheSizes: Sendable, Hashable, Codable {
 
 // The shares were measured with an L2 of 1 MB.
 extension CacheSizes {
-  /// Bytes of the tensor between the layers of a block from which on the block is fused: what L2 cannot hold beside the rest.
+  /// The least size in bytes of the tensor between the layers of a block at which the block is fused: L2 cannot hold more beside
+  /// the rest.
   var leastFusedBytes: Int { level2 / 4 * 3 }
   /// Bytes of a block's weights up to which it is fused: every strip reads them again, from L2.
   var mostFusedWeightBytes: Int { level2 / 4 * 3 }

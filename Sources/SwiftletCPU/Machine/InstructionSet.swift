@@ -25,7 +25,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     return allCases.first { $0.code == code } ?? .portable
   }
 
-  /// Multiply-adds per second of one core at most, measured for about 20 ms: what no kernel can exceed.
+  /// Multiply-adds per second of one core at most, measured for about 20 ms: an upper bound for every kernel.
   public func peakMultiplyAddsPerSecond() -> Double {
     let table = kernels.table
     let rounds = 20_000

@@ -1,10 +1,10 @@
-// Processor.swift: which processor this is, and what it has beside its instruction set.
+// Processor.swift: this machine's processor, and its features beyond the instruction set.
 
 import CKernels
 
 /// A processor's make.
 public struct Processor: Sendable, Hashable, Codable, CustomStringConvertible {
-  /// `AuthenticAMD`, `GenuineIntel`; empty where the processor does not say.
+  /// `AuthenticAMD`, `GenuineIntel`; empty where the processor reports none.
   public var vendor: String
   /// The family and the model that it reports.
   public var family: Int, model: Int
@@ -46,7 +46,7 @@ public struct ProcessorFeatures: OptionSet, Sendable, Hashable {
   /// Arm's products of bfloat16.
   public static let armBF16 = ProcessorFeatures(rawValue: UInt32(SK_HAS_ARM_BF16.rawValue))
 
-  /// Those of this machine that its system has switched on.
+  /// The features of this machine that its system has switched on.
   public static let current = ProcessorFeatures(rawValue: sk_this_processor().features)
 }
 

@@ -15,10 +15,10 @@ struct MemoryPlanner {
   private let alignment: Int
   private var buffers: [Buffer] = []
 
-  /// Creates an empty arena whose offsets are multiples of `alignment`: 16 floats if not said otherwise.
+  /// Creates an empty arena whose offsets are multiples of `alignment`: 16 floats by default.
   init(alignment: Int = 16) { self.alignment = alignment }
 
-  /// Reserves `size` units that are written at step `first`; ``extend(_:to:)`` says until when they are read.
+  /// Reserves `size` units that are written at step `first`; ``extend(_:to:)`` sets the last step that reads them.
   mutating func reserve(_ size: Int, at first: Int) -> Int {
     buffers.append(Buffer(first: first, last: first, size: size.rounded(upTo: alignment)))
     return buffers.count - 1

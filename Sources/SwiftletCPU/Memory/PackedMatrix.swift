@@ -2,13 +2,13 @@
 
 import SwiftletCore
 
-/// Where packed weights and biases are: bytes from the start of the plan's blob.
+/// The offset of packed weights or biases: bytes from the start of the plan's blob.
 typealias BlobOffset = Int
 
 /// Packed weights, and the format of their elements.
 struct PackedMatrix: Sendable, Hashable {
-  /// Where they begin in the blob.
+  /// Their offset in the blob.
   var offset: BlobOffset
-  /// The type of an element: `float32`, or what a layer's weights are rounded to.
+  /// The type of an element: `float32`, or the type to which a layer's weights are rounded.
   var format: ScalarType
 }

@@ -2,7 +2,7 @@
 
 import SwiftletCore
 
-/// Collects what is to be packed, then packs it into one storage.
+/// Collects the entries to be packed, then packs them into one storage.
 struct WeightBlob {
   private struct Entry: Sendable {
     let offset: Int, byteCount: Int
@@ -53,7 +53,7 @@ extension Int {
   @inline(__always)
   func rounded(upTo unit: Int) -> Int { (self + unit - 1) / unit * unit }
 
-  /// How many tiles of `size` cover it.
+  /// The number of tiles of `size` that cover it.
   @inline(__always)
   func tiles(of size: Int) -> Int { (self + size - 1) / size }
 }

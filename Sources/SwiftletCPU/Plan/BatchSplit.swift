@@ -1,10 +1,10 @@
-// BatchSplit.swift: which nodes of a batch take images one at a time.
+// BatchSplit.swift: the nodes of a batch that take images one at a time.
 
 import SwiftletGraph
 
 /// The first nodes of a graph, through which images go one at a time.
 struct BatchSplit: Sendable {
-  /// How many nodes; those after them do all images at once.
+  /// The number of nodes in the first stage; those after them do all images at once.
   let nodes: Int
   /// Images of the batch.
   let images: Int

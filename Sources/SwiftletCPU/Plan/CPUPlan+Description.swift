@@ -1,7 +1,7 @@
 // CPUPlan+Description.swift: a plan as text.
 
 extension CPUPlan: CustomStringConvertible {
-  /// The steps as text: what is read and written where, and which nodes they are.
+  /// The steps as text: their inputs and outputs with arena offsets, and the nodes that they compute.
   package var description: String {
     var lines = [
       "plan \(graph.name): \(steps.count) steps, \(instructionSet.rawValue), "

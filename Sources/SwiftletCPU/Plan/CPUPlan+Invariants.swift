@@ -1,4 +1,4 @@
-// CPUPlan+Invariants.swift: what must hold of every plan; checked in tests and debug builds.
+// CPUPlan+Invariants.swift: the invariants of every plan; checked in tests and debug builds.
 
 import SwiftletGraph
 

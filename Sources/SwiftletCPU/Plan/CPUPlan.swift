@@ -7,16 +7,16 @@ import SwiftletGraph
 /// A graph compiled for this machine's processor.
 package struct CPUPlan: Plan {
   package let graph: Graph
-  /// Whose kernels it calls.
+  /// The instruction set of its kernels.
   package let instructionSet: InstructionSet
   let kernels: Kernels
   /// The caches that the kernels' blocks follow.
   let caches: CacheSizes
-  /// What runs it.
+  /// The threads that run it.
   package let pool: ThreadPool
   /// One, or two for a batch.
   let stages: [Stage]
-  /// What the second stage and callers read of what the first wrote.
+  /// Values of the first stage that the second stage and callers read.
   let liveAcross: [Value]
   /// Packed weights, biases and tables.
   let blob: TensorStorage
@@ -25,7 +25,7 @@ package struct CPUPlan: Plan {
   let parameters: [Value: Tensor]
   /// The weights before they were packed.
   let boundParameters: Parameters
-  /// The sizes of what was packed: plans of the same weights with the same sizes have the same blob.
+  /// The sizes of the packed entries: plans of the same weights with the same sizes have the same blob.
   private let blobLayout: [Int]
 
   /// Compiles a graph.

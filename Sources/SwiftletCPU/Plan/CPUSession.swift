@@ -40,10 +40,10 @@ package struct CPUSession: Session, ~Copyable {
     body(UnsafeBufferPointer(state.floats(state.plan.graph.outputs[index].value)))
   }
 
-  /// Runs the plan on what the inputs hold.
+  /// Runs the plan on the contents of the inputs.
   package mutating func run() { state.run() }
 
-  /// Runs the plan on the first images of the batch; what outputs hold for the others is of no use.
+  /// Runs the plan on the first images of the batch; the outputs for the others are of no use.
   ///
   /// - Parameter images: 1 to the batch.
   package mutating func run(images: Int) { state.run(images: images) }
@@ -67,7 +67,7 @@ private final class SessionState {
   private let whole: BoundStage
   /// Images of the batch, where a stage takes them one at a time.
   private let images: Int
-  /// How many of them the current run takes.
+  /// The number of images of the current run.
   private var imagesOfRun: Int
 
   init(_ plan: CPUPlan) {

@@ -1,4 +1,4 @@
-// PlanError+Category.swift: whose affair an error of a plan is.
+// PlanError+Category.swift: the categories of errors of a plan.
 
 import SwiftletCore
 

@@ -1,4 +1,4 @@
-// PlanError.swift: why a graph cannot be compiled, or what is wrong with a plan.
+// PlanError.swift: errors in compiling a graph, and errors in a plan.
 
 import SwiftletGraph
 

@@ -1,11 +1,11 @@
-// PlanStep.swift: what a plan does, one step after the other.
+// PlanStep.swift: the steps of a plan, which run one after the other.
 
 import CKernels
 import SwiftletGraph
 
 /// A step of a plan: the kernel calls that compute some nodes, on values of the graph instead of pointers.
 ///
-/// Each kind of step is one type in Steps/. It says what it reads, writes and needs as scratch; a session binds it to its
+/// Each kind of step is one type in Steps/. It lists its inputs, outputs and scratch memory; a session binds it to its
 /// memory, and workers then run their shares of the ``BoundStep``.
 protocol PlanStep: Sendable {
   /// The labels of the nodes that became this step, the layer's own first.
@@ -32,14 +32,14 @@ extension PlanStep {
   var wantsPaddedPixels: Bool { false }
 }
 
-/// A step with its pointers: what a session executes.
+/// A step with its pointers, as a session executes it.
 protocol BoundStep: AnyObject {
   /// Does one worker's share of the step. Shares of different workers do not overlap, and the result does not depend on
   /// their number.
   func run(_ kernels: borrowing sk_kernels, worker: Int, of workers: Int)
 }
 
-/// What is done to a result before it is stored.
+/// The epilogue of a step: bias, residual and activation, applied to a result before it is stored.
 struct Epilogue: Sendable {
   var bias: BlobOffset?
   var residual: Value?

@@ -30,7 +30,7 @@ package final class SessionPool: Sendable {
   /// Sessions at most.
   package var capacity: Int { slots.count }
 
-  /// Gives a session that nobody else uses meanwhile.
+  /// Gives a session exclusively.
   package func withSession<Result: Sendable>(
     _ body: @Sendable (inout CPUSession) throws -> Result
   ) rethrows -> Result {

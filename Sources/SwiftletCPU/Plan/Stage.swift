@@ -1,8 +1,8 @@
 // Stage.swift: steps that share an arena, and the offset of each value in it.
 //
 // A batch runs in two stages. In the first, each worker takes whole images through all steps up to the last feature map, in
-// an arena of its own: what one step wrote is still in the cache when the next reads it, there are no barriers, and memory does
-// not grow with the batch. The second does what is left (linear layers, whose weights are large) for all images at once.
+// an arena of its own: the output of one step is still in the cache when the next reads it, there are no barriers, and memory does
+// not grow with the batch. The second does the rest (linear layers, whose weights are large) for all images at once.
 // Without a batch there is one stage.
 
 import SwiftletGraph
@@ -32,7 +32,7 @@ struct Stage: Sendable {
   ///
   /// - Parameters:
   ///   - steps: in their order.
-  ///   - lowering: tells which values share memory.
+  ///   - lowering: gives the values that share memory.
   ///   - images: of the batch, where they are taken one at a time; otherwise `nil`.
   ///   - liveIn: values that are written before the first step.
   ///   - liveOut: values that are read after the last one.

@@ -1,4 +1,4 @@
-// StepMemory.swift: where a step's values, weights and scratch are in one session.
+// StepMemory.swift: the memory of a step's values, weights and scratch in one session.
 
 import CKernels
 import SwiftletCore
@@ -35,7 +35,7 @@ struct StepMemory {
   /// A parameter's tensor, for steps that read one as it is.
   func parameter(_ value: Value) -> Tensor? { plan.parameters[value] }
 
-  /// What was packed at an offset of the weight blob.
+  /// The packed data at an offset of the weight blob.
   func weights<Element>(_ offset: BlobOffset, as type: Element.Type = Float.self) -> UnsafePointer<Element>? {
     plan.blob.withUnsafeBytes { $0.baseAddress }.map { ($0 + offset).assumingMemoryBound(to: type) }
   }

@@ -1,4 +1,4 @@
-// Selection+Shipped.swift: what `swiftlet tune --swift` measured on the processors that are named here.
+// Selection+Shipped.swift: the measurements of `swiftlet tune --swift` on the processors that are named here.
 
 extension Selection {
   /// The table that ships for a processor: empty for one that was not measured, where rules then decide.
@@ -24,7 +24,7 @@ extension Selection {
     }
   }
 
-  /// How many lines all tables have: a test compares it with the choices that were read.
+  /// The number of lines of all tables: a test compares it with the choices that were read.
   package static var shippedLines: Int { tables.reduce(0) { $0 + $1.text.split(separator: "\n").count } }
   package static var shippedChoices: Int { tables.reduce(0) { $0 + $1.choices.count } }
 

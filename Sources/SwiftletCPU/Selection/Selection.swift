@@ -1,17 +1,17 @@
-// Selection.swift: which way is faster for a shape, as measured: fused blocks or single layers, Winograd's products or direct ones.
+// Selection.swift: the faster way for a shape, as measured: fused blocks or single layers, Winograd's products or direct ones.
 
 import SwiftletGraph
 
-/// Measured choices, by instruction set and shape. Where it has none, rules decide.
+/// Measured choices, by instruction set and shape. For other shapes rules decide.
 ///
 /// Tables ship with the package for the processors that were measured; `swiftlet tune` measures another one on the machine where it
 /// runs.
 public struct Selection: Sendable, Hashable {
-  /// What a choice is for.
+  /// The instruction set and the shape of a choice.
   public struct Key: Sendable, Hashable {
-    /// Whose kernels.
+    /// The instruction set of the kernels.
     public let instructionSet: InstructionSet
-    /// On what.
+    /// The shape of the step.
     package let shape: StepShape
 
     /// Creates a key.
@@ -37,7 +37,7 @@ extension Selection.Key: LosslessStringConvertible, Comparable {
   /// `avx512 block 112×112 16-96-24 kernel 3 stride 2`.
   public var description: String { "\(instructionSet.rawValue) \(shape)" }
 
-  /// Reads exactly what ``description`` writes.
+  /// Reads the text of ``description``, and nothing else.
   public init?(_ description: String) {
     let set = description.prefix { $0 != " " }
     guard let instructionSet = InstructionSet(rawValue: String(set)),

@@ -1,4 +1,4 @@
-// StepShape.swift: what the speed of a step depends on, as a value and as text.
+// StepShape.swift: the sizes that the speed of a step depends on, as a value and as text.
 
 /// The shape of a step that can be computed in two ways.
 package enum StepShape: Sendable, Hashable {
@@ -20,7 +20,7 @@ extension StepShape: LosslessStringConvertible {
     }
   }
 
-  /// Reads exactly what ``description`` writes.
+  /// Reads the text of ``description``, and nothing else.
   package init?(_ description: String) {
     let words = description.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count >= 3 else { return nil }

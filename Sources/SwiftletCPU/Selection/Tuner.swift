@@ -1,4 +1,4 @@
-// Tuner.swift: measures which way is faster for the shapes of some networks.
+// Tuner.swift: measures the faster way for the shapes of some networks.
 
 import SwiftletCore
 import SwiftletGraph
@@ -7,18 +7,18 @@ import SwiftletGraph
 package struct Tuner: Sendable {
   /// A choice that was measured.
   package struct Finding: Sendable {
-    /// What was measured.
+    /// The instruction set and the shape.
     package let key: Selection.Key
     /// The seconds of the plain way and of the other one, the least of several runs on one thread.
     package let plain: Double, other: Double
-    /// What the rules would choose.
+    /// The choice of the rules.
     package let rule: Bool
 
-    /// Whether the other way is faster; a difference below 2 % is noise, and the rule stands.
+    /// Whether the other way is faster; a difference below 2 % is noise, and the rule decides.
     package var choice: Bool { abs(plain - other) < 0.02 * min(plain, other) ? rule : other < plain }
   }
 
-  /// Whose kernels are measured.
+  /// The instruction set of the measured kernels.
   package let instructionSet: InstructionSet
 
   /// Creates a tuner.

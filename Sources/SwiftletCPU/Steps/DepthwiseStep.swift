@@ -25,7 +25,7 @@ struct DepthwiseStep: PlanStep {
     return BoundDepthwise(call, images: memory.shape(output)[0])
   }
 
-  /// The kernel's call on densely laid out pixels, without what it reads and writes: a fused block sets that strip by strip.
+  /// The kernel's call on densely laid out pixels, without input and output: a fused block sets these strip by strip.
   func call(_ memory: StepMemory, input: Shape, output: Shape) -> sk_depthwise {
     var call = sk_depthwise(memory.plan.caches)
     (call.input_stride, call.output_stride) = (input[3], output[3])

@@ -22,7 +22,7 @@ struct InvertedResidualStep: PlanStep {
   var reads: [Value] { [input] + [project.epilogue.residual].compactMap { $0 } }
   var writes: [Value] { [project.output] }
 
-  /// What its speed depends on.
+  /// The sizes that its speed depends on.
   var shape: StepShape {
     .block(
       height: expanded[1], width: expanded[2],
@@ -110,7 +110,7 @@ private struct HeldRows {
 
 /// A fused block with its pointers.
 private final class BoundInvertedResidual: BoundStep {
-  /// The layers' calls; their row counts, and what they read and write, are set strip by strip.
+  /// The layers' calls; their row counts, inputs and outputs are set strip by strip.
   private let expand: sk_gemm?
   private let depthwise: sk_depthwise
   private let project: sk_gemm

@@ -24,7 +24,7 @@ struct PointwiseStep: PlanStep {
     return BoundPointwise(call)
   }
 
-  /// The kernel's call on densely laid out pixels, without what it reads and writes: a fused block sets that strip by strip.
+  /// The kernel's call on densely laid out pixels, without input and output: a fused block sets these strip by strip.
   func call(_ memory: StepMemory) -> sk_gemm {
     var call = sk_gemm(memory.plan.caches)
     call.b = memory.singles(weights)

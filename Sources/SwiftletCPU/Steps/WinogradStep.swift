@@ -14,7 +14,7 @@ struct WinogradStep: PlanStep {
   /// The first of 36 packed matrices, and floats from one to the next.
   let weights: PackedMatrix, weightStride: Int
   let epilogue: Epilogue
-  /// What its speed depends on.
+  /// The sizes that its speed depends on.
   let shape: StepShape
   /// Tiles of one image, and tiles that go through the three stages together.
   let tiles: Int, tilesAtOnce: Int
@@ -61,7 +61,7 @@ extension WinogradStep: FastPath {
     let packed = lowering.blob.reserve(36 * stride, of: Float.self) { destination in
       weight.withFloats { pack?($0.baseAddress, channels, columns, destination, stride) }
     }
-    // As many tiles as keep what is between in L2, but enough that reading the weights takes no longer than multiplying.
+    // As many tiles as keep the intermediate results in L2, but enough that reading the weights takes no longer than multiplying.
     let tiles = output[1].tiles(of: 4) * output[2].tiles(of: 4)
     let most = max(lowering.backend.caches.winogradScratchBytes / (4 * 36 * (channels + columns)), 16)
     let (epilogue, result, labels) = lowering.epilogue(of: node)

@@ -133,7 +133,7 @@ package final class CPUTrainingSession: TrainingSession {
 
   /// An op of the step, with the time that one run of it takes on one thread.
   package struct WorkTime: Sendable {
-    /// The node that it computes, or begins with, and what it is.
+    /// The node that it computes, or begins with, and its kind.
     package let label: String, kind: String
     /// Seconds, and multiply-adds.
     package let seconds: Double, multiplyAdds: Int

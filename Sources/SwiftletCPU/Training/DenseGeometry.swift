@@ -1,4 +1,4 @@
-// DenseGeometry.swift: how a dense convolution is cut into strips, and where each pixel's taps are.
+// DenseGeometry.swift: the strips of a dense convolution, and the taps of each pixel.
 
 import CKernels
 import SwiftletGraph
@@ -12,7 +12,7 @@ struct TapTable {
   var interior = sk_interior()
 
   /// - Parameters:
-  ///   - pixels: how many pixels.
+  ///   - pixels: the number of pixels.
   ///   - at: the offset of a pixel's tap, or `nil` outside.
   init(pixels: Int, taps: Int, _ at: (_ pixel: Int, _ tap: Int) -> Int?) {
     self.taps = taps
@@ -27,7 +27,7 @@ struct TapTable {
 }
 
 extension Window {
-  /// The outputs along one side whose taps all lie inside the input; none where the kernel is longer than what there is.
+  /// The outputs along one side whose taps all lie inside the input; none where the kernel is longer than the input.
   ///
   /// - Parameters:
   ///   - size: of the input along that side.
@@ -126,7 +126,7 @@ struct DenseGeometry {
     return (most.input * group, most.gradient * group, most.output * group, most.owned * group)
   }
 
-  /// Where the outputs of a strip find their taps in its input rows.
+  /// The taps of a strip's outputs in its input rows.
   func forwardTable(_ strip: Int) -> TapTable {
     let (outRows, inRows) = (outputRows(strip), inputRows(strip))
     let pixels = outRows.count * outputWidth
@@ -153,11 +153,11 @@ struct DenseGeometry {
   /// share their taps.
   struct Parity {
     let row: Int, column: Int
-    /// The taps that read pixels of the parity, in the order of memory.
+    /// The taps that read pixels of the class, in the order of memory.
     let taps: [Int]
   }
 
-  /// All parities; one where the stride is 1. Some have no taps.
+  /// All parity classes; one where the stride is 1. Some have no taps.
   var parities: [Parity] {
     (0..<stride).flatMap { row in
       (0..<stride).map { column in
@@ -168,7 +168,7 @@ struct DenseGeometry {
     }
   }
 
-  /// The owned input pixels of a strip that are of a parity: rows and columns of them.
+  /// The owned input pixels of a strip in a parity class: rows and columns of them.
   func parityPixels(_ strip: Int, _ parity: Parity) -> (rows: [Int], columns: [Int]) {
     (
       ownedRows(strip).filter { $0 % stride == parity.row },
@@ -176,7 +176,7 @@ struct DenseGeometry {
     )
   }
 
-  /// Where the owned input pixels of a parity find the gradients of their outputs in a strip's gradient rows.
+  /// The gradients of the outputs of a parity class's owned input pixels, in a strip's gradient rows.
   func backwardTable(_ strip: Int, _ parity: Parity) -> TapTable {
     let gradients = gradientRows(strip)
     let (rows, columns) = parityPixels(strip, parity)

@@ -1,8 +1,8 @@
-// GradientEpilogue.swift: how a data gradient is stored.
+// GradientEpilogue.swift: the epilogue of a data gradient.
 
 import CKernels
 
-/// What becomes of a data gradient when it is stored: a sum with another one, an activation's derivative, a norm's two sums.
+/// The epilogue of a data gradient: the sum with another one, an activation's derivative, a norm's two sums.
 struct GradientEpilogue {
   /// The sums that a norm's gradient needs: Σ d and Σ d · (y − mean).
   struct Sums {
@@ -11,11 +11,11 @@ struct GradientEpilogue {
     let totals: TrainingBuffer
   }
 
-  /// Where it goes: `[N, pixels, C]`.
+  /// The destination: `[N, pixels, C]`.
   let destination: TrainingBuffer
-  /// What is added: like the destination.
+  /// A gradient that is added: like the destination.
   let residual: TrainingBuffer?
-  /// What the gradient is multiplied by.
+  /// The activation's derivative that the gradient is multiplied by.
   let mask: BackwardPrologue.Mask?
   /// The mask's y is that of the sums where there are both.
   let sums: Sums?

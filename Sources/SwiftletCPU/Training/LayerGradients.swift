@@ -63,7 +63,7 @@ struct LayerGradients {
   }
 }
 
-/// What every op that computes a layer's gradients reads and writes.
+/// The operands of every op that computes a layer's gradients.
 struct LayerGradientOperands {
   /// The layer's input; `nil` where the weight is frozen.
   let x: Prologue?
@@ -77,7 +77,7 @@ struct LayerGradientOperands {
   /// `[shards, …]` floats: the weight's gradient, shard by shard.
   let partial: TrainingBuffer?
 
-  /// How many of the two gradients there are.
+  /// The number of the two gradients that are computed.
   var count: Int { (partial == nil ? 0 : 1) + (dx == nil ? 0 : 1) }
 
   var buffers: [TrainingBuffer?] {
@@ -106,7 +106,7 @@ extension TrainingLowering {
     layer.weightNode.map { (graph.nodes[$0].label, define(graph.nodes[$0].outputs[0])) }
   }
 
-  /// How a data gradient is stored: with what is added to it, after the derivative of the activation before the layer, and with
+  /// The epilogue of a data gradient: the gradient added to it, the derivative of the activation before the layer, and
   /// the sums for that one's norm; those nodes are done then.
   private mutating func epilogue(_ gradient: Value, _ shards: Shards) throws -> GradientEpilogue {
     var value = gradient

@@ -1,6 +1,6 @@
-// OutputStore.swift: how a layer's output is stored.
+// OutputStore.swift: the store of a layer's output.
 
-/// How a layer's output is stored: at once where it belongs, or by way of scratch memory where a norm needs its statistics.
+/// The store of a layer's output: directly to its buffer, or by way of scratch memory where a norm needs its statistics.
 struct OutputStore {
   /// `[N, pixels, C]`.
   let y: TrainingBuffer
@@ -10,12 +10,12 @@ struct OutputStore {
 
   var buffers: [TrainingBuffer?] { [y, statistics] }
 
-  /// Where the layer is to write the pixels from `pixel` on.
+  /// The address to which the layer writes the pixels from `pixel` on.
   func target(_ pixel: Int, _ scratch: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
     statistics == nil ? y.pointer + pixel * channels : scratch
   }
 
-  /// Stores what the layer wrote.
+  /// Stores the layer's output.
   ///
   /// - Parameter shard: the statistics of the shard, to which the pixels are added.
   func store(

@@ -1,4 +1,4 @@
-// Prologue.swift: what a value of a training step is: a stored tensor, or what is computed of stored ones when strips of it are read.
+// Prologue.swift: the form of a value in a training step: a stored tensor, or an expression of stored ones, computed strip by strip.
 
 import CKernels
 import SwiftletGraph
@@ -63,15 +63,15 @@ struct Prologue {
   /// The same values from another source.
   private func with(_ source: Source) -> Prologue { Prologue(source, channels: channels, pixels: pixels) }
 
-  // MARK: What it is.
+  // MARK: Forms
 
-  /// The tensor, where that is all there is.
+  /// The tensor, where the prologue is nothing else.
   var stored: TrainingBuffer? {
     guard let affine, affine.norm == nil else { return nil }
     return affine.y
   }
 
-  /// A tensor with a norm at most: what an activation can still be put on.
+  /// A tensor with a norm at most, to which an activation can still be added.
   var affine: NormedTensor? {
     guard case .forward(let forward) = source, forward.activation == nil, forward.gate == nil else {
       return nil
@@ -79,7 +79,7 @@ struct Prologue {
     return forward.input
   }
 
-  /// What it is as the gradient of something that has a mask or a norm of its own; `nil` if it is more than that.
+  /// Its form as the incoming gradient of a mask or a norm; `nil` unless it is a stored tensor or a gradient without mask and norm.
   var incoming: BackwardPrologue.Incoming? {
     guard case .backward(let backward) = source else {
       return stored.map { .tensor($0, gate: nil, offset: nil) }
@@ -121,14 +121,14 @@ struct Prologue {
     }
   }
 
-  // MARK: What can be put on it.
+  // MARK: Composition
 
   /// The same after an activation; `nil` where it has one already, or a gate.
   func activated(_ function: ActivationFunction) -> Prologue? {
     affine.map { with(.forward(ForwardPrologue(input: $0, activation: function))) }
   }
 
-  /// The same times a gate `[N, C]`, which of a gradient is of what comes in; `nil` where another factor is in between.
+  /// The same times a gate `[N, C]`; in a gradient the gate multiplies the incoming gradient. `nil` where another factor is in between.
   func gated(_ gate: TrainingBuffer) -> Prologue? {
     switch source {
     case .forward(var forward):
@@ -141,7 +141,7 @@ struct Prologue {
     }
   }
 
-  // MARK: For the kernels.
+  // MARK: Kernel operands
 
   /// Whether an image has a gate or an offset of its own.
   private var hasImageVectors: Bool {
@@ -222,7 +222,7 @@ struct Prologue {
     }
   }
 
-  /// Pixels [begin, end): where they are stored, else computed into `out`, densely.
+  /// The address of pixels [begin, end): in the stored tensor, or computed into `out`, densely.
   func strip(
     _ context: WorkerContext, _ begin: Int, _ end: Int, _ out: UnsafeMutablePointer<Float>
   ) -> UnsafePointer<Float> {

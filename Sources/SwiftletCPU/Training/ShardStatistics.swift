@@ -55,7 +55,7 @@ struct BatchStatistics {
   let shards: Shards
   /// Values of a channel.
   let count: Int
-  /// For each shard what its mean, and the square of its distance from the mean before, count for.
+  /// For each shard the weight of its mean, and the weight of its squared distance from the mean before.
   private let shares: [(mean: Double, distance: Double)]
 
   /// - Parameter pixels: of an image.

@@ -1,10 +1,10 @@
-// Shards.swift: how a batch is cut: into shards, whose sums are added in order, and these into strips that fit in a cache.
+// Shards.swift: the parts of a batch: shards, whose sums are added in order, and strips of shards that fit in a cache.
 
-/// A batch in a few ranges of images, the shards: the unit of sums, and of what a worker takes.
+/// A batch in a few ranges of images, the shards: the unit of sums, and of a worker's share.
 struct Shards {
   /// Images of the batch.
   let images: Int
-  /// How many ranges.
+  /// The number of ranges.
   let count: Int
 
   /// As many as are worth their partial sums of `weights` floats each.
@@ -29,7 +29,7 @@ struct Shards {
 /// other caches may differ in the last bits.
 let stripFloats = max(CacheSizes.current.level2 / 8, 32 << 10)
 
-/// Pixels of a strip that needs `floats` for each: a multiple of what tiles of 6 and 7 rows like.
+/// Pixels of a strip that needs `floats` for each: a multiple of 84, which suits tiles of 6 and 7 rows.
 func stripPixels(floats: Int) -> Int {
   max(84, min(stripFloats / max(floats, 1), 1008) / 84 * 84)
 }

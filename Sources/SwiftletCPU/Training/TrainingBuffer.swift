@@ -6,9 +6,9 @@ import SwiftletCore
 ///
 /// Their address is set when all ops are known; one session owns its buffers, and nothing else sees them.
 final class TrainingBuffer {
-  /// How many floats.
+  /// The number of floats.
   let count: Int
-  /// Whether the next step finds what this one leaves: parameters, state and inputs.
+  /// Whether the contents are kept for the next step: parameters, state and inputs.
   let persists: Bool
   /// The first and the last op that uses it.
   private(set) var life: ClosedRange<Int>?

@@ -1,4 +1,4 @@
-// TrainingEngineError.swift: what can go wrong when a step of training is compiled.
+// TrainingEngineError.swift: errors in compiling a step of training.
 
 import SwiftletCore
 

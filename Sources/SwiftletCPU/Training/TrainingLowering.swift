@@ -1,25 +1,25 @@
-// TrainingLowering.swift: from the graph of a step to ops: what is stored, what is computed when it is read, which op makes which sums.
+// TrainingLowering.swift: from the graph of a step to ops: values that are stored, values that are computed when read, and fused sums.
 
 import CKernels
 import SwiftletGraph
 
 /// Turns the nodes of a training graph into ops.
 ///
-/// Each value is a ``Prologue``: a stored tensor, or what is computed of stored ones when a strip of it is needed. Only
+/// Each value is a ``Prologue``: a stored tensor, or an expression of stored ones, computed when a strip of it is needed. Only
 /// convolutions, linear layers and sums of feature maps store; norms, activations, gates and their gradients are computed where they
 /// are read. An op that reads whole tensors has its inputs stored for it.
 struct TrainingLowering {
   let graph: Graph
   let kernels: sk_kernels
-  /// Where Winograd's convolutions are taken.
+  /// The use of Winograd's convolutions.
   let winograd: CPUBackend.Use
   private(set) var ops: [any TrainingOp] = []
   private(set) var buffers: [TrainingBuffer] = []
-  /// What a run returns.
+  /// The outputs of a run.
   private(set) var outputs: [TrainingBuffer] = []
   /// The memory of parameters and inputs.
   private(set) var persistent: [Value: TrainingBuffer] = [:]
-  /// What each value is, once it is computed.
+  /// The prologue of each value that is computed so far.
   var prologues: [Value: Prologue] = [:]
   /// Nodes that an earlier op computes.
   var done: Set<Int> = []
@@ -34,12 +34,12 @@ struct TrainingLowering {
   let zeros: TrainingBuffer
   /// The address of buffers before they are laid out.
   let nowhere: FloatMemory
-  /// Where an update's new value is written: over the old one, if nothing reads that after it is made.
+  /// The memory of an update's new value: that of the old one, if nothing reads it after the new one is made.
   private var targets: [Value: TrainingBuffer] = [:]
   /// The node that is being lowered.
   private var label = ""
 
-  /// How operations become ops: the first that takes a node lowers it. One file of `Ops/` for each.
+  /// The lowerings of operations: the first that takes a node lowers it. One file of `Ops/` for each.
   static var opLowerings: [any TrainingOpLowering.Type] {
     [
       WinogradConvolutionLowering.self, PointwiseConvolutionLowering.self, GroupedConvolutionLowering.self,
@@ -92,7 +92,7 @@ struct TrainingLowering {
         try fallBack(node)
       }
     }
-    // What a run returns and what parameters become are there before any parameter is overwritten at the end.
+    // Outputs and new values of parameters are stored before any parameter is overwritten at the end.
     let changed = graph.updates.compactMap { port in parameters[port.name].flatMap { persistent[$0] } }
     outputs = try graph.outputs.map { port in
       try apart(stored(port.value), from: changed, port.name)
@@ -158,7 +158,7 @@ struct TrainingLowering {
       || operation is GlobalAveragePoolGradient
   }
 
-  // MARK: What lowerings are written with.
+  // MARK: Helpers of lowerings
 
   static func channels(_ shape: Shape) -> Int { shape.rank == 0 ? 1 : max(shape[-1], 1) }
   static func pixels(_ shape: Shape) -> Int { shape.rank == 4 ? shape[1] * shape[2] : 1 }
@@ -209,7 +209,7 @@ struct TrainingLowering {
       stored: buffer, channels: Self.channels(shape), pixels: Self.pixels(shape))
   }
 
-  /// What a value is.
+  /// The prologue of a value.
   ///
   /// - Throws: ``TrainingEngineError/undefinedValue(node:value:)``.
   func prologue(_ value: Value) throws -> Prologue {
@@ -219,7 +219,7 @@ struct TrainingLowering {
     return prologue
   }
 
-  /// A value as a tensor; what was not stored is stored now, once for all readers.
+  /// A value as a tensor; a value that is not stored yet is stored now, once for all readers.
   mutating func stored(_ value: Value) throws -> TrainingBuffer {
     let prologue = try prologue(value)
     if let stored = prologue.stored { return stored }
@@ -243,13 +243,13 @@ struct TrainingLowering {
       .forward(ForwardPrologue(input: input, activation: activation, gate: gate)), like: value)
   }
 
-  /// What a layer reads: a norm, activation and gate of something stored, or something stored.
+  /// A layer's input: a norm, activation and gate of a stored tensor, or a stored tensor.
   mutating func source(_ value: Value) throws -> Prologue {
     let prologue = try prologue(value)
     return prologue.isGradient ? try plain(value) : prologue
   }
 
-  /// How a layer stores its result: with the statistics that a norm needs, where one reads it.
+  /// The store of a layer's output: with the statistics that a norm needs, where one reads it.
   mutating func outputStore(_ value: Value) -> OutputStore {
     var own: BatchStatistics?
     if (readers[value] ?? []).contains(where: { graph.nodes[$0].operation is BatchNormTraining }) {

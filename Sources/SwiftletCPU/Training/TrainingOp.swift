@@ -1,10 +1,10 @@
-// TrainingOp.swift: what a training step consists of: ops that all workers run together, one after the other.
+// TrainingOp.swift: the ops of a training step, which all workers run together, one after the other.
 
 import CKernels
 import SwiftletCore
 import SwiftletGraph
 
-/// What a worker has while it runs ops.
+/// A worker's kernels and scratch memory while it runs ops.
 final class WorkerContext {
   let kernels: sk_kernels
   let training: sk_training
@@ -21,7 +21,7 @@ final class WorkerContext {
   func panels(_ columns: Int) -> Int { (columns + kernels.gemm_panel - 1) / kernels.gemm_panel }
 }
 
-/// What an op needs: its name, the memory that it reads or writes, scratch memory.
+/// The resources of an op: its name, the memory that it reads or writes, scratch memory.
 struct OpResources {
   /// The node that the op computes, or begins with.
   let label: String
@@ -39,11 +39,11 @@ struct OpResources {
 
 /// One op of a step, bound to its buffers.
 ///
-/// Its result does not depend on how many workers share it: what is summed over images is summed by ``Shards``, whose number does not
+/// Its result does not depend on the number of workers: sums over images are computed by ``Shards``, whose number does not
 /// depend on workers, and the shards' sums are added in order.
 protocol TrainingOp: AnyObject {
   var resources: OpResources { get }
-  /// What profiles call it.
+  /// Its kind in profiles.
   var kind: String { get }
   /// Multiply-adds, for profiles.
   var multiplyAdds: Int { get }
@@ -56,9 +56,9 @@ extension TrainingOp {
   var multiplyAdds: Int { 0 }
 }
 
-/// How an operation gets ops: one type in one file of `Ops/`, named in ``TrainingLowering/opLowerings``.
+/// The lowering of an operation to ops: one type in one file of `Ops/`, named in ``TrainingLowering/opLowerings``.
 protocol TrainingOpLowering {
-  /// Appends the ops of a node, and says what its results are.
+  /// Appends the ops of a node, and defines its results.
   ///
   /// - Parameter index: of the node in the graph.
   /// - Returns: whether the node is of this kind; if not, nothing was appended.

@@ -4,7 +4,7 @@ import SwiftletModules
 
 /// The arguments of one command.
 struct Arguments: Sendable {
-  /// What does not belong to an option, in order.
+  /// Arguments that do not belong to an option, in order.
   private(set) var positionals: [String] = []
   private var values: [String: String] = [:]
   private var flags: Set<String> = []
@@ -114,7 +114,7 @@ struct Arguments: Sendable {
   }
 }
 
-/// The options that say which form of a network is meant.
+/// The options for the form of a network.
 enum NetworkOptions {
   /// `--width`, `--resolution`, `--classes`, `--dialect`.
   static let specs: [OptionSpec] = [
@@ -126,7 +126,7 @@ enum NetworkOptions {
       "Whose conventions: paper, torchvision, timm, tensorflow or legacy."),
   ]
 
-  /// What the command line says.
+  /// The options on the command line.
   ///
   /// - Throws: ``UsageError`` where a value is not of its kind.
   static func parse(_ arguments: Arguments) throws -> ZooOptions {

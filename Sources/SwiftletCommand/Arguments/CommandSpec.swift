@@ -1,10 +1,10 @@
-// CommandSpec.swift: what a command accepts, as data: parsing, help and checks all read it.
+// CommandSpec.swift: the arguments of a command, as data: parsing, help and checks all read it.
 
 /// An option of a command: `--top 5`, or a flag such as `--json`.
 struct OptionSpec: Sendable {
   /// The name, without dashes.
   let name: String
-  /// What stands for the value in the help; `nil` for a flag.
+  /// The placeholder of the value in the help; `nil` for a flag.
   let value: String?
   /// One line of help.
   let help: String
@@ -20,7 +20,7 @@ struct OptionSpec: Sendable {
   }
 }
 
-/// What a command accepts.
+/// The arguments and options of a command.
 struct CommandSpec: Sendable {
   /// Its name on the command line.
   let name: String
@@ -28,7 +28,7 @@ struct CommandSpec: Sendable {
   let summary: String
   /// Positional arguments as the usage line shows them: `PHOTO…`.
   let positionals: String
-  /// How many positional arguments are allowed.
+  /// The allowed number of positional arguments.
   let count: ClosedRange<Int>
   /// A paragraph or two for the command's own help.
   let discussion: String
@@ -53,7 +53,7 @@ struct CommandSpec: Sendable {
 
 /// A command of the tool.
 protocol Command: Sendable {
-  /// What it accepts.
+  /// Its arguments and options.
   static var spec: CommandSpec { get }
   /// Runs it.
   ///

@@ -1,4 +1,4 @@
-// ModelChoice.swift: which model a command line means: --weights, --model and the cache.
+// ModelChoice.swift: the model of a command line: --weights, --model and the cache.
 
 import SwiftletModules
 
@@ -16,9 +16,9 @@ struct ModelChoice {
 
   /// The model, with weights.
   ///
-  /// - Parameter fallsBack: whether the embedded model will do where nothing is asked for and no published weights are here; a line on
-  ///   standard error says so.
-  /// - Throws: what is wrong with the file; or, without one, where to get it.
+  /// - Parameter fallsBack: whether the embedded model is used where no model is named and no published weights are here; a line on
+  ///   standard error reports it.
+  /// - Throws: an error in the file; or, without one, instructions to get it.
   func model(fallsBack: Bool = false) throws -> Model {
     if let weights { return try Model(contentsOf: weights, network: network, options: options) }
     if network == EmbeddedModel.name { return try embedded() }
@@ -44,9 +44,9 @@ struct ModelChoice {
     return try Model(contentsOf: path, network: name, options: options)
   }
 
-  /// What the model expects of a photograph, without reading weights unless they are named.
+  /// The model's preprocessing, without reading weights unless they are named.
   ///
-  /// - Throws: what is wrong with the name or the file.
+  /// - Throws: an error in the name or the file.
   func preprocessing() throws -> Preprocessing {
     if let weights {
       return try Model(contentsOf: weights, network: network, options: options).preprocessing
@@ -55,7 +55,7 @@ struct ModelChoice {
     let name = network ?? "mobilenet_v2"
     var options = self.options
     let source = WeightSource.preferred(for: name)
-    // Without a dialect, what `classify` would use: the published weights' own.
+    // Without a dialect, the default of `classify`: the published weights' own.
     if options.dialect == nil { options.dialect = source?.dialect }
     return .usual(for: try Zoo.architecture(name, options))
   }

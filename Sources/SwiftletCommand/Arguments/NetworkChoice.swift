@@ -1,4 +1,4 @@
-// NetworkChoice.swift: what commands about networks take: a name of the zoo, or a model's file.
+// NetworkChoice.swift: the argument of commands about networks: a name of the zoo, or a model's file.
 
 import SwiftletModules
 
@@ -17,7 +17,7 @@ struct NetworkChoice {
 
   /// Reads `text` as a file where it is one, or looks like a path; as a name of the zoo otherwise.
   ///
-  /// - Throws: what is wrong with the name or the file.
+  /// - Throws: an error in the name or the file.
   init(_ text: String, _ options: ZooOptions) throws {
     if Self.isFile(text) {
       let model = try Model(contentsOf: text, options: options)

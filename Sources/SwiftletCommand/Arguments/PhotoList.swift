@@ -1,4 +1,4 @@
-// PhotoList.swift: files and folders on the command line as a list of photographs.
+// PhotoList.swift: files and folders on the command line as a list of images.
 
 #if canImport(Darwin)
   import Darwin
@@ -13,7 +13,7 @@
   import Foundation
 #endif
 
-/// Photographs that a command line names.
+/// Images that a command line names.
 enum PhotoList {
   /// Endings of the formats that are read; only used to choose among the files of a folder.
   private static let endings = ["jpg", "jpeg", "jpe", "png", "webp", "bmp"]

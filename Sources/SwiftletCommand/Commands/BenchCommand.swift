@@ -1,4 +1,4 @@
-// BenchCommand.swift: how fast networks run on this machine.
+// BenchCommand.swift: the speed of networks on this machine.
 
 import SwiftletModules
 
@@ -25,7 +25,7 @@ struct BenchCommand: Command {
     let kind: String
     let milliseconds: Double
     let multiplyAdds: Int
-    /// Of what one core can do.
+    /// The share of one core's peak.
     let shareOfPeak: Double
   }
 
@@ -109,7 +109,7 @@ struct BenchCommand: Command {
     return 0
   }
 
-  /// A step's multiply-adds per second over what one core can do. Winograd's convolutions count as if done directly, and can exceed 1.
+  /// A step's multiply-adds per second over the peak of one core. Winograd's convolutions count as if done directly, and can exceed 1.
   private static func share(_ step: Benchmark.StepTime, of peak: Double?) -> Double {
     guard let peak, peak > 0, step.seconds > 0 else { return 0 }
     return Double(step.multiplyAdds) / step.seconds / peak

@@ -1,4 +1,4 @@
-// ClassifyCommand.swift: what is on a photograph.
+// ClassifyCommand.swift: the classes of images, with probabilities.
 
 import SwiftletModules
 

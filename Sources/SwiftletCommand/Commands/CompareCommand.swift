@@ -43,7 +43,7 @@ struct CompareCommand: Command {
     let parameters: Double, multiplyAdds: Double, peakActivationBytes: Double
   }
 
-  /// What `compare --json` prints.
+  /// The output of `compare --json`.
   struct Comparison: Encodable {
     let preset: String?
     let claim: String?

@@ -4,7 +4,7 @@ import SwiftletModules
 
 /// `swiftlet convert WEIGHTS --output FILE`.
 struct ConvertCommand: Command {
-  /// What `convert --json` prints.
+  /// The output of `convert --json`.
   struct Result: Encodable {
     let file: String, output: String
     let name: String

@@ -1,4 +1,4 @@
-// EvaluateCommand.swift: how good a model is on images with known classes.
+// EvaluateCommand.swift: the accuracy of a model on images with known classes.
 
 import SwiftletModules
 
@@ -26,7 +26,7 @@ struct EvaluateCommand: Command {
     ] + NetworkOptions.specs + [.flag("json", "Print one JSON object.")],
     examples: ["swiftlet evaluate --data flowers/ --weights runs/flowers/model.safetensors"])
 
-  /// What `evaluate --json` prints.
+  /// The output of `evaluate --json`.
   struct Result: Encodable {
     let data: String, model: String
     let evaluation: Evaluation
@@ -43,7 +43,7 @@ struct EvaluateCommand: Command {
     private enum Key: String, CodingKey { case data, model, perClass }
   }
 
-  /// How well one class was recognized.
+  /// The recall and the precision of one class.
   struct ClassResult: Encodable {
     let name: String
     let count: Int
@@ -127,7 +127,7 @@ struct EvaluateCommand: Command {
       .map { "\(evaluation.classes[$0]) (\(row[$0].grouped))" }
   }
 
-  /// Classes in rows, what they were taken for in columns, by number.
+  /// Classes in rows, predictions in columns, by number.
   private static func confusion(_ evaluation: Evaluation) -> TextTable {
     let used = evaluation.confusion.indices
     var table = TextTable(["confusion "] + used.map { "\($0)" })

@@ -9,7 +9,7 @@ struct InspectCommand: Command {
     case graph, training, folded, plan
   }
 
-  /// What `inspect --json` prints.
+  /// The output of `inspect --json`.
   struct Result: Encodable {
     let name: String, stage: String
     let text: String

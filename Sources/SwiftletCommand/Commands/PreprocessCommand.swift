@@ -4,12 +4,12 @@ import SwiftletModules
 
 /// `swiftlet preprocess PHOTO`.
 struct PreprocessCommand: Command {
-  /// Which station of the way from the photograph to the network.
+  /// A stage of preprocessing, from the image to the network's input.
   enum Stage: String, CaseIterable {
     case crop, input
   }
 
-  /// What `preprocess --json` prints.
+  /// The output of `preprocess --json`.
   struct Result: Encodable {
     let file: String, output: String
     let stage: String

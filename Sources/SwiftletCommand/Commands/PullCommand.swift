@@ -4,7 +4,7 @@ import SwiftletModules
 
 /// `swiftlet pull NAME`.
 struct PullCommand: Command {
-  /// What `pull --json` prints.
+  /// The output of `pull --json`.
   struct Result: Encodable {
     let name: String, network: String
     let file: String, url: String, sha256: String
@@ -40,7 +40,7 @@ struct PullCommand: Command {
       throw UsageError("'pull' needs a NAME; 'swiftlet pull --list' shows them")
     }
     guard let source = WeightSource.named(name) else {
-      // A network without published weights is told from a name that is no network's.
+      // A network without published weights gets another error than an unknown name.
       _ = try Zoo.entry(named: name)
       throw UsageError(
         "no published weights of \(name) are known; 'swiftlet pull --list' shows what there is")

@@ -70,7 +70,7 @@ struct TrainCommand: Command {
       "swiftlet train --data photos.csv --task multi-label --from mobilenet_v2-b0353104.pth",
     ])
 
-  /// What `--task` takes.
+  /// The values of `--task`.
   private enum TaskChoice: String, CaseIterable {
     case classification
     case multiLabel = "multi-label"
@@ -110,7 +110,7 @@ struct TrainCommand: Command {
     Interruption.watch()
     let json = arguments.flag("json")
     var line = ProgressLine()
-    // What is wrong with the folder or the checkpoint shows before the first epoch is announced.
+    // Errors in the folder or the checkpoint are reported before the first epoch is announced.
     var isAnnounced = json
     func announce() throws {
       if isAnnounced { return }
@@ -158,7 +158,7 @@ struct TrainCommand: Command {
     }
   }
 
-  // MARK: What the command line means
+  // MARK: Arguments
 
   private static func recipe(_ arguments: Arguments) throws -> Recipe {
     let usual = arguments.string("from") == nil ? "cifar" : "fine-tune"
@@ -182,7 +182,7 @@ struct TrainCommand: Command {
         return try Model(contentsOf: file, network: name, options: options)
           .withHead(classes: classes, seed: seed)
       }
-      // Another form of the network, of the same source unless said otherwise.
+      // Another form of the network, of the same source by default.
       options.dialect = options.dialect ?? source.architecture?.dialect
       options.classes = classes.count
       do {
@@ -209,7 +209,7 @@ struct TrainCommand: Command {
     return path(number - 1)
   }
 
-  // MARK: What is printed
+  // MARK: Output
 
   private static func text(_ progress: StepProgress) -> String {
     "epoch \(progress.epoch)/\(progress.epochs)  step \(progress.step)/\(progress.steps)  "
@@ -221,7 +221,7 @@ struct TrainCommand: Command {
     var text =
       "epoch \(record.epoch)/\(recipe.epochs)  loss \(record.trainingLoss.fixed(4))  "
       + "accuracy \((100 * record.trainingAccuracy).fixed(2)) %"
-    // The first metric is what the best epoch is chosen by.
+    // The best epoch is chosen by the first metric.
     if let loss = record.validationLoss, let metric = metrics.first, let value = metric.value(in: record) {
       let name = metric.key == "accuracy" ? "" : metric.title + " "
       text += "  validation \(loss.fixed(4)), \(name)\((100 * value).fixed(2)) %"
@@ -266,7 +266,7 @@ private struct ProgressLine {
   }
 }
 
-/// Control-C: the first asks the run to end, a second one ends the process.
+/// Control-C: the first stops the run, a second one ends the process.
 private enum Interruption {
   private static let flag = Atomic<Bool>(false)
 

@@ -1,8 +1,8 @@
-// TrainingBench.swift: `bench --training`: how fast networks train on this machine.
+// TrainingBench.swift: `bench --training`: the speed of training on this machine.
 
 import SwiftletModules
 
-/// What `bench` does with `--training`.
+/// The measurements of `bench --training`.
 enum TrainingBench {
   /// A line of `bench --training --json`.
   struct Result: Encodable {

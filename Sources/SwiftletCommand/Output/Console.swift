@@ -10,27 +10,27 @@ import SwiftletModules
   import Musl
 #endif
 
-/// Where a command writes.
+/// The output of a command.
 enum Console {
   /// Writes a line to standard output.
   ///
-  /// - Throws: ``UsageError`` where nobody can take it (a full disk, a closed pipe).
+  /// - Throws: ``UsageError`` where it cannot be written (a full disk, a closed pipe).
   static func print(_ line: String) throws { try write(line + "\n", to: STDOUT_FILENO) }
 
   /// Writes a value as one line of JSON with sorted keys.
   ///
-  /// - Throws: ``UsageError`` where nobody can take it.
+  /// - Throws: ``UsageError`` where it cannot be written.
   static func printJSON(_ value: some Encodable) throws {
     try print(try StableJSON.text(value))
   }
 
-  /// Writes a line to standard error; if that fails there is nobody left to tell.
+  /// Writes a line to standard error; an error in writing is ignored.
   static func warn(_ line: String) { try? write("swiftlet: \(line)\n", to: STDERR_FILENO) }
 
   /// Whether standard error is a terminal that can show a moving bar.
   static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// Columns of the terminal on standard error; 80 where it does not say.
+  /// Columns of the terminal on standard error; 80 if unknown.
   static var columns: Int {
     var size = winsize()
     return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80

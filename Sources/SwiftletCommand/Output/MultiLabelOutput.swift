@@ -1,4 +1,4 @@
-// MultiLabelOutput.swift: what `evaluate` prints of a model for any number of classes.
+// MultiLabelOutput.swift: the output of `evaluate` for a multi-label model.
 
 import SwiftletModules
 

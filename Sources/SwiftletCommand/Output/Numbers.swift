@@ -1,4 +1,4 @@
-// Numbers.swift: numbers as people read them.
+// Numbers.swift: readable numbers.
 
 extension Int {
   /// With a comma every three digits: 3,504,872.

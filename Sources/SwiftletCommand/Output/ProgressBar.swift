@@ -1,4 +1,4 @@
-// ProgressBar.swift: how far a command is, on a terminal only.
+// ProgressBar.swift: the progress of a command, on a terminal only.
 
 /// A bar on standard error; does nothing where that is not a terminal or where there is one item only.
 struct ProgressBar {

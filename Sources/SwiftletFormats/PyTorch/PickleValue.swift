@@ -1,4 +1,4 @@
-// PickleValue.swift: what a pickle of tensors can hold.
+// PickleValue.swift: the values in a pickle of tensors.
 
 import SwiftletCore
 
@@ -50,22 +50,22 @@ struct PickleHeap: Sendable {
   }
 }
 
-/// What a pickle says about a storage: ('storage', type, key, location, count[, view]).
+/// A pickle's record of a storage: ('storage', type, key, location, count[, view]).
 struct StorageRecord: Sendable {
-  /// What the file calls the storage.
+  /// The storage's name in the file.
   let key: String
   /// The type of an element; `nil` for an untyped storage, counted in bytes.
   let scalarType: ScalarType?
-  /// How many elements the storage has.
+  /// The number of elements in the storage.
   let count: Int
-  /// The part of the storage that is meant, in elements; `nil` for all of it.
+  /// The viewed part of the storage, in elements; `nil` for all of it.
   let view: Range<Int>?
 
   /// Bytes an element takes.
   var elementBytes: Int { scalarType?.byteCount ?? 1 }
 }
 
-/// What a pickle says about a tensor: the arguments of `_rebuild_tensor_v2` or a relative of it.
+/// A pickle's record of a tensor: the arguments of `_rebuild_tensor_v2` or a relative of it.
 struct TensorRecord: Sendable {
   /// An index into ``PickleHeap/storages``.
   let storage: Int

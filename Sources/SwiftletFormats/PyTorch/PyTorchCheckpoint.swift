@@ -1,4 +1,4 @@
-// PyTorchCheckpoint.swift: reads what torch.save writes, in both of its forms.
+// PyTorchCheckpoint.swift: reads both forms of torch.save's files.
 //
 // Since PyTorch 1.6: a zip archive of `<folder>/data.pkl`, `<folder>/byteorder` and `<folder>/data/<key>`.
 // Before: five pickles in a row (magic number, version, system, object, storage keys), then the storages.
@@ -12,14 +12,14 @@ import SwiftletCore
 ///
 /// **Which tensors.** Where the saved dictionary has a state dict under one of ``stateDictKeys``, the first of
 /// them in that order is read (so plain weights before averaged ones); otherwise the dictionary itself, if it
-/// holds tensors. What is not a tensor (an epoch, arguments, an optimizer's lists) is skipped. A prefix
+/// holds tensors. Other values (an epoch, arguments, an optimizer's lists) are skipped. A prefix
 /// `module.` that every name has, as `DataParallel` writes it, is taken off, twice where it is there twice; the
 /// counter `n_averaged` of averaged weights need not have it.
 ///
 /// **Views.** Tensors that are contiguous share their storage. Others (transposed, expanded) are copied in the
 /// order of their shape; the copies may take 64 MiB or four times the file, whichever is more.
 package struct PyTorchCheckpoint: Sendable {
-  /// Where a training checkpoint may keep its state dict, in order of preference.
+  /// The keys under which a training checkpoint may keep its state dict, in order of preference.
   package static let stateDictKeys = [
     "state_dict", "model_state_dict", "model_state", "model", "net", "state_dict_ema", "model_ema", "ema",
   ]
@@ -34,7 +34,7 @@ package struct PyTorchCheckpoint: Sendable {
   ///
   /// - Throws: ``FormatError`` where the file cannot be read, is damaged, holds something else than tensors and
   ///   plain containers (``FormatError/refusedGlobal(file:name:)``, ``FormatError/wholeModule(file:name:)``),
-  ///   is big-endian, or asks for more memory than its size allows.
+  ///   is big-endian, or needs more memory than its size allows.
   package init(contentsOf path: String) throws {
     try self.init(MappedFile(contentsOf: path))
   }
@@ -159,7 +159,7 @@ package struct PyTorchCheckpoint: Sendable {
       }, file: file.path)
   }
 
-  /// The dictionary whose tensors are wanted: see the type's description. None is looked at twice: a file may
+  /// The dictionary whose tensors are read: see the type's description. None is searched twice: a file may
   /// have one under every key of every other.
   private static func stateDict(
     _ value: PickleValue, _ heap: PickleHeap, _ file: MappedFile, seen: inout Set<Int>, depth: Int
@@ -175,10 +175,10 @@ package struct PyTorchCheckpoint: Sendable {
     return hasTensors ? dictionary : nil
   }
 
-  /// What `torch.optim.swa_utils.AveragedModel` adds to a state dict.
+  /// The entry that `torch.optim.swa_utils.AveragedModel` adds to a state dict.
   private static let counter = "n_averaged"
 
-  /// How many bytes `module.` takes that all names begin with, once or twice.
+  /// The number of bytes of a `module.` that begins all names, once or twice.
   private static func prefixLength(_ names: [String]) -> Int {
     let prefix = "module."
     let names = names.filter { $0 != counter }
@@ -218,7 +218,7 @@ private struct PickleDictionary {
   subscript(key: String) -> PickleValue? { indices[ExactName(key)].map { pairs[$0].value } }
 }
 
-/// Turns what a pickle says about tensors into tensors.
+/// Makes tensors of a pickle's records.
 private struct TensorBuilder<Source: StorageSource> {
   private let heap: PickleHeap
   private var source: Source

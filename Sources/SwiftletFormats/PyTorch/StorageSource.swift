@@ -1,4 +1,4 @@
-// StorageSource.swift: where the storages of a PyTorch checkpoint are: entries of a zip archive, or parts of the
+// StorageSource.swift: the storages of a PyTorch checkpoint: entries of a zip archive, or parts of the
 // old form's single file.
 
 import SwiftletCore
@@ -22,7 +22,7 @@ extension StorageRecord {
 }
 
 /// The storages of the zip form: the entry `<folder>/data/<key>` each. An entry is unpacked when the first
-/// tensor asks for it, and shared by the others.
+/// tensor reads it, and shared by the others.
 struct ZipStorages: StorageSource {
   let archive: ZipArchive
   /// The folder that all entries are in, with its slash.
@@ -62,8 +62,8 @@ struct LegacyStorages: StorageSource {
   /// - Parameters:
   ///   - file: the file.
   ///   - keys: the storages' keys, in the order in which they lie in the file.
-  ///   - position: where the first of them begins.
-  ///   - records: what the pickle says about them.
+  ///   - position: the offset of the first of them.
+  ///   - records: their records in the pickle.
   init(_ file: MappedFile, keys: [String], from position: Int, records: [StorageRecord]) throws {
     var widths: [ExactName: (count: Int, elementBytes: Int)] = [:]
     for record in records {

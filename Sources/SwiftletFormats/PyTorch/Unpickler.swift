@@ -2,7 +2,7 @@
 // plain containers, and nothing else.
 //
 // A pickle is a program for a stack machine, and Python's own reader lets it import and call anything. This one
-// knows the names in TorchGlobal; any other name, and any opcode that would build an object or change one, ends
+// accepts the names in TorchGlobal; any other name, and any opcode that would build an object or change one, ends
 // the reading. Nothing of the file is executed.
 
 import SwiftletCore
@@ -118,7 +118,7 @@ struct Unpickler {
     return true
   }
 
-  /// The memo, and what frames the program. False: the opcode is something else.
+  /// The memo, and the opcodes that frame the program. False: the opcode is something else.
   private mutating func memory(_ opcode: UInt8) throws -> Bool {
     switch opcode {
     case 0x80:  // PROTO
@@ -137,7 +137,7 @@ struct Unpickler {
     return true
   }
 
-  /// Names, calls and storages: what can do harm in Python.
+  /// Names, calls and storages: the opcodes that can do harm in Python.
   private mutating func object(_ opcode: UInt8) throws {
     switch opcode {
     case UInt8(ascii: "c"):
@@ -266,7 +266,7 @@ struct Unpickler {
     case (.size, 1):
       if case .sequence = arguments[0] { return arguments[0] }
     case (.rebuildTensor, 4), (.rebuildTensorV2, 6), (.rebuildTensorV2, 7):
-      // The seventh may say that the elements are yet to be negated.
+      // The seventh may hold a pending operation, such as negation.
       if arguments.count == 7, !isEmpty(arguments[6]) { throw refused("a tensor with a pending operation") }
       if case .storage(let storage) = arguments[0], let type = heap.storages[storage].scalarType {
         return try tensor(storage, type, arguments)

@@ -7,9 +7,9 @@ import SwiftletCore
 
 /// A zip archive over mapped bytes.
 ///
-/// Opening refuses what a weight file cannot need: more than ``mostEntries`` entries, names that occur twice,
+/// Opening refuses archives unlike any weight file: more than ``mostEntries`` entries, names that occur twice,
 /// encryption, entries that share bytes of the file, and entries that claim to unpack to more than 16 MiB and
-/// more than ``largestRatio`` times the file. So no entry is inflated beyond what the file's own size allows.
+/// more than ``largestRatio`` times the file. So no entry is inflated beyond the limit for the file's own size.
 package final class ZipArchive {
   /// An archive may have this many entries.
   static let mostEntries = 200_000
@@ -61,7 +61,7 @@ package final class ZipArchive {
 
   /// Unpacks an entry.
   ///
-  /// - Throws: ``FormatError`` where its size or its checksum is not what the directory says.
+  /// - Throws: ``FormatError`` where its size or its checksum differs from the directory's.
   package func read(_ entry: Entry) throws -> TensorStorage {
     guard let handle = zip_fopen_index(archive, entry.index, 0) else {
       throw failure(entry, String(cString: zip_strerror(archive)))
@@ -168,8 +168,8 @@ package final class ZipArchive {
   /// Refuses a directory that claims absurdly many entries, for which libzip would make room at once.
   ///
   /// The end record has 16 bits for the number, which is harmless; the Zip64 record has 64. libzip looks for
-  /// an end record within a comment's length of the end of the file, and a Zip64 record where the locator in
-  /// front of it says. So every place where libzip could find one is looked at.
+  /// an end record within a comment's length of the end of the file, and a Zip64 record at the offset in the
+  /// locator in front of it. So every place where libzip could find one is checked.
   private static func checkDirectory(_ file: MappedFile) throws {
     try file.storage.withUnsafeBytes { bytes in
       func number<T: FixedWidthInteger>(_ offset: Int, _: T.Type) -> T {

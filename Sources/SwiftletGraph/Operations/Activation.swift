@@ -53,7 +53,7 @@ public enum ActivationFunction: String, Sendable, Hashable, Codable, CaseIterabl
 /// An ``ActivationFunction`` applied to each element of a tensor of any shape.
 public struct Activation: GraphOperation {
   public static let name = "activation"
-  /// Which one.
+  /// The non-linearity.
   public var function: ActivationFunction
 
   /// Creates an activation.

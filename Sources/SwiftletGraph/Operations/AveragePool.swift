@@ -45,7 +45,7 @@ public struct AveragePool: GraphOperation {
     windows.map { Sample(Self(window: $0), [HostTensor([2, 5, 6, 3], uniform: -1...1, using: &generator)]) }
   }
 
-  /// How many taps fall inside the image, for each output pixel.
+  /// The number of taps that fall inside the image, for each output pixel.
   static func counts(_ window: Window, _ input: Shape, _ output: Shape) -> [Int] {
     var counts = [Int](repeating: 0, count: output[0] * output[1] * output[2])
     window.forEachTap(input: input, output: output) { _, _, outputPixel in counts[outputPixel] += 1 }

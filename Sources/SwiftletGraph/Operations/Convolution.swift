@@ -93,7 +93,7 @@ public struct Convolution: GraphOperation {
   }
 }
 
-/// Where the elements of a convolution's operands are: shared by the operation and its two gradients.
+/// The memory layout of a convolution's operands: shared by the operation and its two gradients.
 struct ConvolutionLayout {
   let inputs: Int, outputs: Int, groups: Int, groupInputs: Int, groupOutputs: Int
 

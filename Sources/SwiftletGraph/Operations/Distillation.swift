@@ -1,4 +1,4 @@
-// Distillation.swift: a student learns the softened answers of a teacher (Hinton et al. 2015, arXiv 1503.02531).
+// Distillation.swift: the loss of a student against the softened outputs of a teacher (Hinton et al. 2015, arXiv 1503.02531).
 
 /// weight · T² · mean over rows of KL(softmax(teacher / T) ‖ softmax(z / T)).
 ///

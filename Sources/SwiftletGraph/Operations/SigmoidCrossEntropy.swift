@@ -48,6 +48,6 @@ public struct SigmoidCrossEntropy: GraphOperation {
     }
   }
 
-  /// What the target becomes by smoothing.
+  /// The smoothed target.
   func smoothed(_ target: Double) -> Double { (1 - smoothing) * target + smoothing / 2 }
 }

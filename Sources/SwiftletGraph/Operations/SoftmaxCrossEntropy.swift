@@ -48,7 +48,7 @@ public struct SoftmaxCrossEntropy: GraphOperation {
     }
   }
 
-  /// What the target becomes by smoothing.
+  /// The smoothed target.
   func smoothed(_ target: Double, classes: Int) -> Double {
     (1 - smoothing) * target + smoothing / Double(classes)
   }

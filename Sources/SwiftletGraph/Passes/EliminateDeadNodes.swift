@@ -1,4 +1,4 @@
-// EliminateDeadNodes.swift: removes what no output depends on.
+// EliminateDeadNodes.swift: removes nodes that no output depends on.
 
 /// Removes nodes that neither an output nor an update depends on, and parameters that nothing reads any more.
 package struct EliminateDeadNodes: Pass {

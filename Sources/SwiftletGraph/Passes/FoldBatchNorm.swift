@@ -18,7 +18,7 @@ package struct FoldBatchNorm: Pass {
     var renamed: [Value: Value] = [:]
     var removed: Set<Int> = []
     for index in graph.nodes.indices {
-      // All that can refuse is in `Fold.init`; what follows changes the graph and cannot fail halfway.
+      // All that can refuse is in `Fold.init`; the rest changes the graph and cannot fail halfway.
       guard let fold = try Fold(graph.nodes[index], in: graph, uses, parameters) else { continue }
       weights[fold.weight.name] = fold.scaled
       if let own = fold.ownBias {
@@ -49,11 +49,11 @@ package struct FoldBatchNorm: Pass {
   }
 }
 
-/// Who writes and who reads each value of a graph.
+/// The writers and readers of each value of a graph.
 private struct Uses {
-  /// The parameter that a value is.
+  /// The parameter of a value.
   let specs: [Value: ParameterSpec]
-  /// How often a value is read, by nodes, outputs and updates.
+  /// The number of reads of a value, by nodes, outputs and updates.
   let readers: [Value: Int]
   /// The index of the node that computes a value.
   let producers: [Value: Int]
@@ -114,7 +114,7 @@ private struct Fold {
       old = bias
       if uses.hasOneReader(layer.inputs[2]) { ownBias = uses.specs[layer.inputs[2]] }
     }
-    // What a run changes cannot be computed beforehand.
+    // Parameters that a run updates cannot be folded beforehand.
     if read.contains(where: { uses.updated.contains($0.name) }) { return nil }
 
     let factor = zip(scale, variance).map { $0 / ($1 + norm.epsilon).squareRoot() }

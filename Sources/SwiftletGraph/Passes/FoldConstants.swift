@@ -1,4 +1,4 @@
-// FoldConstants.swift: what depends on parameters alone is computed once, before the first run.
+// FoldConstants.swift: computes nodes that depend on parameters alone once, before the first run.
 
 /// Replaces each value that is computed from parameters alone, and that other nodes read, by a parameter: a sliced, masked
 /// or scaled weight becomes a weight. For inference only, where parameters do not change.
@@ -14,7 +14,7 @@ package struct FoldConstants: Pass {
     guard !constants.isEmpty else { return (graph, parameters) }
     let computed = Set(constants.flatMap { graph.nodes[$0].outputs })
 
-    // The values that other nodes read, with what they are read as.
+    // The values that other nodes read, with their roles there.
     var roles: [Value: ParameterRole] = [:]
     for (index, node) in graph.nodes.enumerated() where !constants.contains(index) {
       for (position, value) in node.inputs.enumerated() where computed.contains(value) {
@@ -91,7 +91,7 @@ struct ParameterNames {
 }
 
 extension GraphOperation {
-  /// What a parameter is for that the operation reads as its input at `position`.
+  /// The role of a parameter that the operation reads as its input at `position`.
   fileprivate func parameterRole(_ position: Int) -> ParameterRole {
     switch (self, position) {
     case (is Convolution, 1): .convolution

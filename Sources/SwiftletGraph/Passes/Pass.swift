@@ -1,4 +1,4 @@
-// Pass.swift: what a portable transformation of a network is.
+// Pass.swift: the protocol of portable transformations of a network.
 
 /// A transformation of a graph together with its weights that keeps its meaning.
 package protocol Pass: Sendable {
@@ -11,7 +11,7 @@ package protocol Pass: Sendable {
 extension Graph {
   /// Applies passes in order, and verifies the graph after each.
   ///
-  /// - Throws: what a pass throws, and ``GraphError`` where a pass leaves an unsound graph.
+  /// - Throws: the errors of the passes, and ``GraphError`` where a pass leaves an unsound graph.
   package func applying(_ passes: [any Pass], to parameters: Parameters) throws -> (Graph, Parameters) {
     try passes.reduce((self, parameters)) { network, pass in
       let result = try pass.apply(network.0, network.1)

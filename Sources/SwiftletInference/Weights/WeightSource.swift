@@ -1,4 +1,4 @@
-// WeightSource.swift: the table of published weights: where they are, how to check them, how to use them.
+// WeightSource.swift: the table of published weights: addresses, checksums, preprocessing.
 
 import SwiftletArchitectures
 import SwiftletCPU
@@ -9,18 +9,18 @@ import SwiftletWeights
 
 /// Published weights of a network.
 public struct WeightSource: Sendable, Hashable {
-  /// What `swiftlet pull` calls them: the network's name, or that with a suffix where there are several.
+  /// Their name for `swiftlet pull`: the network's name, or that with a suffix where there are several.
   public let name: String
   /// The network of the zoo.
   public let network: String
-  /// Whose conventions they follow.
+  /// The source whose conventions they follow.
   public let dialect: Dialect
-  /// Where they are published.
+  /// The address of the published file.
   public let url: String
   /// The sha256 of the file in hexadecimal, or its first eight digits where the publisher states no more (they are the
   /// end of the file's name, which PyTorch checks in the same way).
   public let sha256: String
-  /// How an image becomes the input of the weights.
+  /// The preprocessing of the weights.
   public let preprocessing: Preprocessing
   /// Published ImageNet top-1 accuracy in percent.
   public let top1: Double

@@ -10,7 +10,7 @@ import SwiftletFormats
   import Foundation
 #endif
 
-/// How far a run is.
+/// The progress of a run.
 package struct RunProgress: Sendable, Codable, Equatable {
   /// The epoch whose weights were best.
   package struct Best: Sendable, Codable, Equatable {
@@ -62,9 +62,9 @@ package struct RunProgress: Sendable, Codable, Equatable {
 ///
 /// A safetensors file: the step's parameters by name, and two members of JSON in its metadata.
 package struct Checkpoint: Sendable {
-  /// What run it is of.
+  /// The identity of its run.
   package let identity: RunIdentity
-  /// How far that is.
+  /// The progress of its run.
   package let progress: RunProgress
   /// Every parameter of the step's graph.
   package let state: Parameters
@@ -79,7 +79,7 @@ package struct Checkpoint: Sendable {
     self.state = state
   }
 
-  /// Writes it, whole or not at all; what was at `path` stays until then.
+  /// Writes it, whole or not at all; an earlier file at `path` stays until then.
   ///
   /// - Throws: `AtomicFileError` where it cannot be written.
   package func write(to path: String) throws {

@@ -28,7 +28,7 @@ final class CheckpointFolder {
   /// The file of the best one.
   var best: String { run.file("checkpoints/best.safetensors") }
 
-  /// Creates the folder where it is missing, locks it, and removes what a killed run left half-written.
+  /// Creates the folder where it is missing, locks it, and removes half-written files of a killed run.
   ///
   /// - Throws: ``RunFolderError`` where it cannot be written to, ``TrainingError/folderLocked(_:)``.
   init(_ path: String) throws {

@@ -1,4 +1,4 @@
-// RunIdentity.swift: what makes two runs the same, so that one can go on where the other stopped.
+// RunIdentity.swift: the settings of a run that must be equal for it to be resumed.
 
 import SwiftletArchitectures
 import SwiftletCore
@@ -12,16 +12,16 @@ package struct RunIdentity: Sendable, Codable, Equatable {
   package struct DataIdentity: Sendable, Codable, Equatable {
     /// The classes' names.
     package var classes: [String]
-    /// How many images there are in each part.
+    /// The number of images in each part.
     package var training: Int, validation: Int
-    /// A hash of their targets in order: tells another split of the same images.
+    /// A hash of their targets in order: it differs for another split of the same images.
     package var labels: String
     /// A hash of their fingerprints in order (``ImageDataset/fingerprint(_:)``): of files their names below the data
     /// set's root and their sizes, of CIFAR's records their bytes. Files whose bytes change and whose names and sizes
-    /// stay are not told apart.
+    /// stay are not detected.
     package var images: String?
 
-    /// What is known of a split.
+    /// The identity of a split: its classes, its counts, and hashes of targets and fingerprints.
     package init(_ data: Split<any ImageDataset>) {
       classes = data.training.classes
       training = data.training.count
@@ -49,22 +49,22 @@ package struct RunIdentity: Sendable, Codable, Equatable {
 
   /// The network, where it is an architecture, or where it is a graph.
   package var architecture: Architecture?, graph: Graph?
-  /// How it is trained.
+  /// The recipe.
   package var recipe: Recipe
-  /// What is frozen.
+  /// The frozen part of the network.
   package var freeze: Freeze
-  /// How images become inputs.
+  /// The preprocessing of images.
   package var preprocessing: Preprocessing
   /// The images.
   package var data: DataIdentity
-  /// The network that it learns from, and a hash of its weights and of how it takes images.
+  /// The teacher's name, and a hash of its network, weights and preprocessing.
   package var teacher: String?, teacherWeights: String?
   /// The task; `nil` for ``ClassificationTask``.
   package var task: StoredTask?
   /// The loss: its name and its constants.
   package var loss: String?
 
-  /// Collects what decides a run.
+  /// Collects the settings of a run.
   package init(
     network: NetworkDefinition, recipe: Recipe, freeze: Freeze, preprocessing: Preprocessing,
     data: DataIdentity, teacher: Trainer.Teacher? = nil, task: any TrainingTask = ClassificationTask(),
@@ -85,10 +85,10 @@ package struct RunIdentity: Sendable, Codable, Equatable {
     self.loss = "\(type(of: loss).name) \((try? StableJSON.text(loss, namesNonFinite: true)) ?? "")"
   }
 
-  /// What the network is called.
+  /// The network's name.
   private var networkName: String { architecture?.name ?? graph?.name ?? "" }
 
-  /// As a report shows it: names and values.
+  /// The rows of a report's table: names and values.
   var rows: [(String, String)] {
     var rows: [(String, String)] = [("network", networkName)]
     if let architecture {
@@ -131,7 +131,7 @@ package struct RunIdentity: Sendable, Codable, Equatable {
 
   /// Throws unless a checkpoint's identity is this run's.
   ///
-  /// - Throws: ``TrainingError/otherRun(file:what:there:here:)`` with the first thing that differs.
+  /// - Throws: ``TrainingError/otherRun(file:what:there:here:)`` with the first setting that differs.
   func check(against stored: RunIdentity, file: String) throws {
     var stored = stored
     stored.loss = stored.loss ?? loss

@@ -9,7 +9,7 @@ import SwiftletFormats
 #endif
 
 extension Recipe {
-  /// What a run's `config.json` holds, as far as it is read here.
+  /// The members of a run's `config.json` that are read here.
   private struct Configuration: Decodable {
     var recipe: Recipe?
   }
@@ -35,7 +35,7 @@ extension Recipe {
     }
   }
 
-  /// A decoding error in one line: the field, and what it should have been.
+  /// A decoding error in one line: the field and the expected type.
   private static func reason(_ error: any Error) -> String {
     func name(_ path: [any CodingKey], _ last: (any CodingKey)? = nil) -> String {
       (path + [last].compactMap { $0 }).map(\.stringValue).joined(separator: ".")

@@ -1,4 +1,4 @@
-// Recipe+Presets.swift: recipes by name: the papers' and those that are known to work.
+// Recipe+Presets.swift: recipes by name: the papers' and tested ones.
 
 import SwiftletData
 
@@ -7,7 +7,7 @@ extension Recipe {
   public struct Preset: Sendable {
     /// The name: `fine-tune`.
     public let name: String
-    /// One line: what it is for.
+    /// Its purpose in one line.
     public let summary: String
     /// The recipe.
     public let recipe: Recipe

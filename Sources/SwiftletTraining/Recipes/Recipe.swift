@@ -1,9 +1,9 @@
-// Recipe.swift: how a network is trained, as data.
+// Recipe.swift: the hyperparameters of a training run, as data.
 
 import SwiftletArchitectures
 import SwiftletData
 
-/// All that decides what a run of training comes to, beside the network, its starting weights and the images.
+/// The hyperparameters of a run. Its result depends on them, the network, its starting weights and the images.
 ///
 /// ```swift
 /// var recipe = Recipe.fineTune
@@ -16,23 +16,23 @@ public struct Recipe: Sendable, Hashable, Codable {
   public var batch: Int
   /// Steps whose gradients are summed before weights change: batches of `batch` · `accumulation` in the memory of one of `batch`.
   public var accumulation: Int
-  /// How gradients change weights.
+  /// The optimizer.
   public var optimizer: Optimizer
   /// The learning rate that ``schedule`` is a share of.
   public var learningRate: Double
-  /// How the learning rate changes.
+  /// The schedule of the learning rate.
   public var schedule: Schedule
   /// Weight decay.
   public var weightDecay: Double
-  /// What decay does not apply to.
+  /// Parameters without weight decay.
   public var decayExclusions: [ParameterRole]
   /// The largest norm of all gradients together; `nil` for any.
   public var clipNorm: Double?
   /// ε of label smoothing (Szegedy et al. 2016, arXiv 1512.00567, section 7).
   public var labelSmoothing: Double
-  /// How images are changed before they are trained on, in order.
+  /// The augmentations of training images, in order.
   public var augmentation: [Augmentation]
-  /// How images of a batch are mixed; `nil` for not.
+  /// The mixing of a batch's images (mixup, CutMix); `nil` for none.
   public var mixing: Mixing?
   /// The rate of dropout in the head; the network's own if `nil`.
   public var dropout: Double?
@@ -46,7 +46,7 @@ public struct Recipe: Sendable, Hashable, Codable {
   /// Decides the order of images, their augmentation, dropout, and the starting weights where there are none.
   public var seed: UInt64
 
-  /// Creates a recipe: plain SGD, unless said otherwise.
+  /// Creates a recipe: plain SGD, by default.
   public init(
     epochs: Int, batch: Int, accumulation: Int = 1,
     optimizer: Optimizer = .sgd(momentum: 0.9, nesterov: true), learningRate: Double,
@@ -89,7 +89,7 @@ public struct Recipe: Sendable, Hashable, Codable {
     }
   }
 
-  /// What the recipe makes small.
+  /// The loss.
   public var loss: any Loss {
     guard let distillation else { return CrossEntropyLoss(smoothing: labelSmoothing) }
     return DistillationLoss(
@@ -135,7 +135,7 @@ public struct Recipe: Sendable, Hashable, Codable {
   ///
   /// - Parameters:
   ///   - update: the number of the update that the step belongs to, from 0.
-  ///   - part: which of the update's steps it is, from 0.
+  ///   - part: the number of the step within the update, from 0.
   ///   - perEpoch: updates in an epoch.
   func rates(update: Int, part: Int, perEpoch: Int) -> StepRates {
     let share = schedule.rate(update: update, perEpoch: perEpoch, total: perEpoch * epochs)

@@ -1,4 +1,4 @@
-// Schedule.swift: how the learning rate changes over a run.
+// Schedule.swift: the schedule of the learning rate over a run.
 
 #if canImport(Darwin)
   import Darwin
@@ -10,7 +10,7 @@
 
 /// The learning rate as a share of the recipe's, from the number of the update alone: a run that is resumed goes on as it would have.
 public struct Schedule: Sendable, Hashable, Codable {
-  /// How it changes after the warm-up.
+  /// The curve after the warm-up.
   public enum Curve: Sendable, Hashable, Codable {
     /// It stays.
     case constant
@@ -25,7 +25,7 @@ public struct Schedule: Sendable, Hashable, Codable {
     case oneCycle(peak: Double = 0.3, start: Double = 0.04, end: Double = 1e-4)
   }
 
-  /// How it changes after the warm-up.
+  /// The curve after the warm-up.
   public var curve: Curve
   /// Epochs at the start in which it grows linearly to its full value (Goyal et al. 2017, arXiv 1706.02677, section 2.2). `cosine` and
   /// `oneCycle` begin after them; milestones and exponents are counted from the run's start.
@@ -71,7 +71,7 @@ public struct Schedule: Sendable, Hashable, Codable {
     end + (start - end) * (1 + cos(Double.pi * min(max(share, 0), 1))) / 2
   }
 
-  /// What is wrong with its numbers, or `nil`.
+  /// The error in its numbers, or `nil`.
   var problem: String? {
     func isRatio(_ value: Double) -> Bool { value >= 0 && value <= 1 }
     guard warmUp >= 0, warmUp.isFinite else { return "a warm-up of \(warmUp) epochs" }

@@ -1,10 +1,10 @@
-// EpochSections.swift: what a report says of the epochs: headline figures, curves, the table of all.
+// EpochSections.swift: a report's sections on the epochs: headline figures, curves, the table of all.
 
 /// The parts of the page that come from the epochs' records.
 struct EpochSections {
   private let records: [EpochRecord]
   private let evaluation: (any TaskEvaluation)?
-  /// The task's metrics that say something of so many classes.
+  /// The task's metrics that apply to this number of classes.
   private let metrics: [TaskMetric]
 
   init(records: [EpochRecord], evaluation: (any TaskEvaluation)?, metrics: [TaskMetric]) {
@@ -42,9 +42,9 @@ struct EpochSections {
     return usable.map { value($0) * $0.trainingSeconds }.reduce(0, +) / seconds
   }
 
-  // MARK: The beginning
+  // MARK: Introduction
 
-  /// One or two sentences: what was trained, and how good it is.
+  /// One or two sentences: the network, the data set and the accuracy.
   func lead(network: String, dataset: String) -> String {
     let what = "<strong>\(HTML.text(network))</strong> on <strong>\(HTML.text(dataset))</strong>"
     guard let last else { return "\(what). No epoch was completed." }
@@ -145,7 +145,7 @@ struct EpochSections {
           line("validation", "c0") { $0.validationLoss },
         ])
     ]
-    // The first metric is what the best epoch is chosen by.
+    // The best epoch is chosen by the first metric.
     var series = showsAccuracy ? [line("training", "c1", dashed: true) { $0.trainingAccuracy }] : []
     for (metric, color) in zip(metrics, ["c0", "c2", "c4", "c3", "c1"]) {
       let name = showsAccuracy && metric.key == "accuracy" ? "validation" : metric.title
@@ -172,10 +172,10 @@ struct EpochSections {
     return "<div class=\"charts\">\n\(charts.map { $0.figure() }.joined(separator: "\n"))\n</div>\n\(table())"
   }
 
-  /// Every epoch, for those who cannot see curves or want the numbers.
+  /// The table of all epochs, for readers who cannot see curves or want the numbers.
   private func table() -> String {
     func cell(_ text: String?) -> String { "<td class=\"n\">\(text ?? "–")</td>" }
-    // Top-5 stands here even where it is always 100 %: the columns are those of the file.
+    // The table has top-5 even where it is always 100 %: the columns are those of the file.
     let columns = showsAccuracy ? ClassificationTask().metrics : metrics
     let rows = records.suffix(2000).map { record in
       "<tr><th scope=\"row\" class=\"n\">\(record.epoch)</th>"

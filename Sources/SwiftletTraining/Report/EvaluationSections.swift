@@ -1,4 +1,4 @@
-// EvaluationSections.swift: what a report says of an evaluation: confusion, classes, mistakes.
+// EvaluationSections.swift: a report's sections on an evaluation: confusion, classes, mistakes.
 
 import SwiftletData
 
@@ -13,9 +13,9 @@ struct EvaluationSections {
   private let evaluation: Evaluation
   private let thumbnails: [Int: RGBImage]
   private let classes: [String]
-  /// `counts[class][prediction]`: square, and without what cannot be a count, whatever the evaluation held.
+  /// `counts[class][prediction]`: square, and without values that cannot be counts, whatever the evaluation held.
   private let counts: [[Int]]
-  /// Images of each class, and images taken for it.
+  /// Images of each class, and images with it as the prediction.
   private let support: [Int], predicted: [Int]
 
   init(evaluation: Evaluation, thumbnails: [Int: RGBImage]) {
@@ -221,7 +221,7 @@ struct EvaluationSections {
     let shown = evaluation.mistakes.prefix(Self.mostPictures)
     let figures = shown.map { mistake in
       let (label, prediction) = (name(mistake.label), name(mistake.prediction))
-      // The end of a path tells images apart; the whole is in the title.
+      // The end of a path distinguishes images; the whole is in the title.
       let file = mistake.name.split(separator: "/").last.map(String.init) ?? mistake.name
       return """
         <figure class="photo">\(picture(of: mistake))<figcaption><span class="is" title="\(HTML.text(label))">\(HTML.short(label, 48))</span>
@@ -244,7 +244,7 @@ struct EvaluationSections {
   /// Images of mistakes in a report.
   static let mostPictures = 24
 
-  /// An image of the data set, where there is one, with the text for those who do not see it.
+  /// An image of the data set, where there is one, with alternative text.
   static func picture(_ image: RGBImage?, alt: String) -> String {
     guard let image, let (data, isSmall) = thumbnail(image) else {
       return "<div class=\"thumb none\"><span>no picture</span></div>"

@@ -28,13 +28,13 @@ package struct EventFile: Sendable, Equatable {
 
   /// When the run began, in whole seconds since 1970.
   package let start: Int
-  /// The machine's name, as it stands in the file's name.
+  /// The machine's name, as the file's name has it.
   package let host: String
 
   /// An event file of a run.
   ///
   /// - Parameters:
-  ///   - start: when the run began, in seconds since 1970.
+  ///   - start: the start of the run, in seconds since 1970.
   ///   - host: the machine's name. Characters that do not belong in a file name become `-`.
   package init(start: Int, host: String) {
     self.start = start
@@ -86,10 +86,10 @@ package struct EventFile: Sendable, Equatable {
     return result
   }
 
-  /// Appends what is new where the file holds the beginning of it, and replaces the file where it does not.
+  /// Appends the new events where the file holds the first ones, and replaces the file otherwise.
   func write(_ records: [EpochRecord], folder: RunFolder) throws {
     let all = bytes(records)
-    // What a killed run left half written is a beginning too: the rest completes it.
+    // A file that a killed run left half-written is a beginning too: the rest completes it.
     if let old = try RunFolder.read(folder.file(name)), !old.isEmpty, all.starts(with: old) {
       try Self.append(Array(all[old.count...]), to: folder.file(name))
     } else {
@@ -145,7 +145,7 @@ package struct EventFile: Sendable, Equatable {
     return length + littleEndian(maskedChecksum(length)) + payload + littleEndian(maskedChecksum(payload))
   }
 
-  /// CRC-32C. The library's function neither inverts what it is given nor what it returns.
+  /// CRC-32C. The library's function inverts neither its argument nor its result.
   static func checksum(_ bytes: [UInt8]) -> UInt32 {
     var copy = bytes  // The library takes a mutable pointer, and a count of 32 bits.
     var value = UInt32.max

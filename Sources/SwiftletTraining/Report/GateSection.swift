@@ -4,7 +4,7 @@
 struct GateSection {
   private let gates: [GateRecord]
   private let classes: [String]
-  /// As many classes as the paper draws, and as there are colors to tell apart.
+  /// As many classes as the paper draws, which is also the number of distinct colors.
   private static let shownClasses = 5
 
   init(gates: [GateRecord], classes: [String]) {
@@ -35,7 +35,7 @@ struct GateSection {
       """
   }
 
-  /// How the spread grows with depth, where there are classes to tell apart.
+  /// The growth of the spread with depth, where there are several classes.
   private func spread() -> String {
     guard gates.count > 2, gates.contains(where: { $0.means.count > 1 }) else { return "" }
     return LineChart(

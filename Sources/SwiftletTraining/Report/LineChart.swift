@@ -1,4 +1,4 @@
-// LineChart.swift: curves over epochs as SVG: axes, ticks, direct labels, what a pointer reads.
+// LineChart.swift: curves over epochs as SVG: axes, ticks, direct labels, and data for the pointer's readout.
 
 /// The range of an axis and its ticks, at round numbers.
 struct ChartAxis {
@@ -9,9 +9,9 @@ struct ChartAxis {
   /// An axis around values, all finite and of drawable size.
   ///
   /// - Parameters:
-  ///   - values: what must lie on the axis.
+  ///   - values: values that must lie on the axis.
   ///   - zero: whether it begins at zero.
-  ///   - limit: what no tick may exceed: 1 for shares.
+  ///   - limit: the largest value of a tick: 1 for shares.
   init(_ values: [Double], zero: Bool, limit: Double? = nil) {
     var low = zero ? 0 : values.min() ?? 0
     var high = values.max() ?? 1
@@ -31,7 +31,7 @@ struct ChartAxis {
     ticks = (0...max(0, min(20, Int(last - first)))).map { (first + Double($0)) * step }
   }
 
-  /// Where a value lies, from 0 to 1.
+  /// The position of a value on the axis, from 0 to 1.
   func position(_ value: Double) -> Double { (value - low) / (high - low) }
 
   /// A tick's text. Digits follow from the distance of the ticks.
@@ -58,7 +58,7 @@ struct ChartAxis {
 
 /// Curves over whole numbers: epochs, or a network's depth.
 struct LineChart {
-  /// A curve. What is missing or cannot be drawn is a gap.
+  /// A curve. A value that is missing or cannot be drawn is a gap.
   struct Series {
     var name: String
     /// `c0` to `c4`: a color of the page.
@@ -69,7 +69,7 @@ struct LineChart {
 
   var title: String
   var unit = ""
-  /// What stands along the bottom.
+  /// The title of the horizontal axis.
   var horizontal = "epoch"
   var positions: [Int]
   var series: [Series]

@@ -1,7 +1,7 @@
 // MetricsTable.swift: epochs as comma-separated values, and back.
 
-/// The text of `metrics.csv`. Numbers are written with as many digits as bring the same number back; what was not
-/// measured is empty.
+/// The text of `metrics.csv`. Numbers are written with as many digits as bring the same number back; missing values are
+/// empty.
 enum MetricsTable {
   private struct Column: Sendable {
     enum Place: Sendable {
@@ -29,7 +29,7 @@ enum MetricsTable {
     Column(name: "waiting_share", place: .number(\.waitingShare)),
   ]
 
-  /// What the names of a task's own metrics begin with; these columns follow the others.
+  /// The prefix of the columns for a task's own metrics; they follow the others.
   private static let ownPrefix = "validation_"
 
   static func text(_ records: [EpochRecord]) -> String {

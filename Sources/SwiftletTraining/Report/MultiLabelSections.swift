@@ -1,4 +1,4 @@
-// MultiLabelSections.swift: what a report shows of images with several classes: average precision, worst misses.
+// MultiLabelSections.swift: a report's sections on images with several classes: average precision, worst misses.
 
 import SwiftletData
 

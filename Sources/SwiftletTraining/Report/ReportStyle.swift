@@ -1,8 +1,8 @@
-// ReportStyle.swift: how the report's page looks, and what a pointer does there.
+// ReportStyle.swift: the style sheet of a report's page, and its script for pointers.
 
 /// The page's style sheet and script. Neither holds `<` or `&`, so that the page is well-formed XML too.
 enum ReportStyle {
-  /// Colors: five hues that are told apart with any color vision (after Okabe and Ito), a set for each theme with a
+  /// Colors: five hues that are distinct with any color vision (after Okabe and Ito), a set for each theme with a
   /// contrast of 4.5 and more against its ground.
   static let css = """
 

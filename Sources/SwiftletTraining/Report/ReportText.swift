@@ -5,7 +5,7 @@ package enum HTML {
   /// The text with everything escaped that means something in HTML, in content and in quoted attributes.
   ///
   /// Control characters, which HTML forbids, and those that turn the direction of writing, with which a name could
-  /// reorder what stands around it, become U+FFFD.
+  /// reorder the text around it, become U+FFFD.
   package static func text(_ text: String) -> String {
     var result = ""
     result.reserveCapacity(text.utf8.count)
@@ -31,7 +31,7 @@ package enum HTML {
     self.text(text.count <= limit ? text : text.prefix(limit - 1) + "…")
   }
 
-  /// A table's row of header cells; those that begin with `#` are numbers and stand to the right.
+  /// A table's row of header cells; those that begin with `#` are numbers and right-aligned.
   static func header(_ names: [String]) -> String {
     "<thead><tr>"
       + names.map {
@@ -74,7 +74,7 @@ package enum HTML {
 
 /// Numbers for readers.
 enum Format {
-  /// With a fixed number of decimals. What is not finite is called so.
+  /// With a fixed number of decimals. A value that is not finite becomes a word.
   static func fixed(_ value: Double, _ digits: Int) -> String {
     guard value.isFinite else { return notFinite(value) }
     var scale = 1.0
@@ -115,7 +115,7 @@ enum Format {
     return (value < 0 ? "−" : "") + String(text.reversed())
   }
 
-  /// Seconds as people say them.
+  /// A duration in readable units.
   static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite else { return notFinite(seconds) }
     if seconds < 10 { return "\(fixed(max(0, seconds), 1)) s" }

@@ -17,16 +17,16 @@ import SwiftletCore
 
 /// The output folder of a run.
 ///
-/// Each file is there whole or not at all, so a run that is killed leaves what the last epoch wrote:
+/// Each file is there whole or not at all, so a killed run leaves the files of its last epoch:
 ///
-/// | file | what |
+/// | file | contents |
 /// |---|---|
-/// | `config.json` | what the run was asked to do |
+/// | `config.json` | the run's configuration |
 /// | `metrics.csv` | a header, and one line an epoch |
 /// | `events.out.tfevents.….swiftlet` | the same for TensorBoard (``EventFile``) |
 /// | `report.html` | one page that needs nothing else (``TrainingReport``) |
 package struct RunFolder: Sendable, Equatable {
-  /// Where it is.
+  /// The folder's path.
   package let path: String
 
   /// Opens the folder, and creates it and those above it where they are missing. Files in it stay.
@@ -52,8 +52,8 @@ package struct RunFolder: Sendable, Equatable {
 
   /// Writes `config.json`: indented, keys sorted, so that two runs can be compared line by line.
   ///
-  /// - Parameter value: what the run was asked to do. Numbers that JSON lacks become `"nan"`, `"inf"`, `"-inf"`.
-  /// - Throws: `AtomicFileError`, or what `value` throws while it is encoded.
+  /// - Parameter value: the run's configuration. Numbers that JSON lacks become `"nan"`, `"inf"`, `"-inf"`.
+  /// - Throws: `AtomicFileError`, or an encoding error of `value`.
   package func writeConfiguration(_ value: some Encodable) throws {
     let text = try StableJSON.text(value, isIndented: true, namesNonFinite: true)
     try write(Array((text + "\n").utf8), to: "config.json")
@@ -79,7 +79,7 @@ package struct RunFolder: Sendable, Equatable {
 
   /// Brings the events for TensorBoard up to these epochs.
   ///
-  /// A run has one event file, also when it is resumed. What it holds is a function of the records, so that new epochs
+  /// A run has one event file, also when it is resumed. Its contents are a function of the records, so that new epochs
   /// are appended, which a TensorBoard that watches the folder follows; a history that differs replaces the file.
   ///
   /// - Parameter records: the epochs from the first on, in order.
@@ -146,13 +146,13 @@ package struct RunFolder: Sendable, Equatable {
   }
 }
 
-/// What can be wrong with a run's folder. `description` is one line that names the file and the cause.
+/// Errors of a run's folder. `description` is one line that names the file and the cause.
 package enum RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The folder cannot be created, or not be written to.
   case notWritable(path: String, reason: String)
   /// A file or folder that is there cannot be read.
   case unreadable(path: String, reason: String)
-  /// A line of `metrics.csv` (the first is 1) is not what was written there.
+  /// A malformed line of `metrics.csv` (the first is 1).
   case malformed(path: String, line: Int, reason: String)
 
   package var description: String {

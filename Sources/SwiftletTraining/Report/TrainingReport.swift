@@ -1,24 +1,24 @@
-// TrainingReport.swift: what a run came to, and the page that shows it.
+// TrainingReport.swift: the report of a run, and the page that shows it.
 
 import SwiftletData
 
-/// What a run came to, as one page of HTML that needs nothing else: no network, no library, and no JavaScript to be read.
+/// The report of a run: one page of HTML that needs no network and no library, and can be read without JavaScript.
 ///
 /// Everything that comes from data (names of classes and of images, reasons, configuration) is escaped. Values that
-/// are not finite are shown as gaps and said to be so; a run without an epoch, without validation or without an
+/// are not finite are shown as gaps with a note; a run without an epoch, without validation or without an
 /// evaluation has a page too.
 package struct TrainingReport: Sendable {
   /// The page's title.
   package var title: String
   /// The names of the network and of the data set.
   package var network: String, dataset: String
-  /// What the run was asked to do: a name and a value each, in the order to show.
+  /// The run's configuration: names and values, in the order of the page.
   package var configuration: [(String, String)]
   /// The epochs so far.
   package var records: [EpochRecord]
-  /// What the trained network says of the data set.
+  /// The evaluation of the trained network on the data set.
   package var evaluation: (any TaskEvaluation)?
-  /// What the task measures after each epoch.
+  /// The task's metrics after each epoch.
   package var metrics: [TaskMetric]
   /// The excitations of a network's squeeze-and-excite gates, in the order of its depth.
   package var gates: [GateRecord]
@@ -26,7 +26,7 @@ package struct TrainingReport: Sendable {
   package var thumbnails: [Int: RGBImage]
   /// Images that could not be read in training; the evaluation has its own.
   package var skipped: [SkippedFile]
-  /// Sentences to show at the beginning: that the run was stopped, say.
+  /// Sentences at the beginning of the page, such as a note that the run was stopped.
   package var notes: [String]
 
   /// Creates a report.

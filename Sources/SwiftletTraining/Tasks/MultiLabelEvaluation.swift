@@ -8,9 +8,9 @@ public struct MultiLabelEvaluation: Codable, Equatable {
   public struct ClassResult: Sendable, Codable, Equatable {
     /// The class.
     public var name: String
-    /// How many images it is on, and on how many it was found.
+    /// The number of images with the class, and the number in which it was found.
     public var count: Int, found: Int
-    /// On how many it was found and is.
+    /// The number of images with the class in which it was found.
     public var right: Int
     /// Average precision; `nil` where the class is on no image.
     public var averagePrecision: Double?
@@ -43,7 +43,7 @@ public struct MultiLabelEvaluation: Codable, Equatable {
 
   /// The names of the classes.
   public var classes: [String]
-  /// How many images were seen.
+  /// The number of images.
   public var count: Int
   /// Mean cross-entropy over images and classes.
   public var loss: Double

@@ -28,7 +28,7 @@ package struct StoredTask: Sendable, Hashable, Codable {
 
   private enum Key: String, CodingKey { case name, attributes }
 
-  /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered the name.
+  /// - Throws: ``TrainingError/unknownTask(_:)`` where the name is not registered.
   package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     let name = try container.decode(String.self, forKey: .name)
@@ -36,7 +36,7 @@ package struct StoredTask: Sendable, Hashable, Codable {
     task = try type.init(from: try container.superDecoder(forKey: .attributes))
   }
 
-  /// - Throws: ``TrainingError/unknownTask(_:)`` where nobody registered the name: the file could not be read.
+  /// - Throws: ``TrainingError/unknownTask(_:)`` where the name is not registered: the file could not be read.
   package func encode(to encoder: any Encoder) throws {
     let name = type(of: task).name
     guard let known = TaskCatalogue.task(named: name), known == type(of: task) else {

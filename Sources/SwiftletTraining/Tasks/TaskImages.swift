@@ -6,7 +6,7 @@ import SwiftletData
 struct TaskImages: Sendable {
   /// The images.
   let images: any ImageDataset
-  /// How their targets become tensors.
+  /// The encoding of their targets as tensors.
   let encoding: TargetEncoding
   /// The sum over a batch's images of the share of right decisions.
   let accuracy: @Sendable (_ outputs: [UnsafeBufferPointer<Float>], _ batch: Batch) -> Double

@@ -27,7 +27,7 @@ public protocol TrainingTask: Sendable, Hashable, Codable {
   ///
   /// - Parameter outputs: the types of ``outputs``, for the batch.
   func targetInputs(for outputs: [TensorType]) -> [(name: String, type: TensorType)]
-  /// How the targets of a data set become those inputs.
+  /// The encoding of a data set's targets as those inputs.
   func encoding(of dataset: any ImageDataset<Target>) -> TargetEncoding
   /// The loss of a recipe.
   ///
@@ -95,7 +95,7 @@ public protocol TaskTally<Target> {
 public protocol TaskEvaluation: Sendable, Encodable {
   /// The names of the classes.
   var classes: [String] { get }
-  /// How many images were seen.
+  /// The number of images.
   var count: Int { get }
   /// The mean loss.
   var loss: Double { get }
@@ -142,7 +142,7 @@ public struct TaskMetric: Sendable, Hashable {
   public var key: String
   /// Its name in reports: `top-1`.
   public var title: String
-  /// The least number of classes for which it says anything.
+  /// The least number of classes for which it is meaningful.
   public var leastClasses: Int
 
   /// Creates a metric.

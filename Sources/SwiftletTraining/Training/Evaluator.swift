@@ -1,11 +1,11 @@
-// Evaluator.swift: how good a network is on images with known targets.
+// Evaluator.swift: the metrics of a network on images with known targets.
 
 import SwiftletArchitectures
 import SwiftletData
 
 /// A network with its weights, compiled once for whole batches, that is compared with the targets of images.
 public struct Evaluator: Sendable {
-  /// How many mistakes an evaluation lists.
+  /// The largest number of mistakes in an evaluation.
   public static let mostMistakes = 100
 
   /// The network.
@@ -21,11 +21,11 @@ public struct Evaluator: Sendable {
   /// - Parameters:
   ///   - network: the network.
   ///   - parameters: its weights.
-  ///   - backend: what it runs on.
-  ///   - task: what it was trained for.
+  ///   - backend: the backend.
+  ///   - task: the task that it was trained for.
   ///   - batch: images at a time.
   ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
-  ///   - memoryLimit: bytes that it may take; what the machine leaves if `nil`.
+  ///   - memoryLimit: bytes that it may take; the machine's available memory if `nil`.
   /// - Throws: ``GraphError``, ``ParametersError`` where the weights are not the network's,
   ///   ``TrainingError/tooLittleMemory(what:needed:available:)``.
   public init(
@@ -61,12 +61,12 @@ public struct Evaluator: Sendable {
   ///
   /// - Parameters:
   ///   - dataset: has as many classes as the network.
-  ///   - preprocessing: how an image becomes an input.
+  ///   - preprocessing: the preprocessing of images.
   ///   - threads: that decode images.
   ///   - prefetch: batches that are decoded before they are needed.
-  ///   - shouldStop: is asked before each batch.
+  ///   - shouldStop: is called before each batch; the evaluation stops where it returns true.
   /// - Returns: the evaluation, and the mean of each gate by class where gates are recorded. A class without images has a mean of 0.
-  /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or what reading images throws where none can be read.
+  /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or a reading error where no image can be read.
   public func run(
     on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2,
     shouldStop: () -> Bool = { false }
@@ -84,7 +84,7 @@ public struct Evaluator: Sendable {
   ///
   /// - Parameters: as of ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
   /// - Returns: the task's own evaluation.
-  /// - Throws: ``TrainingError``, also where the targets are of another type; what reading images throws where none can
+  /// - Throws: ``TrainingError``, also where the targets are of another type; a reading error where no image can
   ///   be read.
   public func evaluate(
     _ dataset: any ImageDataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2

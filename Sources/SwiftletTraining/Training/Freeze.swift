@@ -1,8 +1,8 @@
-// Freeze.swift: which part of a network is not trained.
+// Freeze.swift: the part of a network that is not trained.
 
 import SwiftletArchitectures
 
-/// Which part of a network stays as it is, weights and statistics of its norms: for fine-tuning on few images.
+/// The frozen part of a network, weights and statistics of its norms: for fine-tuning on few images.
 public enum Freeze: Sendable, Hashable, Codable, CustomStringConvertible {
   /// Nothing.
   case none
@@ -34,7 +34,7 @@ public enum Freeze: Sendable, Hashable, Codable, CustomStringConvertible {
     }
   }
 
-  /// The paths of what is frozen.
+  /// The paths of the frozen part.
   ///
   /// - Throws: ``TrainingError/badFreeze(_:)`` where the network does not have so many stages.
   func paths(in network: NetworkDefinition) throws -> [String] {

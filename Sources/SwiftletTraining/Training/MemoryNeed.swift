@@ -10,7 +10,7 @@ extension Graph {
     var lastUse = [Int](repeating: -1, count: types.count)
     for port in outputs { lastUse[port.value.id] = nodes.count }
     for (index, node) in nodes.enumerated().reversed() {
-      // What is read through a view is needed as long as the view, which is the first output.
+      // The memory under a view is needed as long as the view, which is the first output.
       let until = node.isView ? max(index, node.outputs.first.map { lastUse[$0.id] } ?? index) : index
       for value in node.inputs { lastUse[value.id] = max(lastUse[value.id], until) }
     }

@@ -1,6 +1,6 @@
-// StepProgress.swift: where a run is, after each step.
+// StepProgress.swift: the progress of a run after each step.
 
-/// Where a run is: what a progress line shows.
+/// The progress of a run after a step, as a progress line shows it.
 public struct StepProgress: Sendable, Equatable {
   /// The epoch, from 1, and how many there will be.
   public var epoch: Int, epochs: Int

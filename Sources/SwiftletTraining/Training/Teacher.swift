@@ -1,17 +1,17 @@
-// Teacher.swift: a trained network that another one learns from.
+// Teacher.swift: a trained network whose logits are the student's targets in distillation.
 
 import SwiftletArchitectures
 import SwiftletCore
 import SwiftletVision
 
 extension Trainer {
-  /// A network whose logits another one learns from.
+  /// The teacher network of distillation.
   public struct Teacher: Sendable {
     /// The network, of the same classes; at a higher resolution it sees the same images enlarged.
     public var network: NetworkDefinition
     /// Its weights.
     public var parameters: Parameters
-    /// How it wants its images; `nil` for as the network that learns.
+    /// The preprocessing of its images; `nil` for the student's.
     public var preprocessing: Preprocessing?
     /// The names of its classes, in its order; `nil` for those of the images.
     public var labels: [String]?
@@ -27,7 +27,7 @@ extension Trainer {
       self.labels = labels
     }
 
-    /// Throws unless its outputs are for the classes of the network that learns, and its numbers make sense.
+    /// Throws unless its outputs are for the student's classes and its numbers make sense.
     func check(for student: NetworkDefinition, _ inputs: Preprocessing, classes: [String]) throws {
       func refuse(_ what: String, _ own: String, _ other: String) -> TrainingError {
         .unfitTeacher(network: network.name, what: what, teacher: own, student: other)
@@ -44,7 +44,7 @@ extension Trainer {
       }
     }
 
-    /// A hash of the network, its weights and how it takes images.
+    /// A hash of the network, its weights and its preprocessing.
     var digest: String {
       var hash = FowlerNollVo()
       hash.add((try? StableJSON.text(network)) ?? network.name)
@@ -57,7 +57,7 @@ extension Trainer {
       return hash.text
     }
 
-    /// What turns the inputs of the network that learns into its own; `nil` where they are the same.
+    /// The conversion of the student's inputs into the teacher's; `nil` where they are the same.
     func inputs(from other: Preprocessing) -> TeacherInputs? {
       var own = (preprocessing ?? other).scaled(to: network.resolution)
       // Framing is over before a batch is made.

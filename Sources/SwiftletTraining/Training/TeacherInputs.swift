@@ -1,9 +1,9 @@
-// TeacherInputs.swift: what a teacher sees of the images that another network is given.
+// TeacherInputs.swift: a student's batch converted into the inputs of its teacher.
 
 import SwiftletVision
 
-/// Turns a batch for one network into one for another: other statistics and order of channels, another resolution. It is the varied
-/// and mixed batch that is turned, not the images, so that both networks look at the same thing (Beyer et al. 2022,
+/// Converts a batch for one network into one for another: other statistics and order of channels, another resolution. It converts
+/// the augmented and mixed batch, so that both networks see the same images (Beyer et al. 2022,
 /// arXiv 2106.05237, section 3).
 package struct TeacherInputs: Sendable {
   /// A channel of the result: the channel x that it comes from, and a · x + b.
@@ -17,7 +17,7 @@ package struct TeacherInputs: Sendable {
   private let taps: FilterTaps
   private let shares: [Float]
 
-  /// From the inputs that `own` describes to those that `other` does.
+  /// Creates the conversion from inputs of the preprocessing `own` to inputs of `other`.
   package init(from own: Preprocessing, to other: Preprocessing) {
     func largest(_ inputs: Preprocessing) -> Float { inputs.scale == .unit ? 1 : 255 }
     let unit = largest(other) / largest(own)

@@ -14,7 +14,7 @@ import Synchronization
 /// The same network, starting weights, recipe and images give the same weights to the bit, whatever the number of threads, and
 /// whether or not the run was interrupted and resumed.
 public final class Trainer: Sendable {
-  /// What a recipe cannot say: a loss and a teacher, which change the result of a run, and settings that do not.
+  /// Settings outside the recipe: a loss and a teacher, which change the result of a run, and settings that do not change it.
   public struct Options: Sendable {
     /// The loss; that of the task for the recipe if `nil`.
     public var loss: (any Loss)?
@@ -28,7 +28,7 @@ public final class Trainer: Sendable {
     public var cacheBytes = 512 << 20
     /// Images in a batch of validation.
     public var validationBatch = 64
-    /// Bytes of memory that the run may take; what the machine, its control groups and `ulimit` leave if `nil`.
+    /// Bytes of memory that the run may take; the limit of the machine, its control groups and `ulimit` if `nil`.
     public var memoryLimit: Int?
     /// Steps between checkpoints within an epoch; `nil` leaves it to ``checkpointSeconds``.
     public var checkpointSteps: Int?
@@ -36,12 +36,12 @@ public final class Trainer: Sendable {
     public var checkpointSeconds = 300.0
     /// Whether a run that the folder has is continued; where it has none, a new one begins.
     public var resumes = false
-    /// What reports call the images.
+    /// The name of the data set in reports.
     public var dataName = "images"
     /// Writes the best weights as a model's file into the folder.
     public var writeModel: (@Sendable (Parameters, _ path: String) throws -> Void)?
 
-    /// The usual.
+    /// Creates the default options.
     public init() {}
   }
 
@@ -49,23 +49,23 @@ public final class Trainer: Sendable {
   public let network: NetworkDefinition
   /// The weights that it starts from.
   public let parameters: Parameters
-  /// What it runs on.
+  /// The backend.
   public let backend: any TrainingBackend
-  /// How it is trained.
+  /// The recipe.
   public let recipe: Recipe
-  /// What it is trained for.
+  /// The task.
   public let task: any TrainingTask
   /// The images that it is trained and validated on.
   public let data: Split<any ImageDataset>
-  /// How an image becomes an input.
+  /// The preprocessing of images.
   public let preprocessing: Preprocessing
   /// The loss.
   public let loss: any Loss
-  /// What stays as it is.
+  /// The frozen part of the network.
   public let freeze: Freeze
   /// The run's folder; `nil` writes nothing.
   public let folder: String?
-  /// The rest.
+  /// Further settings.
   public let options: Options
 
   /// The two parts with their targets as the task takes them.
@@ -121,7 +121,7 @@ public final class Trainer: Sendable {
     self.options = options
   }
 
-  /// What decides the run's numbers.
+  /// The settings that the run's numbers depend on.
   package var identity: RunIdentity {
     RunIdentity(
       network: network, recipe: recipe, freeze: freeze, preprocessing: preprocessing,
@@ -142,7 +142,7 @@ public final class Trainer: Sendable {
 
   func noteReferenceOps(_ ops: [String]) { slowOps.withLock { $0 = ops } }
 
-  /// What the run came to, once it is over.
+  /// The result of the run, once it is over.
   public var outcome: TrainingResult? { result.withLock { $0 } }
 
   /// The best weights (their average where the recipe keeps one), once the run is over.
@@ -156,7 +156,7 @@ public final class Trainer: Sendable {
   /// Trains on a thread of its own, and gives each epoch when it is over. Leaving the loop stops the run.
   ///
   /// - Parameter onStep: called after each step, on the run's thread.
-  /// - Returns: the epochs. It throws what ``run(onStep:onEpoch:)`` throws.
+  /// - Returns: the epochs. It throws the errors of ``run(onStep:onEpoch:)``.
   public func fit(
     onStep: @escaping @Sendable (StepProgress) -> Void = { _ in }
   ) -> AsyncThrowingStream<EpochRecord, any Error> {
@@ -178,9 +178,9 @@ public final class Trainer: Sendable {
   /// - Parameters:
   ///   - onStep: called after each step.
   ///   - onEpoch: called after each epoch, also once for those that a resumed run had done.
-  /// - Returns: what it came to.
-  /// - Throws: ``TrainingError``; `AtomicFileError` and the like where a file cannot be written; what reading images throws where
-  ///   too few can be read.
+  /// - Returns: the result of the run.
+  /// - Throws: ``TrainingError``; `AtomicFileError` and the like where a file cannot be written; a reading error where
+  ///   too few images can be read.
   @discardableResult
   public func run(
     onStep: (StepProgress) throws -> Void = { _ in }, onEpoch: (EpochRecord) throws -> Void = { _ in }
@@ -194,7 +194,7 @@ public final class Trainer: Sendable {
   }
 }
 
-/// What a run came to.
+/// The result of a run.
 public struct TrainingResult: Sendable {
   /// The best weights: their average where the recipe keeps one.
   public let parameters: Parameters

@@ -1,8 +1,8 @@
-// TrainingError.swift: why a run cannot begin, go on or be resumed.
+// TrainingError.swift: errors that keep a run from starting, continuing or being resumed.
 
 import SwiftletCore
 
-/// What can be wrong with a run. `description` is one line.
+/// Errors of a run. `description` is one line.
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A number of the recipe makes no sense.
   case badRecipe(String)
@@ -16,7 +16,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongClasses(network: String, classes: Int, data: Int)
   /// The task has no such form.
   case badTask(String, reason: String)
-  /// A file names a task that nobody registered, or a task is to be saved under a name that is not its own.
+  /// A file names a task that is not registered, or a task is to be saved under a name that is not its own.
   case unknownTask(String)
   /// The data set's targets are not the task's.
   case wrongTargets(task: String, wanted: String, got: String)
@@ -28,13 +28,13 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case tooLittleMemory(what: String, needed: Int, available: Int)
   /// The loss needs a teacher, and there is none.
   case noTeacher
-  /// The teacher does not take what the network that learns takes.
+  /// The teacher's inputs or classes differ from the student's.
   case unfitTeacher(network: String, what: String, teacher: String, student: String)
   /// The loss, or a gradient, is infinite or not a number; the weights from before are in the checkpoint, where there is one.
   case notANumber(what: String, epoch: Int, step: Int, learningRate: Double, checkpoint: String?)
   /// The run was asked to stop; it can be resumed from the checkpoint.
   case stopped(epoch: Int, step: Int, checkpoint: String?)
-  /// The folder has a run that has begun, and resuming was not asked for.
+  /// The folder has a run that has begun, and `resumes` is false.
   case folderInUse(String)
   /// Another process trains into the folder.
   case folderLocked(String)

@@ -4,7 +4,7 @@ import SwiftletCore
 
 /// Mirrors an image left to right with some probability.
 package struct HorizontalFlip: Sendable, Codable, Hashable {
-  /// How likely that is.
+  /// The probability.
   package var probability: Double
 
   /// Creates it.

@@ -2,7 +2,7 @@
 
 import SwiftletCore
 
-/// Prepares images for a network, varied where that is asked for, in memory of the caller's.
+/// Prepares images for a network, with augmentation or without, in memory of the caller's.
 package struct InputWriter: Sendable {
   private let preprocessing: Preprocessing
   private let augmentations: [Augmentation]
@@ -23,7 +23,7 @@ package struct InputWriter: Sendable {
     let bytes = (0..<256).flatMap { byte in [UInt8](repeating: UInt8(byte), count: 3) }
     let values = try plain.input(RGBImage(width: 16, height: 16, pixels: bytes)).floats()
     table = (0..<3).flatMap { channel in (0..<256).map { values[3 * $0 + channel] } }
-    // What the table's preset hides: its own resolution and framing.
+    // The table's preset replaces the resolution and the framing, so the given ones are checked here.
     _ = try preprocessing.crop(RGBImage(width: 1, height: 1, pixels: [0, 0, 0]))
     self.preprocessing = preprocessing
     self.augmentations = augmentations

@@ -2,7 +2,7 @@
 
 import SwiftletCore
 
-/// How the images of a batch are mixed: each with the one before it, the first with the last.
+/// The mixing of a batch's images: each with the one before it, the first with the last.
 public enum Mixing: Sendable, Codable, Hashable {
   /// Weighted sums: `Mixup`.
   case mixup(alpha: Double)
@@ -88,7 +88,7 @@ package struct MixableBatch {
     self.targets = targets
   }
 
-  /// Calls `body` with each of `count` equal parts of a buffer and what the part before it held at first.
+  /// Calls `body` with each of `count` equal parts of a buffer and the original contents of the part before it.
   func withPartners(
     _ buffer: UnsafeMutableBufferPointer<Float>,
     _ body: (UnsafeMutableBufferPointer<Float>, UnsafeBufferPointer<Float>) -> Void

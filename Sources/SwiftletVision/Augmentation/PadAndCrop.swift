@@ -27,12 +27,12 @@ package struct PadAndCrop: Sendable, Codable, Hashable {
 }
 
 extension RGBImage {
-  /// The image moved by whole pixels, with the transform; what comes in at the edges is black.
+  /// The image moved by whole pixels, with the transform; the uncovered edges are black.
   func translated(x: Int, y: Int) -> TransformedImage {
     TransformedImage(shifted(x: -x, y: -y), .translation(x: Double(x), y: Double(y)))
   }
 
-  /// The image whose corner is this one's pixel (`x`, `y`); what is outside is black.
+  /// The image whose corner is this one's pixel (`x`, `y`); pixels outside are black.
   package func shifted(x: Int, y: Int) -> RGBImage {
     if x == 0, y == 0 { return self }
     let count = pixels.count

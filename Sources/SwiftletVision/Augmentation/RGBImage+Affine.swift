@@ -9,8 +9,8 @@
 #endif
 
 extension RGBImage {
-  /// The image with the transform that was applied. `sampling` says for each point of the result which point of this
-  /// image is seen there; it is the inverse of the transform.
+  /// The image with the transform that was applied. `sampling` maps each point of the result to the point of this
+  /// image that appears there; it is the inverse of the transform.
   func transformed(by sampling: ImageTransform) -> TransformedImage {
     TransformedImage(sampled(by: sampling), sampling.inverse ?? .identity)
   }
@@ -54,7 +54,7 @@ extension ImageTransform {
   /// Adds a share of y to x, or of x to y.
   static func shear(x: Double = 0, y: Double = 0) -> ImageTransform { ImageTransform(xy: x, yx: y) }
 
-  /// Where the points of an image that is rotated counterclockwise about its center come from.
+  /// The sampling of an image that is rotated counterclockwise about its center: from points of the result to points of the image.
   static func rotation(degrees: Double, of image: RGBImage) -> ImageTransform {
     let angle = -degrees * .pi / 180
     let (cosine, sine) = (cos(angle), sin(angle))

@@ -23,7 +23,7 @@ package struct RandAugment: Sendable, Codable, Hashable {
     }
   }
 
-  /// How many operations follow each other.
+  /// The number of operations in sequence.
   package var operations: Int
   /// Their strength, from 0 to ``largestMagnitude``.
   package var magnitude: Int

@@ -5,7 +5,7 @@ import SwiftletCore
 
 /// Paints a rectangle of random size and place in one color, with some probability.
 package struct RandomErasing: Sendable, Codable, Hashable {
-  /// How likely that is.
+  /// The probability.
   package var probability: Double
   /// The rectangle's share of the area.
   package var scale: ClosedRange<Double>

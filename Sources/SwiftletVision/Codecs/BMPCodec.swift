@@ -71,7 +71,7 @@ enum BMPCodec {
   }
 
   /// RLE8 and RLE4: palette indices, one a byte, in stored row order. Pixels that are skipped, or left out
-  /// before an end-of-bitmap mark, have index 0; what exceeds a row is dropped.
+  /// before an end-of-bitmap mark, have index 0; pixels beyond the end of a row are dropped.
   private static func unpackRuns(
     _ data: ArraySlice<UInt8>, header: BMPHeader, name: String
   ) throws -> [UInt8] {

@@ -1,7 +1,7 @@
-// BMPHeader.swift: what stands before a bitmap's pixels: size, layout, palette, channel masks.
+// BMPHeader.swift: the header of a bitmap: size, layout, palette, channel masks.
 
 struct BMPHeader {
-  /// Where a channel is in a pixel's little-endian word.
+  /// The bits of a channel in a pixel's little-endian word.
   struct Channel {
     let shift: UInt32
     let maximum: UInt32
@@ -38,7 +38,7 @@ struct BMPHeader {
     }
   }
 
-  /// How pixels are stored.
+  /// The layout of stored pixels.
   enum Layout {
     /// Packed palette indices of 1, 4 or 8 bits.
     case palette(Palette)
@@ -53,7 +53,7 @@ struct BMPHeader {
   let topDown: Bool
   let bitsPerPixel: Int
   let layout: Layout
-  /// Where the pixels begin in the file.
+  /// The offset of the pixels in the file.
   let dataOffset: Int
 
   /// Rows are padded to 4 bytes.

@@ -2,7 +2,7 @@
 
 import SwiftletGraph
 
-/// Where a layer stands in one of our networks: `stages.3.1.expand` is the layer `expand` of a block.
+/// The position of a layer in one of our networks: `stages.3.1.expand` is the layer `expand` of a block.
 package struct LayerPath: Sendable, Hashable {
   /// The part of the network.
   package enum Part: Sendable, Hashable {
@@ -24,11 +24,11 @@ package struct LayerPath: Sendable, Hashable {
   package let layer: String
 }
 
-/// The layers of a network, as its parameters' names tell them: what name maps ask about.
+/// The layers of a network, by its parameters' names, as name maps use them.
 struct NetworkLayers {
   /// Each parameter with its layer's path and the rest of its name: `weight`, `norm.scale`.
   let parameters: [(spec: ParameterSpec, path: LayerPath, leaf: String)]
-  /// How many blocks with parameters each stage has.
+  /// The number of blocks with parameters in each stage.
   let blocksPerStage: [Int]
   private let layers: Set<LayerPath>
 

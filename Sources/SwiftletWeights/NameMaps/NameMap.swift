@@ -1,8 +1,8 @@
-// NameMap.swift: how another library names and lays out the parameters of our networks.
+// NameMap.swift: the names and layouts of our networks' parameters in another library.
 
 import SwiftletGraph
 
-/// The names of a layer in another library: where its weight and bias are, and where its batch norm is.
+/// The names of a layer in another library: that of its weight and bias, and that of its batch norm.
 struct SourceLayer {
   /// The prefix of `.weight` and `.bias`.
   let layer: String
@@ -20,7 +20,7 @@ struct SourceLayer {
 /// PyTorch stores kernels as `[O, I / groups, k, k]` and linear weights as `[O, I]`; both are transposed to ours. To add
 /// a map, write a value and name it in ``all``.
 package struct NameMap: Sendable {
-  /// What it is called: `torchvision.mobilenet_v2`.
+  /// Its name: `torchvision.mobilenet_v2`.
   package let name: String
   /// Rows and columns that were flattened in channel-major order before the first hidden layer (VGG: 7).
   let flattened: Int?
@@ -41,7 +41,7 @@ package struct NameMap: Sendable {
     .timmMobileNet, .timmSEResNet, .timmLegacySENet,
   ]
 
-  /// Where a parameter of the graph is in the source: its name there, and its shape there.
+  /// The source of a parameter of the graph: its name there, and its shape there.
   package struct Source: Sendable, Hashable {
     /// The name in the state dict.
     package let name: String
@@ -73,7 +73,7 @@ package struct NameMap: Sendable {
     return sources
   }
 
-  /// How a state dict differs from a network: names that are missing, of another shape, or left over.
+  /// The differences of a state dict from a network: names that are missing, of another shape, or left over.
   ///
   /// `num_batches_tracked` counters are ignored. A linear layer may be stored as a 1×1 convolution and the reverse.
   ///
@@ -139,7 +139,7 @@ extension ParameterSpec {
 
   /// A PyTorch tensor of ``sourceShape`` in our layout, as 32-bit floats.
   fileprivate func fromPyTorch(_ tensor: Tensor, flattened: Int?) throws -> Tensor {
-    // [O, M, K] → [K, M, O], where M and K are 1 for what is not there.
+    // [O, M, K] → [K, M, O], where M and K are 1 for a missing dimension.
     let (outer, middle, inner): (Int, Int, Int)
     switch role {
     case .bias, .normScale, .normOffset, .normMean, .normVariance, .state:

@@ -70,7 +70,7 @@ extension NameMap {
     }
   }
 
-  /// What the residual networks of torchvision and timm share.
+  /// The names that the residual networks of torchvision and timm share.
   static func residual(
     _ path: LayerPath, stem: (Int) -> SourceLayer?, squeeze: String?, classifier: String
   ) -> SourceLayer? {

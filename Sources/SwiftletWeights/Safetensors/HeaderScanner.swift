@@ -1,9 +1,9 @@
 // HeaderScanner.swift: reads JSON (RFC 8259) token by token out of bytes in memory.
 //
-// The usual decoders drop repeated keys, recurse as deeply as the text says and read 1e3 as an integer. This
-// one tells its caller about each key, never recurses, and keeps nothing but what it returns.
+// The usual decoders drop repeated keys, recurse as deeply as the text nests and read 1e3 as an integer. This
+// one passes each key to its caller, never recurses, and keeps nothing but its results.
 
-/// What is wrong with a piece of JSON; the caller adds the file.
+/// An error in a piece of JSON; the caller adds the file.
 struct ScanError: Error {
   let reason: String
 }
@@ -115,7 +115,7 @@ struct HeaderScanner {
     throw ScanError(reason: "the string at byte \(start) has no end")
   }
 
-  /// Reads what follows a backslash.
+  /// Reads the rest of an escape, after the backslash.
   private mutating func escaped() throws -> Unicode.Scalar {
     guard position < bytes.count else { throw unexpected("an escape") }
     position += 1
@@ -177,7 +177,7 @@ struct HeaderScanner {
       case UInt8(ascii: "n"): try word("null")
       default: try skipNumber()
       }
-      // A value has ended: so may what it is in.
+      // A value has ended: its container may end too.
       while let closer = closers.last {
         if take(",") {
           if closer == "}" { try skipKey() }

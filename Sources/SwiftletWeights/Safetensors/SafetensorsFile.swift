@@ -8,7 +8,7 @@ import SwiftletCore
 /// A safetensors file: tensors with names, and text about them.
 ///
 /// The file is mapped, and the tensors lie over the mapping: opening reads the header only and copies nothing.
-/// (``MappedFile`` says what that means where another program truncates the file.)
+/// (See ``MappedFile`` for the consequences where another program truncates the file.)
 ///
 /// The rules are those of the reference implementation, and two more: a name may not occur twice, and a tensor
 /// may have 64 dimensions at most.
@@ -52,7 +52,7 @@ package struct SafetensorsFile: Sendable {
   }
 }
 
-/// What is wrong with one tensor's entry; the caller adds the file.
+/// An error in one tensor's entry; the caller adds the file.
 private struct TensorScanError: Error {
   let tensor: String
   let reason: String
@@ -231,7 +231,7 @@ extension ScalarType {
     self = match
   }
 
-  /// Where the type stands among the types when the reference implementation sorts tensors for writing.
+  /// The type's rank in the order in which the reference implementation writes tensors.
   var safetensorsRank: Int {
     switch self {
     case .uint64: 12

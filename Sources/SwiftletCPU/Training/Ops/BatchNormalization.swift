@@ -1,4 +1,4 @@
-// BatchNormalization.swift: batch norm's statistics and their gradients: sums over the batch, and what follows for each channel.
+// BatchNormalization.swift: batch norm's statistics and their gradients: sums over the batch, and coefficients for each channel.
 
 import CKernels
 import SwiftletGraph
@@ -97,7 +97,7 @@ extension TrainingLowering {
     return prologue(.forward(ForwardPrologue(input: input)), like: value)
   }
 
-  /// A gradient as what comes in at a norm of `y`: stored, unless all that it reads besides is y.
+  /// A gradient as the incoming gradient of a norm of `y`. It is stored first where it has a norm, or the mask of another tensor.
   fileprivate mutating func incoming(
     _ gradient: Value, of y: TrainingBuffer
   ) throws -> BackwardPrologue.Incoming {

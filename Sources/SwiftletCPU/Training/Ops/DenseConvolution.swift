@@ -54,7 +54,7 @@ final class TapTables {
   deinit { for table in tables { table.offsets.deallocate() } }
 }
 
-/// Some rows of some images of a prologue, densely: where they are stored, or computed.
+/// The address of some rows of some images of a prologue, densely: stored, or computed.
 @inline(__always)
 private func rowStrip(
   _ prologue: Prologue, _ context: WorkerContext, images: Range<Int>, rows: Range<Int>, width: Int,
@@ -130,7 +130,7 @@ final class DenseForwardOp: TrainingOp {
   }
 }
 
-/// From prologue(dy): dw for each shard, tap by tap, and dx: for each parity of input pixels an indirect product over dy.
+/// From prologue(dy): dw for each shard, tap by tap, and dx: for each parity class of input pixels an indirect product over dy.
 final class DenseBackwardOp: TrainingOp {
   let resources: OpResources
   private let geometry: DenseGeometry
@@ -142,7 +142,7 @@ final class DenseBackwardOp: TrainingOp {
 
   /// - Parameters:
   ///   - operands: with partial gradients `[shards, blocks, taps, I, O]` of blocks.
-  ///   - packed: for each parity its taps' weights, transposed, block by block; empty where no data gradient is needed.
+  ///   - packed: for each parity class its taps' weights, transposed, block by block; empty where no data gradient is needed.
   init(
     _ label: String, _ geometry: DenseGeometry, _ operands: LayerGradientOperands, zeros: TrainingBuffer,
     packed: [TrainingBuffer]
@@ -266,7 +266,7 @@ final class DenseBackwardOp: TrainingOp {
         }
       }
       if g.stride == 1 { continue }
-      // The parity's pixels go between those of the others.
+      // The class's pixels go between those of the others.
       var source = UnsafePointer(plane)
       for image in 0..<images.count {
         for row in own where row % g.stride == parity.row {
@@ -289,7 +289,7 @@ final class DenseBackwardOp: TrainingOp {
 }
 
 extension DenseGeometry {
-  /// How many rows and columns of a strip's own input pixels are of a parity.
+  /// The numbers of rows and columns of a strip's own input pixels in a parity class.
   fileprivate func parityCounts(_ strip: Int, _ parity: Parity) -> (rows: Int, columns: Int) {
     func below(_ end: Int, _ remainder: Int) -> Int { max(0, (end - remainder + stride - 1) / stride) }
     let own = ownedRows(strip)

@@ -58,7 +58,7 @@ enum DepthwiseLayerLowering: TrainingOpLowering {
   }
 }
 
-/// Rows of an image in scratch memory, with zeros around them: what a depthwise kernel reads without looking for edges.
+/// Rows of an image in scratch memory, with zeros around them, so that a depthwise kernel reads without looking for edges.
 private struct RowWindow {
   /// Rows, pixels of a row, channels.
   let rows: Int, width: Int, channels: Int

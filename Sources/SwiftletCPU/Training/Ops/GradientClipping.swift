@@ -1,4 +1,4 @@
-// GradientClipping.swift: the norm of all gradients, and what clips them to a largest norm.
+// GradientClipping.swift: the norm of all gradients, and the scale that clips them to a largest norm.
 
 import SwiftletGraph
 

@@ -69,7 +69,7 @@ final class PointwiseForwardOp: TrainingOp {
     shards: Shards
   ) {
     (self.x, self.packed, self.bias, self.y, self.shards) = (x, packed, bias, y, shards)
-    // What is read, what is made of it, and the result.
+    // The input as read, the prologue's result, and the output.
     step = stripPixels(floats: 2 * x.channels + y.channels)
     resources = OpResources(
       label, uses: x.buffers + [packed, bias] + y.buffers,

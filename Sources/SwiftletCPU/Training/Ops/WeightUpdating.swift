@@ -19,7 +19,7 @@ enum WeightUpdatingLowering: TrainingOpLowering {
 }
 
 extension TrainingLowering {
-  /// The memory of a new value that an op makes of the old one where it is: the old one's own, or a copy where that is still needed.
+  /// The memory of a new value that an op computes in place of the old one: the old one's own, or a copy where that is still needed.
   mutating func changing(_ old: TrainingBuffer, to value: Value, _ label: String) -> TrainingBuffer {
     let target = define(value)
     if target !== old { append(CopyOp(label, old, to: target)) }

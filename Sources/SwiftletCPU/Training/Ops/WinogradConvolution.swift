@@ -72,7 +72,7 @@ struct WinogradGeometry {
       let useful = Double(output[1] * output[2]) / Double(16 * tiles)
       guard inputs >= 16, outputs >= 16, useful >= 0.5, tiles <= 1024 else { return nil }
     }
-    // Enough tiles that weights are not read for each few of them, few enough that what is between stays in the cache.
+    // Enough tiles that each read of the weights serves many, few enough that the intermediate results stay in the cache.
     let fitting = 10 * stripFloats / 4 / (36 * (inputs + outputs))
     let enough = max(32, inputs * outputs / 4096)
     group = max(1, min(max(fitting, enough) / tiles, images))
@@ -110,7 +110,7 @@ final class WinogradPackOp: TrainingOp {
   }
 }
 
-/// Weights `[taps, I, O]` with taps rotated by 180°, as `[taps, O, I]`: what a data gradient is a convolution with.
+/// Weights `[taps, I, O]` with taps rotated by 180°, as `[taps, O, I]`: the weights of a data gradient's convolution.
 final class RotateWeightsOp: TrainingOp {
   let resources: OpResources
   private let weight: TrainingBuffer, rotated: TrainingBuffer

@@ -3,7 +3,7 @@
 /// dx = f′(x) · dy, for x and dy of one shape.
 package struct ActivationGradient: GraphOperation {
   package static let name = "activationGradient"
-  /// Which non-linearity.
+  /// The non-linearity.
   package var function: ActivationFunction
 
   init(_ function: ActivationFunction) { self.function = function }

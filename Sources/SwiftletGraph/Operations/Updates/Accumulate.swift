@@ -1,7 +1,7 @@
 // Accumulate.swift: gradients of several small batches become that of one large batch.
 
-/// Inputs: the sum so far, a gradient like it, the step's rates. Output: sum + gradient, or the gradient alone where the rates say
-/// that a new sum begins.
+/// Inputs: the sum so far, a gradient like it, the step's rates. Output: sum + gradient, or the gradient alone at the
+/// first step of a new sum.
 package struct Accumulate: GraphOperation {
   package static let name = "accumulate"
 

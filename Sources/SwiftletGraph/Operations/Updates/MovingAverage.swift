@@ -1,7 +1,7 @@
 // MovingAverage.swift: the exponential average of a weight over the steps (Polyak and Juditsky 1992).
 
 /// Inputs: the average so far, the weight, the step's rates. Output: decay · average + (1 − decay) · weight, with the rates' decay;
-/// the old average where they say that nothing is applied.
+/// the old average at steps without an update.
 package struct MovingAverage: GraphOperation {
   package static let name = "movingAverage"
 

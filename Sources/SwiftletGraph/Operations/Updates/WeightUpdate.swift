@@ -1,12 +1,12 @@
 // WeightUpdate.swift: one step of an optimizer on one weight tensor.
 
 /// Inputs: the weight w, its gradient, the step's rates `[5]`, the scalar that gradients are multiplied by, then the optimizer's
-/// moments, each like w. Outputs: the new w and moments; the old ones where the rates say that nothing is applied.
+/// moments, each like w. Outputs: the new w and moments; the old ones at steps without an update.
 package struct WeightUpdate: GraphOperation {
   package static let name = "weightUpdate"
   /// The rule.
   package var optimizer: Optimizer
-  /// Weight decay; 0 for what is excluded from it.
+  /// Weight decay; 0 for excluded parameters.
   package var decay: Double
 
   /// Creates an update.
