@@ -70,6 +70,10 @@ class BasicBlock(nn.Module):
             self.downsample = nn.Sequential(
                 nn.Conv2d(inputs, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
 
+    @property
+    def last_norm(self):
+        return self.bn2
+
     def identity(self, x):
         if self.downsample is not None:
             return self.downsample(x)
@@ -104,6 +108,78 @@ class CIFARSEResNet(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+# --- SE-ResNeXt-50 32x4d (arXiv 1611.05431 and 1709.01507), with the names of timm's legacy_seresnext.
+
+
+class SEModule(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // 16, 1)
+        self.act = nn.ReLU()
+        self.fc2 = nn.Conv2d(channels // 16, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(self.act(self.fc1(x.mean((2, 3), keepdim=True)))))
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, inputs, channels, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, 2 * channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(2 * channels)
+        self.act1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(2 * channels, 2 * channels, 3, stride, 1, groups=32, bias=False)
+        self.bn2 = nn.BatchNorm2d(2 * channels)
+        self.act2 = nn.ReLU()
+        self.conv3 = nn.Conv2d(2 * channels, 4 * channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * channels)
+        self.se_module = SEModule(4 * channels)
+        self.act3 = nn.ReLU()
+        self.downsample = None
+        if stride != 1 or inputs != 4 * channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, 4 * channels, 1, stride, bias=False), nn.BatchNorm2d(4 * channels))
+
+    @property
+    def last_norm(self):
+        return self.bn3
+
+    def se(self, x):
+        return self.se_module(x)
+
+    def identity(self, x):
+        return x if self.downsample is None else self.downsample(x)
+
+    def forward(self, x):
+        y = self.act1(self.bn1(self.conv1(x)))
+        y = self.bn3(self.conv3(self.act2(self.bn2(self.conv2(y)))))
+        return self.act3(self.se_module(y) + self.identity(x))
+
+
+class SEResNeXt50(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer0 = nn.Sequential()
+        self.layer0.add_module("conv1", nn.Conv2d(3, 64, 7, 2, 3, bias=False))
+        self.layer0.add_module("bn1", nn.BatchNorm2d(64))
+        self.layer0.add_module("act1", nn.ReLU())
+        self.layer0.add_module("pool", nn.MaxPool2d(3, 2, ceil_mode=True))
+        inputs = 64
+        for stage, repeats in enumerate((3, 4, 6, 3)):
+            channels = 64 << stage
+            blocks = []
+            for index in range(repeats):
+                blocks.append(Bottleneck(inputs, channels, 2 if stage and not index else 1))
+                inputs = 4 * channels
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.last_linear = nn.Linear(inputs, CLASSES)
+
+    def forward(self, x):
+        for layer in (self.layer0, self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+        return self.last_linear(x.mean((2, 3)))
+
+
 NETWORKS = {
     "mobilenet_v2": dict(
         library="torchvision", rate=3e-4, batch=16, pixels=96,
@@ -117,6 +193,8 @@ NETWORKS = {
     "cifar_se_resnet18": dict(
         library="timm", rate=1e-3, batch=8, pixels=32,
         make=lambda: CIFARSEResNet((64, 128, 256, 512), 2, padded=False)),
+    "se_resnext50_32x4d": dict(
+        library="paper", rate=1e-4, batch=8, pixels=64, make=SEResNeXt50),
 }
 
 
@@ -196,7 +274,7 @@ def widest(norm, x, kinks, name):
 
 def settle_sum(block, branch, identity, name, nudges):
     """Nudges of a block's last norm. A channel's nudge moves the others a little through the gate, so by trial."""
-    plain = normalised(block.bn2, branch)
+    plain = normalised(block.last_norm, branch)
     count, best = plain.shape[1], 0.0
     for attempt in range(200):
         trial = BEFORE_SUM[0] + (uniform(f"trial.{name}.{attempt}", count) * len(BEFORE_SUM)).astype(np.int64)
@@ -236,9 +314,9 @@ def settle(model, images):
             if isinstance(norm, nn.BatchNorm2d) and type(activation) in KINKS:
                 kinks = KINKS[type(activation)]
                 hooks.append(norm.register_forward_pre_hook(lambda m, a, kinks=kinks: before_norm(m, a, kinks)))
-        if isinstance(module, BasicBlock):
+        if isinstance(module, (BasicBlock, Bottleneck)):
             hooks.append(module.register_forward_pre_hook(before_block))
-            hooks.append(module.bn2.register_forward_pre_hook(lambda m, a, block=module: before_sum(m, a, block)))
+            hooks.append(module.last_norm.register_forward_pre_hook(lambda m, a, block=module: before_sum(m, a, block)))
     with torch.no_grad():
         model(images)
     for hook in hooks:
@@ -276,7 +354,7 @@ def is_excluded(model):
     names = set()
     for prefix, module in model.named_modules():
         for leaf, _ in module.named_parameters(recurse=False):
-            depthwise = isinstance(module, nn.Conv2d) and module.groups > 1
+            depthwise = isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
             if isinstance(module, nn.BatchNorm2d) or leaf == "bias" or depthwise:
                 names.add(f"{prefix}.{leaf}")
     return names

@@ -36,10 +36,10 @@ public struct TrainingBenchmark {
     public let peakBytes: Int
     /// Bytes of the step's activations and gradients, and of everything that it holds.
     public let activationBytes: Int, sessionBytes: Int
-    /// Multiply-adds per second that one core can do at most, where works are timed.
+    /// Multiply-adds per second that one core can do at most, where ops are timed.
     public let peak: Double?
-    /// The least time of each work on one thread, where works are timed.
-    package let works: [CPUTrainingSession.WorkTime]?
+    /// The least time of each work on one thread, where ops are timed.
+    package let ops: [CPUTrainingSession.OpTime]?
   }
 
   private let session: any TrainingSession
@@ -77,7 +77,7 @@ public struct TrainingBenchmark {
   /// Runs steps for about `seconds`, at least five, after a warm-up.
   ///
   /// - Throws: the error of the step.
-  public func measure(seconds: Double, works: Bool = false) throws -> Measurement {
+  public func measure(seconds: Double, ops: Bool = false) throws -> Measurement {
     for _ in 0..<2 { try session.run() }
     var times: [Double] = []
     let start = ContinuousClock.now
@@ -89,11 +89,11 @@ public struct TrainingBenchmark {
     times.sort()
     let median = times[times.count / 2]
     let spread = times[times.count * 9 / 10] - times[times.count / 10]
-    var least: [CPUTrainingSession.WorkTime]?
-    if works, let session = session as? CPUTrainingSession {
-      var best = session.timedWorks()
+    var least: [CPUTrainingSession.OpTime]?
+    if ops, let session = session as? CPUTrainingSession {
+      var best = session.timedOps()
       for _ in 0..<3 {
-        best = zip(best, session.timedWorks()).map { $0.seconds < $1.seconds ? $0 : $1 }
+        best = zip(best, session.timedOps()).map { $0.seconds < $1.seconds ? $0 : $1 }
       }
       least = best
     }
@@ -102,7 +102,7 @@ public struct TrainingBenchmark {
       multiplyAdds: multiplyAdds, instructionSet: instructionSet.rawValue, peakBytes: Self.peakBytes,
       activationBytes: (session as? CPUTrainingSession)?.activationBytes ?? 0,
       sessionBytes: session.byteCount,
-      peak: works ? instructionSet.peakMultiplyAddsPerSecond() : nil, works: least)
+      peak: ops ? instructionSet.peakMultiplyAddsPerSecond() : nil, ops: least)
   }
 
   /// The most memory that this process ever had.

@@ -108,7 +108,7 @@ struct GoldenTensors {
   @Test func everyGoldenIsCompared() {
     #expect(
       Self.goldens.map(\.name) == [
-        "mobilenet_v2", "mobilenet_v3_small", "cifar_se_resnet20", "cifar_se_resnet18",
+        "mobilenet_v2", "mobilenet_v3_small", "cifar_se_resnet20", "cifar_se_resnet18", "se_resnext50_32x4d",
       ])
   }
 
@@ -123,8 +123,9 @@ struct GoldenTensors {
     init(_ golden: TrainingGoldens.Network) throws {
       goldens = try #require(TrainingGoldens.shared)
       self.golden = golden
+      let dialect: Dialect = try #require(Dialect(rawValue: golden.library))
       var architecture = try Zoo.architecture(
-        golden.name, ZooOptions(dialect: golden.library == "timm" ? .timm : .torchvision))
+        golden.name, ZooOptions(dialect: dialect))
       architecture.classes = goldens.classes
       architecture.resolution = golden.pixels
       network = try architecture.graph(

@@ -132,7 +132,7 @@ package final class CPUTrainingSession: TrainingSession {
   }
 
   /// An op of the step, with the time that one run of it takes on one thread.
-  package struct WorkTime: Sendable {
+  package struct OpTime: Sendable {
     /// The node that it computes, or begins with, and its kind.
     package let label: String, kind: String
     /// Seconds, and multiply-adds.
@@ -140,11 +140,11 @@ package final class CPUTrainingSession: TrainingSession {
   }
 
   /// Runs the step once on one thread, and times each op.
-  package func timedWorks() -> [WorkTime] {
+  package func timedOps() -> [OpTime] {
     ops.map { op in
       let start = ContinuousClock.now
       op.run(contexts[0], worker: 0, of: 1)
-      return WorkTime(
+      return OpTime(
         label: op.resources.label, kind: op.kind, seconds: (ContinuousClock.now - start).inSeconds,
         multiplyAdds: op.multiplyAdds)
     }

@@ -29,7 +29,7 @@ enum TrainingBench {
         for batch in batches {
           let measured = try TrainingBenchmark(
             network, batch: batch, engine: arguments.engine(threads: count)
-          ).measure(seconds: seconds, works: layers)
+          ).measure(seconds: seconds, ops: layers)
           if json {
             try Console.printJSON(
               Result(
@@ -47,8 +47,8 @@ enum TrainingBench {
             (100 * measured.dispersion).fixed(1), (Double(batch) / measured.median).fixed(1),
             (Double(measured.multiplyAdds) / measured.median / 1e9).fixed(1), measured.peakBytes.shortBytes,
           ])
-          if let works = measured.works {
-            for line in chart(works, measured.peak).lines { try Console.print(line) }
+          if let ops = measured.ops {
+            for line in chart(ops, measured.peak).lines { try Console.print(line) }
           }
         }
       }
@@ -57,19 +57,19 @@ enum TrainingBench {
     return 0
   }
 
-  /// A bar chart of the works' times on one thread.
-  private static func chart(_ works: [CPUTrainingSession.WorkTime], _ peak: Double?) -> TextTable {
-    var table = TextTable(["work ", "kind ", "ms", "share", "G multiply-adds/s", "of peak", "time "])
-    let total = works.reduce(0) { $0 + $1.seconds }
-    let longest = works.map(\.seconds).max() ?? 1
-    for work in works where work.seconds > total / 1000 {
-      let rate = Double(work.multiplyAdds) / work.seconds
+  /// A bar chart of the ops' times on one thread.
+  private static func chart(_ ops: [CPUTrainingSession.OpTime], _ peak: Double?) -> TextTable {
+    var table = TextTable(["op ", "kind ", "ms", "share", "G multiply-adds/s", "of peak", "time "])
+    let total = ops.reduce(0) { $0 + $1.seconds }
+    let longest = ops.map(\.seconds).max() ?? 1
+    for op in ops where op.seconds > total / 1000 {
+      let rate = Double(op.multiplyAdds) / op.seconds
       table.add([
-        work.label, work.kind, (1e3 * work.seconds).fixed(2),
-        (100 * work.seconds / total).fixed(1) + " %",
-        work.multiplyAdds > 0 ? (rate / 1e9).fixed(1) : nil,
-        work.multiplyAdds > 0 ? peak.map { (100 * rate / $0).fixed(0) + " %" } : nil,
-        String(repeating: "█", count: Int((30 * work.seconds / longest).rounded(.up))),
+        op.label, op.kind, (1e3 * op.seconds).fixed(2),
+        (100 * op.seconds / total).fixed(1) + " %",
+        op.multiplyAdds > 0 ? (rate / 1e9).fixed(1) : nil,
+        op.multiplyAdds > 0 ? peak.map { (100 * rate / $0).fixed(0) + " %" } : nil,
+        String(repeating: "█", count: Int((30 * op.seconds / longest).rounded(.up))),
       ])
     }
     table.addRule()
