@@ -31,6 +31,7 @@
 @_exported import struct SwiftletTraining.MultiLabelEvaluation
 @_exported import struct SwiftletTraining.MultiLabelTally
 @_exported import struct SwiftletTraining.MultiLabelTask
+@_exported import struct SwiftletTraining.RateRangeTest
 @_exported import struct SwiftletTraining.Recipe
 @_exported import struct SwiftletTraining.ReportSection
 @_exported import struct SwiftletTraining.Schedule

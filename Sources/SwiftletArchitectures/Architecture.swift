@@ -145,6 +145,10 @@ extension Architecture: Codable {
 public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
   /// No network of that name; `nearest` is the most similar name.
   case unknownName(String, nearest: String?)
+  /// A change behind a network's name is not understood.
+  case unknownChange(String)
+  /// A change of something that no block of the network has.
+  case noSuchPart(String, network: String)
   /// A file names a block that is neither in the catalogue nor registered.
   case unknownBlock(String)
   /// A block from outside the package that was not registered: a file could not be read again.
@@ -175,6 +179,11 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
     case .unknownName(let name, let nearest):
       "unknown network '\(name)'"
         + (nearest.map { "; did you mean '\($0)'?" } ?? "; 'swiftlet models' lists them all")
+    case .unknownChange(let text):
+      "'\(text)' is no change of a network; there are @WIDTH, @WIDTH:PIXELS, and after a +: "
+        + "\(ActivationFunction.allCases.map(\.rawValue).joined(separator: ", ")), no-squeeze, squeeze=R, no-shortcut, nonlinear, "
+        + "expand=T"
+    case .noSuchPart(let change, let network): "\(network) has no block that '\(change)' could change"
     case .unknownBlock(let name): "unknown block '\(name)' in an architecture"
     case .unregisteredBlock(let name):
       "the block '\(name)' is not registered, so a file with it could not be read; call BlockCatalogue.register"

@@ -63,3 +63,17 @@ public enum SqueezePlacement: String, Sendable, Hashable, Codable, CaseIterable 
   /// On the residual branch, right after its 3×3 convolution (the paper's SE_3×3).
   case spatial
 }
+
+extension SqueezeExcite? {
+  /// Another reduction, or none; a block without squeeze-and-excite gets one with this gate. Gives whether anything changed.
+  mutating func change(to reduction: Int?, gate: ActivationFunction) -> Bool {
+    guard let reduction else {
+      defer { self = nil }
+      return self != nil
+    }
+    var changed = self ?? SqueezeExcite(reduction: reduction, gate: gate)
+    changed.reduction = reduction
+    self = changed
+    return true
+  }
+}

@@ -51,6 +51,7 @@
 @_exported import struct SwiftletCPU.Processor
 @_exported import struct SwiftletCPU.ProcessorFeatures
 @_exported import struct SwiftletCPU.Selection
+@_exported import enum SwiftletArchitectures.Ablation
 @_exported import struct SwiftletArchitectures.Architecture
 @_exported import enum SwiftletArchitectures.ArchitectureError
 @_exported import enum SwiftletArchitectures.BlockCatalogue

@@ -12,7 +12,7 @@ extension Preprocessing {
   /// default when a model is made; a model keeps its own.
   public static func usual(for architecture: Architecture) -> Preprocessing {
     let (dialect, resolution) = (architecture.dialect, architecture.resolution)
-    if let entry = try? Zoo.entry(named: architecture.name) {
+    if let entry = try? Zoo.entry(named: Zoo.plainName(architecture.name)) {
       if entry.images == .cifar10 { return .cifar(resolution: resolution) }
       if let source = WeightSource.preferred(for: entry.name), source.dialect == dialect {
         return source.preprocessing.scaled(to: resolution)

@@ -5,7 +5,7 @@ import SwiftletCore
 extension TrainingError: SwiftletError {
   public var category: ErrorCategory {
     switch self {
-    case .badRecipeFile, .badCheckpoint: .file
+    case .badRecipeFile, .badArchitectureFile, .badCheckpoint: .file
     case .folderLocked, .tooLittleMemory: .resources
     default: .usage
     }

@@ -23,6 +23,8 @@ package struct StepOptions: Sendable {
   package var averages: Bool
   /// Whether each weight's gradient is an output too, `gradient.<weight>`: of all runs that are accumulated, before clipping and decay.
   package var exposesGradients: Bool
+  /// The factor of a parameter's learning rate.
+  package var rateFactor: @Sendable (ParameterSpec) -> Double
   /// Whether a parameter stays as it is.
   package var isFrozen: @Sendable (ParameterSpec) -> Bool
 
@@ -33,6 +35,7 @@ package struct StepOptions: Sendable {
     decayExclusions: Set<ParameterRole> = [.depthwise, .normScale, .normOffset, .bias],
     clipNorm: Double? = nil, accumulates: Bool = false, averages: Bool = false,
     exposesGradients: Bool = false,
+    rateFactor: @escaping @Sendable (ParameterSpec) -> Double = { _ in 1 },
     isFrozen: @escaping @Sendable (ParameterSpec) -> Bool = { _ in false }
   ) {
     self.task = task
@@ -44,6 +47,7 @@ package struct StepOptions: Sendable {
     self.accumulates = accumulates
     self.averages = averages
     self.exposesGradients = exposesGradients
+    self.rateFactor = rateFactor
     self.isFrozen = isFrozen
   }
 }
@@ -130,7 +134,8 @@ package struct TrainingStep: Sendable {
       }
       let decay = options.decayExclusions.contains(spec.role) ? 0 : options.weightDecay
       let results = try builder.emit(
-        WeightUpdate(options.optimizer, decay: decay), inputs, label: "update.\(spec.name)")
+        WeightUpdate(options.optimizer, decay: decay, rateFactor: options.rateFactor(spec)), inputs,
+        label: "update.\(spec.name)")
       for (name, value) in zip(names, results) { builder.update(name, value) }
       current[spec.name] = results[0]
     }

@@ -49,3 +49,10 @@ extension Row {
       repeats: repeats)
   }
 }
+
+extension BasicBlock: AblatableBlock {
+  mutating func apply(_ ablation: Ablation) -> Bool {
+    guard case .squeeze(let reduction) = ablation else { return false }
+    return squeeze.change(to: reduction, gate: .sigmoid)
+  }
+}

@@ -67,3 +67,10 @@ extension Row {
       repeats: repeats)
   }
 }
+
+extension BottleneckBlock: AblatableBlock {
+  mutating func apply(_ ablation: Ablation) -> Bool {
+    guard case .squeeze(let reduction) = ablation else { return false }
+    return squeeze.change(to: reduction, gate: .sigmoid)
+  }
+}

@@ -42,3 +42,11 @@ extension Row {
       repeats: repeats)
   }
 }
+
+extension ConvolutionBlock: AblatableBlock {
+  mutating func apply(_ ablation: Ablation) -> Bool {
+    guard case .activation(let function) = ablation else { return false }
+    activation = function
+    return true
+  }
+}

@@ -44,3 +44,14 @@ extension Row {
       repeats: repeats)
   }
 }
+
+extension DepthwiseSeparableBlock: AblatableBlock {
+  mutating func apply(_ ablation: Ablation) -> Bool {
+    switch ablation {
+    case .activation(let function): activation = function
+    case .squeeze(let reduction): return squeeze.change(to: reduction, gate: .sigmoid)
+    case .noShortcut, .nonlinear, .expand: return false
+    }
+    return true
+  }
+}

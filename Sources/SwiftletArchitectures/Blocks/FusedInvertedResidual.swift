@@ -46,3 +46,14 @@ extension Row {
       repeats: repeats)
   }
 }
+
+extension FusedInvertedResidual: AblatableBlock {
+  mutating func apply(_ ablation: Ablation) -> Bool {
+    switch ablation {
+    case .activation(let function): activation = function
+    case .expand(let factor): expand = .by(factor)
+    case .squeeze, .noShortcut, .nonlinear: return false
+    }
+    return true
+  }
+}

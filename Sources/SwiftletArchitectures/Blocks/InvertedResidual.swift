@@ -61,6 +61,8 @@ package struct InvertedResidual: BlockDefinition {
   package var activation: ActivationFunction
   /// Whether a shortcut is taken where one is possible.
   package var hasShortcut: Bool
+  /// After the projection; `nil` is the linear bottleneck.
+  package var projectionActivation: ActivationFunction?
 
   package func apply(_ x: Value, in network: inout NetworkBuilder) throws -> Value {
     let nominal = network.nominalInput
@@ -79,7 +81,7 @@ package struct InvertedResidual: BlockDefinition {
       y = try network.squeezeExcite(y, squeeze)
     }
     let outputs = network.scaled(channels)
-    y = try network.convolution(y, "project", channels: outputs, kernel: 1, activation: nil)
+    y = try network.convolution(y, "project", channels: outputs, kernel: 1, activation: projectionActivation)
     return hasShortcut && stride == 1 && inputs == outputs ? try network.residualSum(x, branch: y) : y
   }
 
@@ -106,5 +108,23 @@ extension Row {
       InvertedResidual(
         channels: channels, kernel: kernel, stride: stride, expand: expand, squeeze: squeeze,
         activation: activation, hasShortcut: hasShortcut), repeats: repeats)
+  }
+}
+
+extension InvertedResidual: AblatableBlock {
+  mutating func apply(_ ablation: Ablation) -> Bool {
+    switch ablation {
+    case .activation(let function):
+      activation = function
+      if projectionActivation != nil { projectionActivation = function }
+    case .squeeze(let reduction): return squeeze.change(to: reduction, gate: .hardSigmoid)
+    case .noShortcut: hasShortcut = false
+    case .nonlinear: projectionActivation = activation
+    // A block without expansion, the first of a network, stays as it is.
+    case .expand(let factor):
+      if case .by(1) = expand { return false }
+      expand = .by(factor)
+    }
+    return true
   }
 }

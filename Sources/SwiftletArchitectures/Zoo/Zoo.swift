@@ -1,5 +1,7 @@
 // Zoo.swift: the list of all networks: their names on the command line, and their published accuracies.
 
+import SwiftletCore
+
 /// Changes to a network of the zoo; `nil` keeps the network's own value.
 public struct ZooOptions: Sendable, Hashable {
   /// The source of the conventions.
@@ -98,37 +100,24 @@ public enum Zoo {
     throw ArchitectureError.unknownName(name, nearest: nearest(to: name))
   }
 
-  /// The network of a name, with options.
+  /// The network of a name, with options. Behind the name may be changes: `mobilenet_v1@0.5:160`, `mobilenet_v2+relu+no-shortcut`, see
+  /// ``Ablation``.
   ///
   /// - Throws: ``ArchitectureError``.
   public static func architecture(_ name: String, _ options: ZooOptions = ZooOptions()) throws -> Architecture
   {
-    try entry(named: name).architecture(options)
+    name.contains("@") || name.contains("+")
+      ? try variant(name, options) : try entry(named: name).architecture(options)
   }
 
   /// The name with the fewest edits, if they are few.
   static func nearest(to name: String) -> String? {
     let plain = name.prefix(64).lowercased().filter { $0.isLetter || $0.isNumber }
     let scored = entries.map { entry in
-      (entry.name, editDistance(Array(plain), Array(entry.name.filter { $0 != "_" })))
+      (entry.name, NearestName.distance(plain, entry.name.filter { $0 != "_" }))
     }
     guard let best = scored.min(by: { $0.1 < $1.1 }), best.1 <= max(2, plain.count / 3) else { return nil }
     return best.0
-  }
-
-  /// Insertions, deletions and substitutions between two words (Levenshtein 1966).
-  static func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-    var row = Array(0...b.count)
-    for (i, x) in a.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, y) in b.enumerated() {
-        let substitution = diagonal + (x == y ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[b.count]
   }
 }
 

@@ -38,6 +38,10 @@ struct Arguments: Sendable {
         continue
       }
       guard values[name] == nil else { throw UsageError("--\(name) is given twice") }
+      if option.isOptional, parts.count == 1, rest.first.map({ $0.hasPrefix("-") }) ?? true {
+        flags.insert(name)
+        continue
+      }
       guard let value = parts.count == 2 ? parts[1] : rest.popFirst() else {
         throw UsageError("--\(name) needs a value")
       }
@@ -51,8 +55,24 @@ struct Arguments: Sendable {
     }
   }
 
-  /// Whether a flag is there.
-  func flag(_ name: String) -> Bool { flags.contains(name) }
+  /// Whether a flag is there, or an option whose value may be missing.
+  func flag(_ name: String) -> Bool { flags.contains(name) || values[name] != nil }
+
+  /// All options by name; a flag has no value.
+  var options: [String: String?] {
+    var all: [String: String?] = values.mapValues { $0 }
+    for flag in flags { all[flag] = .some(nil) }
+    return all
+  }
+
+  /// The same with further options, where they are not given.
+  func adding(_ options: [String: String?]) -> Arguments {
+    var result = self
+    for (name, value) in options where values[name] == nil && !flags.contains(name) {
+      if let value { result.values[name] = value } else { result.flags.insert(name) }
+    }
+    return result
+  }
 
   /// The value of an option, or `nil`.
   func string(_ name: String) -> String? { values[name] }

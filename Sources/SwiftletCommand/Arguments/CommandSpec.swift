@@ -6,12 +6,23 @@ struct OptionSpec: Sendable {
   let name: String
   /// The placeholder of the value in the help; `nil` for a flag.
   let value: String?
+  /// Whether the value may be missing.
+  var isOptional = false
   /// One line of help.
   let help: String
+
+  private init(name: String, value: String?, isOptional: Bool = false, help: String) {
+    (self.name, self.value, self.isOptional, self.help) = (name, value, isOptional, help)
+  }
 
   /// An option that takes a value.
   static func value(_ name: String, _ value: String, _ help: String) -> OptionSpec {
     OptionSpec(name: name, value: value, help: help)
+  }
+
+  /// An option whose value may be missing: the next word is its value unless that begins with a dash.
+  static func optionalValue(_ name: String, _ value: String, _ help: String) -> OptionSpec {
+    OptionSpec(name: name, value: "[\(value)]", isOptional: true, help: help)
   }
 
   /// An option that is there or not.

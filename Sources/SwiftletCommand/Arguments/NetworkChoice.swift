@@ -19,12 +19,30 @@ struct NetworkChoice {
   ///
   /// - Throws: an error in the name or the file.
   init(_ text: String, _ options: ZooOptions) throws {
-    if Self.isFile(text) {
+    if text.hasSuffix(".json") {
+      definition = .architecture(try Self.architecture(file: text, options))
+      parameters = nil
+    } else if Self.isFile(text) {
       let model = try Model(contentsOf: text, options: options)
       (definition, parameters) = (model.definition, model.parameters)
     } else {
       (definition, parameters) = (.architecture(try Zoo.architecture(text, options)), nil)
     }
+  }
+
+  /// The architecture of a .json file, with options applied.
+  ///
+  /// - Throws: ``UsageError`` for another dialect, which would be another table; an error in the file.
+  static func architecture(file: String, _ options: ZooOptions) throws -> Architecture {
+    var architecture = try ArchitectureFile.read(file)
+    if let dialect = options.dialect, dialect != architecture.dialect {
+      throw UsageError("\(file): is of the dialect \(architecture.dialect.rawValue), not \(dialect.rawValue)")
+    }
+    architecture.width = options.width ?? architecture.width
+    architecture.resolution = options.resolution ?? architecture.resolution
+    architecture.classes = options.classes ?? architecture.classes
+    try architecture.check()
+    return architecture
   }
 
   private static func isFile(_ text: String) -> Bool {

@@ -64,7 +64,9 @@ struct CompareCommand: Command {
     name: "compare", summary: "Put networks side by side",
     positionals: "[MODEL…]", count: 0...12,
     discussion: """
-      Compares parameters, multiply-adds, peak activation memory (one operation at a time, f32) and published
+      MODEL is a network's name or a model's file. Behind a name may be a width, a resolution and ablations:
+      mobilenet_v1@0.5:160, mobilenet_v2+relu+no-shortcut; there are activations, no-squeeze, squeeze=R, no-shortcut,
+      nonlinear and expand=T. Compares parameters, multiply-adds, peak activation memory (one operation at a time, f32) and published
       accuracy; ratios are to the first network. --preset gives a paper's own comparison instead:
         separable  depthwise separable against full convolution, layer by layer (MobileNetV1, Table 4)
         vgg        MobileNetV1 against VGG-16 (MobileNetV1, Table 8)
@@ -85,14 +87,16 @@ struct CompareCommand: Command {
       throw UsageError("'compare' needs two networks or more, or --preset alone")
     }
     let options = try NetworkOptions.parse(arguments)
-    let summaries = try names.map { try Zoo.architecture($0, options).summary() }
+    let summaries = try names.map { try NetworkChoice($0, options).definition.summary() }
     let first = summaries[0]
-    let entries = try summaries.map { summary in
+    let entries = zip(names, summaries).map { name, summary in
       Entry(
-        name: summary.name, parameters: summary.parameters, multiplyAdds: summary.multiplyAdds,
+        // Two widths of a network are told apart by what was asked for.
+        name: name.contains("@") ? name : summary.name, parameters: summary.parameters,
+        multiplyAdds: summary.multiplyAdds,
         peakActivationBytes: summary.peakActivationBytes,
         // Published figures are those of the default form only.
-        publishedTop1: options == ZooOptions() ? try Zoo.entry(named: summary.name).published?.top1 : nil,
+        publishedTop1: options == ZooOptions() ? published(summary) : nil,
         ratios: Ratios(
           parameters: Double(summary.parameters) / Double(first.parameters),
           multiplyAdds: Double(summary.multiplyAdds) / Double(first.multiplyAdds),
@@ -111,6 +115,15 @@ struct CompareCommand: Command {
       for line in table(rows, summaries).lines { try Console.print(line) }
     }
     return 0
+  }
+
+  /// The accuracy of a network of the zoo in its default form.
+  private static func published(_ summary: NetworkSummary) -> Double? {
+    guard let entry = try? Zoo.entry(named: summary.name), let plain = try? entry.architecture() else {
+      return nil
+    }
+    return summary.width == plain.width && summary.resolution == plain.resolution
+      ? entry.published?.top1 : nil
   }
 
   /// The rows of two tables, one by one; both must have as many.

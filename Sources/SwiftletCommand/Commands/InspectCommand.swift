@@ -6,7 +6,7 @@ import SwiftletModules
 struct InspectCommand: Command {
   /// A stage of compilation.
   enum Stage: String, CaseIterable {
-    case graph, training, folded, plan
+    case architecture, graph, training, folded, plan
   }
 
   /// The output of `inspect --json`.
@@ -22,13 +22,14 @@ struct InspectCommand: Command {
     positionals: "MODEL", count: 1...1,
     discussion: """
       MODEL is a network's name or a model's file. Prints one stage of compilation:
+        architecture  the table as JSON: edit it, and train it with --model FILE.json
         graph     the operations, with names, shapes and attributes
         training  the same with batch statistics and dropout
         folded    with constants computed and batch norms folded into the layers before them
         plan      the kernel calls, and where in memory they read and write
       """,
     options: [
-      .value("stage", "STAGE", "graph (default), training, folded or plan."),
+      .value("stage", "STAGE", "architecture, graph (default), training, folded or plan."),
       .value("batch", "N", "Images at a time (default 1)."),
       .value("threads", "N", "Threads of the plan (default: those of the processor)."),
     ] + NetworkOptions.specs + [
@@ -41,11 +42,18 @@ struct InspectCommand: Command {
     let stage = try arguments.choice("stage", Stage.self) ?? .graph
     let batch = try arguments.integer("batch", in: 1...1024) ?? 1
     let network = try NetworkChoice(arguments.positionals[0], try NetworkOptions.parse(arguments))
+    if stage == .architecture {
+      guard case .architecture(let architecture) = network.definition else {
+        throw UsageError("\(network.definition.name) is a graph, which has no table; see --stage graph")
+      }
+      try Console.print(try StableJSON.text(architecture, isIndented: true))
+      return 0
+    }
     let graph = try network.definition.graph(batch: batch, mode: stage == .training ? .training : .inference)
     let text: String
     var plan: CPUPlan?
     switch stage {
-    case .graph, .training: text = graph.description
+    case .architecture, .graph, .training: text = graph.description
     case .folded, .plan:
       let parameters = try network.parameters ?? Parameters(initializing: graph, seed: 1)
       if stage == .plan { plan = try arguments.engine().inferencePlan(graph, parameters: parameters) }

@@ -41,24 +41,24 @@ struct TrainCommand: Command {
         "\(taskNames): one class for each image (default), or any number of classes."),
       .value(
         "model", "NAME",
-        "Network to train. With --from the default is the network of those weights; a variant of it may be named, "
-          + "such as cifar_mobilenet_v2."),
+        "Network to train, or a .json file of an architecture (inspect --stage architecture). With --from the default is the "
+          + "network of those weights; a variant of it may be named, such as cifar_mobilenet_v2."),
       .value("from", "FILE", "Weights to start from; another number of classes gets a new classifier."),
       .value("freeze", "PART", "Part that is not trained: none (default), backbone or stages:N."),
-      .value(
-        "recipe", "NAME",
-        "Recipe (default: fine-tune with --from, else cifar), or a .json file, such as a run's config.json."
-      ),
       .value("teacher", "FILE", "Trained model of the same classes to distill from."),
-      .value("epochs", "N", "Passes over the images, instead of the recipe's."),
-      .value("batch", "N", "Images in a step, instead of the recipe's."),
-      .value("learning-rate", "X", "Learning rate, instead of the recipe's."),
-      .value("seed", "N", "Seed of everything random (default 1)."),
+    ] + recipeOptions + [
       .value(
         "hold-out", "SHARE", "Share held out for validation if the data has no such part (default 0.2)."),
       .value("threads", "N", "Threads of each step (default: those of the processor)."),
       .value("output", "DIR", "Folder of the run (default: runs/MODEL-N)."),
-      .flag("resume", "Continue the run in the folder; without --output the last run of the model."),
+      .optionalValue(
+        "resume", "DIR",
+        "Continue the run of a folder, which has all its options; --epochs N makes it longer. Without DIR the run of --output, "
+          + "or the last run of the model."),
+      .flag(
+        "find-rate",
+        "Train 100 updates with a growing learning rate, and print and plot the loss (find-rate.html)."),
+      .flag("print-recipe", "Print the recipe as JSON, and do not train."),
       .value("checkpoint-every", "N", "Steps between checkpoints (default: 5 minutes, and every epoch)."),
     ] + NetworkOptions.specs.filter { $0.name != "classes" } + [
       .flag("json", "Print one JSON object per epoch.")
@@ -66,7 +66,8 @@ struct TrainCommand: Command {
     examples: [
       "swiftlet train --data flowers/ --from mobilenet_v2-b0353104.pth --output runs/flowers",
       "swiftlet train --data cifar10.zip --model cifar_mobilenet_v2 --recipe cifar",
-      "swiftlet train --data cifar10.zip --model cifar_mobilenet_v2 --recipe cifar --resume",
+      "swiftlet train --resume runs/cifar_mobilenet_v2-1",
+      "swiftlet train --data flowers/ --from mobilenet_v2-b0353104.pth --find-rate",
       "swiftlet train --data photos.csv --task multi-label --from mobilenet_v2-b0353104.pth",
     ])
 
@@ -79,10 +80,22 @@ struct TrainCommand: Command {
   private static var taskNames: String { TaskChoice.allCases.map(\.rawValue).joined(separator: " or ") }
 
   static func run(_ arguments: Arguments) throws -> Int32 {
+    var arguments = arguments
+    // A folder alone is enough, because it has the options of its run.
+    if let folder = arguments.string("resume")
+      ?? (arguments.flag("resume") ? arguments.string("output") : nil),
+      arguments.string("data") == nil
+    {
+      arguments = try RunProvenance.resumed(folder, arguments)
+    }
+    let (recipe, recipeArchitecture) = try recipe(arguments)
+    try recipe.check()
+    if arguments.flag("print-recipe") {
+      try Console.print(try StableJSON.text(recipe, isIndented: true))
+      return 0
+    }
     guard let path = arguments.string("data") else { throw UsageError("'train' needs --data PATH") }
     let engine = try arguments.engine()
-    let recipe = try recipe(arguments)
-    try recipe.check()
     let freeze = try Freeze(arguments.string("freeze") ?? "none")
     let holdOut = try arguments.number("hold-out") ?? 0.2
     let task: any TrainingTask
@@ -95,6 +108,7 @@ struct TrainCommand: Command {
       task = MultiLabelTask()
       data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: recipe.seed).anyTargets
     }
+    if let recipeArchitecture { arguments = try modelOption(arguments, of: recipeArchitecture) }
     let model = try start(arguments, classes: data.training.classes, seed: recipe.seed)
     let resumes = arguments.flag("resume")
     let folder = try outputFolder(arguments, model.name, resumes: resumes)
@@ -104,15 +118,26 @@ struct TrainCommand: Command {
     options.checkpointSteps = try arguments.integer("checkpoint-every", in: 1...Int.max)
     options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
+    let findsRate = arguments.flag("find-rate")
     let trainer = try Trainer(
-      model, recipe, task: task, on: data, freeze: freeze, folder: folder, engine: engine, options: options)
+      model, recipe, task: task, on: data, freeze: freeze, folder: findsRate ? nil : folder, engine: engine,
+      options: options)
+    if findsRate {
+      let page = try arguments.string("output").map { try RunFolder($0).file("find-rate.html") }
+      return try findRate(trainer, to: page ?? "find-rate.html", json: arguments.flag("json"))
+    }
 
     Interruption.watch()
     let json = arguments.flag("json")
     var line = ProgressLine()
     // Errors in the folder or the checkpoint are reported before the first epoch is announced.
     var isAnnounced = json
+    var isRecorded = false
     func announce() throws {
+      if !isRecorded, !FileManager.default.fileExists(atPath: RunProvenance.file(folder)) {
+        try RunProvenance(arguments).write(to: folder)
+      }
+      isRecorded = true
       if isAnnounced { return }
       isAnnounced = true
       let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
@@ -151,6 +176,7 @@ struct TrainCommand: Command {
       line.clear()
       guard case .stopped = error else { throw error }
       Console.warn("\(error)")
+      Console.warn("continue with: swiftlet train --resume \(folder)")
       return 130
     } catch {
       line.clear()
@@ -160,16 +186,21 @@ struct TrainCommand: Command {
 
   // MARK: Arguments
 
-  private static func recipe(_ arguments: Arguments) throws -> Recipe {
-    let usual = arguments.string("from") == nil ? "cifar" : "fine-tune"
-    let name = arguments.string("recipe") ?? usual
-    var recipe = try name.hasSuffix(".json") ? Recipe(contentsOf: name) : Recipe.preset(name)
-    recipe.epochs = try arguments.integer("epochs") ?? recipe.epochs
-    recipe.batch = try arguments.integer("batch") ?? recipe.batch
-    recipe.learningRate = try arguments.number("learning-rate") ?? recipe.learningRate
-    if arguments.string("teacher") != nil { recipe.distillation = recipe.distillation ?? .init() }
-    if let seed = try arguments.integer("seed", in: 0...Int.max) { recipe.seed = UInt64(seed) }
-    return recipe
+  /// The arguments with the network of a `config.json` that is used as a recipe: where its architecture was edited it must be the
+  /// network that is trained, because nobody edits a table to have it ignored.
+  private static func modelOption(_ arguments: Arguments, of architecture: Architecture) throws -> Arguments {
+    let file = arguments.string("recipe") ?? "config.json"
+    let options = ZooOptions(
+      dialect: architecture.dialect, width: architecture.width == 1 ? nil : architecture.width,
+      resolution: architecture.resolution, classes: architecture.classes)
+    let isOfZoo = (try? Zoo.architecture(architecture.name, options)) == architecture
+    guard !isOfZoo, arguments.string("model") != file else { return arguments }
+    guard arguments.string("model") == nil, arguments.string("from") == nil else {
+      throw UsageError(
+        "\(file): its architecture '\(architecture.name)' is not the zoo's and would be ignored; train it with --model \(file), "
+          + "or take \"architecture\" out of the file")
+    }
+    return arguments.adding(["model": file])
   }
 
   private static func start(_ arguments: Arguments, classes: [String], seed: UInt64) throws -> Model {
@@ -182,6 +213,13 @@ struct TrainCommand: Command {
         return try Model(contentsOf: file, network: name, options: options)
           .withHead(classes: classes, seed: seed)
       }
+      if name.hasSuffix(".json") {
+        var architecture = try NetworkChoice.architecture(file: name, options)
+        architecture.classes = classes.count
+        do {
+          return try Model.untrained(architecture, startingFrom: source, labels: classes, seed: seed)
+        } catch let error as ParametersError { throw ModelError.wrongWeights(file: file, error) }
+      }
       // Another form of the network, of the same source by default.
       options.dialect = options.dialect ?? source.architecture?.dialect
       options.classes = classes.count
@@ -192,6 +230,10 @@ struct TrainCommand: Command {
     }
     guard let name else { throw UsageError("'train' needs --model NAME, or --from FILE") }
     options.classes = classes.count
+    if name.hasSuffix(".json") {
+      return try Model.untrained(
+        try NetworkChoice.architecture(file: name, options), labels: classes, seed: seed)
+    }
     return try Model.untrained(try Zoo.architecture(name, options), labels: classes, seed: seed)
   }
 

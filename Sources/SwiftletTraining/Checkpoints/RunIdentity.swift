@@ -129,7 +129,9 @@ package struct RunIdentity: Sendable, Codable, Equatable {
     return rows
   }
 
-  /// Throws unless a checkpoint's identity is this run's.
+  /// Throws unless a checkpoint's identity is this run's, or this run has another number of epochs: a run may be extended or
+  /// shortened, and its patience and target may change. The schedule is then that of the new number of epochs, from the next update
+  /// on.
   ///
   /// - Throws: ``TrainingError/otherRun(file:what:there:here:)`` with the first setting that differs.
   func check(against stored: RunIdentity, file: String) throws {
@@ -137,6 +139,9 @@ package struct RunIdentity: Sendable, Codable, Equatable {
     stored.loss = stored.loss ?? loss
     stored.data.images = stored.data.images ?? data.images
     if stored.teacher != nil { stored.teacherWeights = stored.teacherWeights ?? teacherWeights }
+    stored.recipe.epochs = recipe.epochs
+    stored.recipe.patience = recipe.patience
+    stored.recipe.targetScore = recipe.targetScore
     guard stored != self else { return }
     func refuse(_ what: String, _ there: String, _ here: String) -> TrainingError {
       .otherRun(file: file, what: what, there: there, here: here)

@@ -43,6 +43,17 @@ public struct Recipe: Sendable, Hashable, Codable {
   public var averageDecay: Double?
   /// Distillation from a teacher; `nil` for none.
   public var distillation: Distillation?
+  /// The factor of the learning rate from one stage to the stage before it: the classifier has the full rate, the last stage this
+  /// share of it, the stage before that its square (Howard and Ruder 2018, arXiv 1801.06146, section 3.2); `nil` for one rate.
+  public var layerDecay: Double?
+  /// Whether an evaluation averages the outputs for an image and its mirror image.
+  public var mirrorsEvaluation: Bool?
+  /// Whether a rare class weighs as much as a frequent one in the loss: each has the weight N / (C · its images).
+  public var balancesClasses: Bool?
+  /// The run ends after so many epochs without a better one; `nil` for all epochs.
+  public var patience: Int?
+  /// The run ends once the validation's score (top-1, or mAP) reaches this share; `nil` for all epochs.
+  public var targetScore: Double?
   /// Decides the order of images, their augmentation, dropout, and the starting weights where there are none.
   public var seed: UInt64
 
@@ -54,7 +65,8 @@ public struct Recipe: Sendable, Hashable, Codable {
     decayExclusions: [ParameterRole] = [.depthwise, .normScale, .normOffset, .bias], clipNorm: Double? = nil,
     labelSmoothing: Double = 0, augmentation: [Augmentation] = [], mixing: Mixing? = nil,
     dropout: Double? = nil, stochasticDepth: Double = 0, averageDecay: Double? = nil,
-    distillation: Distillation? = nil, seed: UInt64 = 1
+    distillation: Distillation? = nil, layerDecay: Double? = nil, mirrorsEvaluation: Bool? = nil,
+    balancesClasses: Bool? = nil, patience: Int? = nil, targetScore: Double? = nil, seed: UInt64 = 1
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -72,6 +84,11 @@ public struct Recipe: Sendable, Hashable, Codable {
     self.stochasticDepth = stochasticDepth
     self.averageDecay = averageDecay
     self.distillation = distillation
+    self.layerDecay = layerDecay
+    self.mirrorsEvaluation = mirrorsEvaluation
+    self.balancesClasses = balancesClasses
+    self.patience = patience
+    self.targetScore = targetScore
     self.seed = seed
   }
 
@@ -117,6 +134,13 @@ public struct Recipe: Sendable, Hashable, Codable {
       ("label smoothing", labelSmoothing), ("dropout", dropout ?? 0), ("stochastic depth", stochasticDepth),
       ("the decay of the average", averageDecay ?? 0),
     ] { try require(value >= 0 && value < 1, "\(name) must be in 0..<1, got \(value)") }
+    try require(
+      layerDecay.map { $0 > 0 && $0 <= 1 } ?? true,
+      "the decay of layers' rates must be above 0 and at most 1, got \(layerDecay ?? 0)")
+    try require(patience ?? 1 > 0, "the patience must be at least 1 epoch, got \(patience ?? 0)")
+    try require(
+      targetScore.map { $0 > 0 && $0 <= 1 } ?? true,
+      "the score to reach must be above 0 and at most 1, got \(targetScore ?? 0)")
     if let problem = optimizer.problem { throw TrainingError.badRecipe("the optimizer has \(problem)") }
     if let distillation {
       try require(

@@ -71,6 +71,8 @@ struct LineChart {
   var unit = ""
   /// The title of the horizontal axis.
   var horizontal = "epoch"
+  /// The ticks of the horizontal axis; whole numbers where it is `nil`.
+  var ticks: [(position: Int, text: String)]?
   var positions: [Int]
   var series: [Series]
   var startsAtZero = false
@@ -106,12 +108,12 @@ struct LineChart {
       parts.append(SVG.line("grid", left, y(tick), end, y(tick)))
       parts.append(SVG.text("tick", left - 8, y(tick) + 4, "end", axis.label(tick, percent: percent)))
     }
-    for tick in Self.wholeTicks(first, last) {
+    for (tick, text) in ticks ?? Self.wholeTicks(first, last).map({ ($0, "\($0)") }) {
       let place =
         last == first
         ? left + plot.width / 2 : left + plot.width * Double(tick - first) / Double(last - first)
       parts.append(SVG.line("axis", place, floor, place, floor + 4))
-      parts.append(SVG.text("tick", place, floor + 18, "middle", "\(tick)"))
+      parts.append(SVG.text("tick", place, floor + 18, "middle", text))
     }
     parts.append(SVG.line("axis", left, floor, end, floor))
     parts.append(SVG.text("name", left + plot.width / 2, height - 2, "middle", horizontal))

@@ -64,42 +64,10 @@ package struct TrainingReport: Sendable {
       ))
     sections.append(("skipped", "Skipped files", skippedFiles()))
     sections.append(("configuration", "Configuration", configurationTable()))
-    sections.removeAll { $0.body.isEmpty }
-
-    let messages = (notes + epochs.warnings()).map { "<li>\(HTML.text($0))</li>" }
-    let links = sections.map { "<a href=\"#\($0.id)\">\($0.name)</a>" }.joined(separator: "\n")
-    let bodies = sections.map { section in
-      "<section id=\"\(section.id)\" aria-labelledby=\"\(section.id)-title\">\n"
-        + "<h2 id=\"\(section.id)-title\">\(section.name)</h2>\n\(section.body)\n</section>"
-    }
-    return """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8"/>
-      <meta name="viewport" content="width=device-width, initial-scale=1"/>
-      <meta name="color-scheme" content="light dark"/>
-      <title>\(HTML.text(title))</title>
-      <style>\(ReportStyle.css)</style>
-      </head>
-      <body>
-      <header>
-      <p class="kicker">Training report</p>
-      <h1>\(HTML.text(title))</h1>
-      <p class="lead">\(epochs.lead(network: network, dataset: dataset))</p>
-      \(messages.isEmpty ? "" : "<ul class=\"notes\">\n\(messages.joined(separator: "\n"))\n</ul>")
-      \(epochs.figures())
-      \(links.isEmpty ? "" : "<nav aria-label=\"Sections\">\n\(links)\n</nav>")
-      </header>
-      <main>
-      \(bodies.joined(separator: "\n"))
-      </main>
-      <footer><p>Written by Swiftlet.</p></footer>
-      <script>\(ReportStyle.script)</script>
-      </body>
-      </html>
-
-      """
+    return ReportPage(
+      kicker: "Training report", title: title, lead: epochs.lead(network: network, dataset: dataset),
+      notes: notes + epochs.warnings(), figures: epochs.figures(), sections: sections
+    ).html
   }
 
   private func skippedFiles() -> String {

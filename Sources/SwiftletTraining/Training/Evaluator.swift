@@ -15,6 +15,8 @@ public struct Evaluator: Sendable {
   private let task: any TrainingTask
   /// The paths of the gates whose values are outputs after the task's.
   private let gates: [String]
+  /// Whether outputs are averaged over an image and its mirror image.
+  private let mirrors: Bool
 
   /// Compiles a network.
   ///
@@ -25,13 +27,14 @@ public struct Evaluator: Sendable {
   ///   - task: the task that it was trained for.
   ///   - batch: images at a time.
   ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
+  ///   - mirrors: whether outputs are averaged over an image and its mirror image.
   ///   - memoryLimit: bytes that it may take; the machine's available memory if `nil`.
   /// - Throws: ``GraphError``, ``ParametersError`` where the weights are not the network's,
   ///   ``TrainingError/tooLittleMemory(what:needed:available:)``.
   public init(
     _ network: NetworkDefinition, parameters: Parameters, backend: any Backend,
     task: any TrainingTask = ClassificationTask(), batch: Int = 64, recordsGates: Bool = false,
-    memoryLimit: Int? = nil
+    mirrors: Bool = false, memoryLimit: Int? = nil
   ) throws {
     let whole = try network.graph(batch: batch)
     for name in task.outputs where !whole.outputs.contains(where: { $0.name == name }) {
@@ -55,6 +58,7 @@ public struct Evaluator: Sendable {
     self.task = task
     self.batch = batch
     self.gates = gates
+    self.mirrors = mirrors
   }
 
   /// Evaluates images of one class each, in their order.
@@ -117,7 +121,12 @@ public struct Evaluator: Sendable {
       if shouldStop() { throw CancellationError() }
       // An image that replaces a broken one has its own turn.
       let rows = loaded.indices.indices.filter { !loaded.replacements[$0] }
-      let outputs = try session.run([try Self.padded(loaded.images, to: batch)]).map { $0.floats() }
+      let images = try Self.padded(loaded.images, to: batch)
+      var outputs = try session.run([images]).map { $0.floats() }
+      if mirrors {
+        let others = try session.run([try Self.mirrored(images)]).map { $0.floats() }
+        outputs = zip(outputs, others).map { zip($0, $1).map { ($0 + $1) / 2 } }
+      }
       func part(_ values: [Float], _ row: Int) -> ArraySlice<Float> {
         let size = values.count / batch
         return values[(row * size)..<((row + 1) * size)]
@@ -143,6 +152,22 @@ public struct Evaluator: Sendable {
         })
     }
     return (tally.evaluation(skipped: loader.skipped), records)
+  }
+
+  /// Images `[N, H, W, C]` with left and right exchanged.
+  private static func mirrored(_ images: Tensor) throws -> Tensor {
+    let (width, channels) = (images.shape[2], images.shape[3])
+    return try Tensor(
+      shape: images.shape,
+      writingFloats: { target in
+        images.withFloats { source in
+          for index in source.indices {
+            let (pixel, channel) = (index / channels, index % channels)
+            let column = pixel % width
+            target[(pixel - column + width - 1 - column) * channels + channel] = source[index]
+          }
+        }
+      })
   }
 
   /// A last batch of fewer images, filled up with zeros.

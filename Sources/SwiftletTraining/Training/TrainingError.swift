@@ -8,6 +8,8 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case badRecipe(String)
   /// A file that was to hold a recipe does not.
   case badRecipeFile(file: String, reason: String)
+  /// A file that was to hold an architecture does not.
+  case badArchitectureFile(file: String, reason: String)
   /// No recipe of that name.
   case unknownRecipe(String)
   /// A freeze that the network has no stages for, or that is not understood.
@@ -47,6 +49,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .badRecipe(let text): return "recipe: \(text)"
     case .badRecipeFile(let file, let reason): return "\(file): not a recipe: \(reason)"
+    case .badArchitectureFile(let file, let reason): return "\(file): not an architecture: \(reason)"
     case .unknownRecipe(let name):
       let all = Recipe.presets.map(\.name).joined(separator: ", ")
       return "unknown recipe '\(name)'; there are \(all), and files that end in .json"
@@ -85,7 +88,8 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
       return "\(path): has a run already; --resume goes on with it, --output names another folder"
     case .folderLocked(let path): return "\(path): another process is training into this folder"
     case .otherRun(let file, let what, let there, let here):
-      return "\(file): is of another run: its \(what) is \(there), that of this run is \(here)"
+      return "\(file): is of another run: its \(what) is \(there), that of this run is \(here); "
+        + "only --epochs, --patience and --target-accuracy may change, and --from its model.safetensors starts a new run"
     case .badCheckpoint(let file, let reason): return "\(file): not a checkpoint: \(reason)"
     }
   }

@@ -3,6 +3,14 @@
 import SwiftletArchitectures
 import SwiftletData
 
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// A run in progress.
 final class TrainingLoop {
   private let trainer: Trainer
@@ -12,6 +20,8 @@ final class TrainingLoop {
   private let files: CheckpointFolder?
   private let training: TaskImages
   private let validation: TaskImages?
+  /// The weight of each class in the loss, where rare classes weigh as much as frequent ones.
+  private let classWeights: [Float]?
   private var teacher: (any Session & ~Copyable)?
   private let teacherInputs: TeacherInputs?
   private let inputs: Inputs
@@ -57,6 +67,10 @@ final class TrainingLoop {
       guard trainer.options.resumes else { throw TrainingError.folderInUse(files.run.path) }
       let checkpoint = try Checkpoint(contentsOf: files.last)
       try identity.check(against: checkpoint.identity, file: files.last)
+      guard checkpoint.progress.epochs <= recipe.epochs else {
+        throw TrainingError.badRecipe(
+          "\(files.run.path) has \(checkpoint.progress.epochs) epochs already; \(recipe.epochs) are fewer")
+      }
       progress = checkpoint.progress
       state = checkpoint.state
     }
@@ -73,6 +87,7 @@ final class TrainingLoop {
         task: trainer.task, loss: trainer.loss, optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
         decayExclusions: Set(recipe.decayExclusions), clipNorm: recipe.clipNorm,
         accumulates: recipe.accumulation > 1, averages: recipe.averageDecay != nil,
+        rateFactor: LayerRates(decay: recipe.layerDecay ?? 1, network: network).factor,
         isFrozen: { Freeze.covers(frozen, $0.name) }))
     func input(_ name: String) throws -> Int {
       guard let index = step.input(name) else {
@@ -117,6 +132,8 @@ final class TrainingLoop {
         atMost: trainer.options.cacheBytes, threads: trainer.options.loaderThreads, for: trainer.task)
     }
     training = try cached(trainer.images)
+    classWeights =
+      recipe.balancesClasses ?? false ? try Self.balancedWeights(trainer.task, trainer.images) : nil
     validation = try trainer.heldOut.map(cached)
   }
 
@@ -125,12 +142,24 @@ final class TrainingLoop {
   {
     try files?.run.writeConfiguration(identity)
     for record in progress.records { try onEpoch(record) }
-    while progress.epochs < recipe.epochs {
+    while progress.epochs < recipe.epochs, endOfRun == nil {
       try runSteps(onStep)
       try finishEpoch()
       if let record = progress.records.last { try onEpoch(record) }
     }
     return try finish()
+  }
+
+  /// The reason to end the run before its last epoch; `nil` where there is none.
+  private var endOfRun: String? {
+    guard let best = progress.best else { return nil }
+    if let target = recipe.targetScore, let score = best.score, score >= target {
+      return "The score of \(Format.fixed(100 * target, 2)) % was reached in epoch \(best.epoch)."
+    }
+    if let patience = recipe.patience, progress.epochs - best.epoch >= patience {
+      return "Stopped early: no epoch after epoch \(best.epoch) was better, and the patience is \(patience)."
+    }
+    return nil
   }
 
   // MARK: Steps
@@ -159,11 +188,36 @@ final class TrainingLoop {
     skipped += loader.skipped.filter { !skipped.contains($0) }
   }
 
-  private func run(_ batch: Batch) throws {
-    let rates = recipe.rates(
+  /// N / (C · the class's images) for each class: their mean over the images is 1.
+  private static func balancedWeights(_ task: any TrainingTask, _ data: TaskImages) throws -> [Float] {
+    guard task is ClassificationTask else {
+      throw TrainingError.badRecipe(
+        "class weights are for one class an image, not for the task \(type(of: task).name)")
+    }
+    var counts = [Int](repeating: 0, count: data.images.classes.count)
+    for index in 0..<data.images.count {
+      for label in data.classes(index) where counts.indices.contains(label) { counts[label] += 1 }
+    }
+    let present = counts.count { $0 > 0 }
+    return counts.map { Float(data.images.count) / Float(max(present, 1) * max($0, 1)) }
+  }
+
+  /// Runs a step, and gives its loss.
+  ///
+  /// - Parameter rate: the learning rate; the schedule's if `nil`.
+  @discardableResult
+  private func run(_ batch: Batch, rate: Double? = nil) throws -> Double {
+    var rates = recipe.rates(
       update: progress.updates, part: progress.steps % recipe.accumulation, perEpoch: updatesPerEpoch)
+    if let rate { rates.learningRate = rate }
     fill(inputs.image, batch.images)
-    for (index, tensor) in zip(inputs.targets, batch.targetTensors) { fill(index, tensor) }
+    for (index, tensor) in zip(inputs.targets, batch.targetTensors) {
+      fill(index, tensor)
+      guard let classWeights else { continue }
+      session.withInput(index) { target in
+        for i in target.indices { target[i] *= classWeights[i % classWeights.count] }
+      }
+    }
     if let index = inputs.step { fill(index, [Float(progress.step)]) }
     fill(inputs.rates, rates.values)
     fill(inputs.scale, [1 / Float(recipe.accumulation)])
@@ -184,6 +238,45 @@ final class TrainingLoop {
     progress.steps += 1
     progress.step += 1
     if rates.applies { progress.updates += 1 }
+    return loss
+  }
+
+  /// Trains with a learning rate that grows by the same factor from update to update, until the loss is four times its least or
+  /// all updates are done.
+  func findRate(
+    from lowest: Double, to highest: Double, updates: Int, onPoint: (RateRangeTest.Point) throws -> Void
+  ) throws -> [RateRangeTest.Point] {
+    var points: [RateRangeTest.Point] = []
+    var (average, least) = (0.0, Double.infinity)
+    let keep = 0.9
+    while points.count < updates {
+      let loader = BatchLoader(
+        training.images, targets: training.encoding, preprocessing: trainer.preprocessing,
+        augmentation: recipe.augmentation, mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed,
+        epoch: progress.epochs, startBatch: 0, shuffles: true, dropsLast: true,
+        threads: trainer.options.loaderThreads, prefetch: trainer.options.prefetch)
+      progress.steps = 0
+      progress.epochs += 1
+      var (sum, parts) = (0.0, 0)
+      while points.count < updates, progress.steps < stepsPerEpoch, let batch = try loader.next() {
+        if trainer.shouldStop { return points }
+        let share = Double(points.count) / Double(max(updates - 1, 1))
+        let rate = lowest * pow(highest / lowest, share)
+        do { sum += try run(batch, rate: rate) } catch TrainingError.notANumber { return points }
+        parts += 1
+        guard parts == recipe.accumulation else { continue }
+        average = keep * average + (1 - keep) * sum / Double(parts)
+        (sum, parts) = (0, 0)
+        // Without the division the average would begin near 0.
+        let smoothed = average / (1 - pow(keep, Double(points.count + 1)))
+        let point = RateRangeTest.Point(learningRate: rate, loss: smoothed)
+        points.append(point)
+        try onPoint(point)
+        least = min(least, smoothed)
+        if smoothed > 4 * least { return points }
+      }
+    }
+    return points
   }
 
   /// Gives several outputs of the step at once.
@@ -278,6 +371,7 @@ final class TrainingLoop {
     let evaluator = try Evaluator(
       trainer.network, parameters: weights, backend: trainer.backend, task: trainer.task,
       batch: min(trainer.options.validationBatch, validation.images.count), recordsGates: true,
+      mirrors: recipe.mirrorsEvaluation ?? false,
       memoryLimit: trainer.options.memoryLimit)
     do {
       return try evaluator.run(
@@ -322,7 +416,9 @@ final class TrainingLoop {
     if let note = trainer.referenceNote {
       report.notes.append(note.prefix(1).uppercased() + note.dropFirst() + ".")
     }
-    if progress.epochs < recipe.epochs {
+    if let endOfRun {
+      report.notes.append(endOfRun)
+    } else if progress.epochs < recipe.epochs {
       report.notes.append("\(progress.epochs) of \(recipe.epochs) epochs are done.")
     }
     return report

@@ -16,6 +16,8 @@ public enum Augmentation: Sendable, Codable, Hashable {
   case colorJitter(brightness: Double = 0, contrast: Double = 0, saturation: Double = 0, hue: Double = 0)
   /// So many random operations of one strength: `RandAugment`.
   case randAugment(operations: Int = 2, magnitude: Int = 9)
+  /// One random operation of a random strength: `TrivialAugment`.
+  case trivialAugment
   /// A random rectangle in the mean color: `RandomErasing`.
   case randomErasing(probability: Double = 0.5)
 
@@ -37,7 +39,7 @@ public enum Augmentation: Sendable, Codable, Hashable {
         "randomResizedCrop: a scale of \(scale) is not in 0...1")
       try require(
         ratio.lowerBound > 0 && ratio.upperBound.isFinite, "randomResizedCrop: a ratio of \(ratio)")
-    case .horizontalFlip: break
+    case .horizontalFlip, .trivialAugment: break
     case .padAndCrop(let padding):
       let most = Preprocessing.maximumResolution
       try require((0...most).contains(padding), "padAndCrop: \(padding) pixels are not in 0...\(most)")
@@ -122,6 +124,8 @@ extension Preprocessing {
         result = result.then {
           RandAugment(operations: operations, magnitude: magnitude).applied(to: $0, using: &generator)
         }
+      case .trivialAugment:
+        result = result.then { TrivialAugment().applied(to: $0, using: &generator) }
       case .randomErasing(let probability):
         result.image = RandomErasing(probability: probability)
           .apply(result.image, fill: meanColor, using: &generator)

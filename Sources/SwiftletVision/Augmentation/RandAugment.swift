@@ -59,31 +59,64 @@ package struct RandAugment: Sendable, Codable, Hashable {
   /// The same, with its transform.
   package func applied(_ operation: Operation, isNegative: Bool, to image: RGBImage) -> TransformedImage {
     let share = Double(max(0, min(Self.largestMagnitude, magnitude))) / Double(Self.largestMagnitude)
+    return operation.applied(to: image, share: share, isNegative: isNegative, .randAugment)
+  }
+}
+
+/// The strengths of ``RandAugment/Operation`` at a share of 1.
+struct AugmentationRanges: Sendable {
+  /// The slope of a shear.
+  let shear: Double
+  /// The pixels of a translation for a side of an image.
+  let translation: @Sendable (_ side: Int) -> Double
+  /// Degrees of a rotation.
+  let rotation: Double
+  /// The change of a factor of brightness, color, contrast or sharpness.
+  let factor: Double
+  /// Bits that posterizing takes away.
+  let bits: Double
+
+  /// RandAugment's, as torchvision has them. Translations reach 150 of 331 pixels, as in the paper's ImageNet images.
+  static let randAugment = AugmentationRanges(
+    shear: 0.3, translation: { 150 / 331 * Double($0) }, rotation: 30, factor: 0.9, bits: 4)
+  /// TrivialAugment's "wide" ones (arXiv 2103.10158, table 5).
+  static let trivialAugmentWide = AugmentationRanges(
+    shear: 0.99, translation: { _ in 32 }, rotation: 135, factor: 0.99, bits: 6)
+}
+
+extension RandAugment.Operation {
+  /// The changed image, with its transform.
+  ///
+  /// - Parameters:
+  ///   - share: the strength, from 0 to 1.
+  ///   - isNegative: whether it goes the other way.
+  ///   - ranges: the strengths at 1.
+  func applied(to image: RGBImage, share: Double, isNegative: Bool, _ ranges: AugmentationRanges)
+    -> TransformedImage
+  {
     let sign = isNegative ? -1.0 : 1.0
-    // Translations reach 150 of 331 pixels, as in the paper's ImageNet images.
-    func shift(_ side: Int) -> Int { Int(sign * share * 150 / 331 * Double(side)) }
-    let factor = 1 + sign * share * 0.9
-    switch operation {
-    case .shearX: return image.transformed(by: .shear(x: sign * share * 0.3))
-    case .shearY: return image.transformed(by: .shear(y: sign * share * 0.3))
+    func shift(_ side: Int) -> Int { Int(sign * share * ranges.translation(side)) }
+    switch self {
+    case .shearX: return image.transformed(by: .shear(x: sign * share * ranges.shear))
+    case .shearY: return image.transformed(by: .shear(y: sign * share * ranges.shear))
     case .translateX: return image.translated(x: shift(image.width), y: 0)
     case .translateY: return image.translated(x: 0, y: shift(image.height))
-    case .rotate: return image.transformed(by: .rotation(degrees: sign * share * 30, of: image))
-    default: return TransformedImage(recolored(image, by: operation, share: share, factor: factor))
+    case .rotate: return image.transformed(by: .rotation(degrees: sign * share * ranges.rotation, of: image))
+    default:
+      return TransformedImage(
+        recolored(image, share: share, factor: 1 + sign * share * ranges.factor, bits: ranges.bits))
     }
   }
 
   /// The operations that move no pixel.
-  private func recolored(_ image: RGBImage, by operation: Operation, share: Double, factor: Double)
-    -> RGBImage
-  {
-    switch operation {
+  private func recolored(_ image: RGBImage, share: Double, factor: Double, bits: Double) -> RGBImage {
+    switch self {
     case .identity, .shearX, .shearY, .translateX, .translateY, .rotate: return image
     case .brightness: return image.brightened(by: factor)
     case .color: return image.saturated(by: factor)
     case .contrast: return image.contrasted(by: factor)
     case .sharpness: return image.sharpened(by: factor)
-    case .posterize: return image.posterized(bits: 8 - Int((share * 4).rounded(.toNearestOrEven)))
+    case .posterize: return image.posterized(bits: 8 - Int((share * bits).rounded(.toNearestOrEven)))
     case .solarize: return image.solarized(from: 255 * (1 - share))
     case .autoContrast: return image.autoContrasted()
     case .equalize: return image.equalized()

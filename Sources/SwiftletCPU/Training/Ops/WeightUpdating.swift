@@ -47,7 +47,8 @@ final class WeightUpdateOp: TrainingOp {
   func run(_ context: WorkerContext, worker: Int, of workers: Int) {
     guard rates.pointer[1] != 0 else { return }
     let mine = Range.partition(weight.count, of: worker, workers, unit: 16)
-    let rate = rates.pointer[0], factor = scale.pointer[0], decay = Float(operation.decay)
+    let rate = rates.pointer[0] * Float(operation.rateFactor), factor = scale.pointer[0],
+      decay = Float(operation.decay)
     let (w, g) = (weight.pointer, gradient.pointer)
     switch operation.optimizer {
     case .sgd(let momentum, let nesterov):

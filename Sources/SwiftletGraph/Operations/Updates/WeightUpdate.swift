@@ -8,11 +8,14 @@ package struct WeightUpdate: GraphOperation {
   package var optimizer: Optimizer
   /// Weight decay; 0 for excluded parameters.
   package var decay: Double
+  /// The factor of the step's learning rate.
+  package var rateFactor: Double
 
   /// Creates an update.
-  package init(_ optimizer: Optimizer, decay: Double) {
+  package init(_ optimizer: Optimizer, decay: Double, rateFactor: Double = 1) {
     self.optimizer = optimizer
     self.decay = decay
+    self.rateFactor = rateFactor
   }
 
   package func infer(_ inputs: [TensorType]) throws -> [TensorType] {
@@ -27,7 +30,8 @@ package struct WeightUpdate: GraphOperation {
   }
 
   package func reference(_ inputs: [HostTensor]) -> [HostTensor] {
-    let rates = StepRates(inputs[2].values)
+    var rates = StepRates(inputs[2].values)
+    rates.learningRate *= rateFactor
     var results = [inputs[0]] + inputs[4...]
     guard rates.applies else { return results }
     for i in inputs[0].values.indices {
@@ -42,6 +46,7 @@ package struct WeightUpdate: GraphOperation {
 
   package static func samples(using generator: inout SeededGenerator) -> [Sample] {
     let rules: [(Optimizer, Double, StepRates)] = [
+      (.sgd(momentum: 0.9, nesterov: true), 0.02, StepRates(learningRate: 0.3)),
       (.sgd(momentum: 0), 0.01, StepRates(learningRate: 0.1)),
       (.sgd(momentum: 0.9), 0.01, StepRates(learningRate: 0.1)),
       (.sgd(momentum: 0.9, nesterov: true), 0, StepRates(learningRate: 0.1)),
@@ -52,7 +57,7 @@ package struct WeightUpdate: GraphOperation {
     return rules.map { rule, decay, rates in
       let moments = rule.moments.map { _ in HostTensor([3, 7], uniform: 0.1...1, using: &generator) }
       return Sample(
-        Self(rule, decay: decay),
+        Self(rule, decay: decay, rateFactor: rates.learningRate == 0.3 ? 0.25 : 1),
         [
           HostTensor([3, 7], uniform: -1...1, using: &generator),
           HostTensor([3, 7], uniform: -1...1, using: &generator),
