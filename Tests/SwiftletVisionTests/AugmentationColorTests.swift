@@ -111,6 +111,36 @@ import Testing
     #expect(RandAugment(operations: 0).apply(image, using: &generator) == image)
   }
 
+  /// The table of torchvision's TrivialAugmentWide with 31 strengths.
+  @Test func trivialAugmentsStrengthsAreTorchvisions() throws {
+    let image = try noise(331, 40)
+    func at(_ strength: Int, _ operation: RandAugment.Operation, _ isNegative: Bool = false) -> RGBImage {
+      TrivialAugment().applied(operation, strength: strength, isNegative: isNegative, to: image).image
+    }
+    #expect(at(30, .translateX) == image.shifted(x: -32, y: 0))
+    #expect(at(15, .translateY, true) == image.shifted(x: 0, y: 16))
+    #expect(at(30, .rotate, true) == image.rotated(degrees: -135))
+    #expect(at(10, .shearX) == image.shearedX(0.33))
+    #expect(at(30, .brightness, true) == image.brightened(by: 0.01))
+    #expect(at(30, .contrast) == image.contrasted(by: 1.99))
+    #expect(at(30, .posterize) == image.posterized(bits: 2) && at(5, .posterize) == image.posterized(bits: 7))
+    #expect(at(30, .solarize) == image.solarized(from: 0))
+    for operation in RandAugment.Operation.allCases
+    where operation.rawValue != "autoContrast" && operation.rawValue != "equalize" {
+      if operation != .solarize { #expect(at(0, operation) == image, "\(operation)") }
+    }
+    // All operations and both directions are drawn, and the same generator gives the same image.
+    var results: Set<[UInt8]> = []
+    for seed in 0..<200 {
+      var (a, b) = (SeededGenerator(seed: UInt64(seed)), SeededGenerator(seed: UInt64(seed)))
+      let small = try noise(8, 8)
+      let result = TrivialAugment().applied(to: small, using: &a).image
+      #expect(result == TrivialAugment().applied(to: small, using: &b).image)
+      results.insert(result.pixels)
+    }
+    #expect(results.count > 60)
+  }
+
   // MARK: Batches
 
   private func batch(_ count: Int, side: Int = 8) throws -> (images: Tensor, targets: Tensor) {

@@ -44,8 +44,7 @@ protocol AblatableBlock: BlockDefinition {
 }
 
 extension Architecture {
-  /// The architecture with a change in every block that has what it changes. Convolutions of the stem and the head keep their
-  /// non-linearity unless the change is an activation.
+  /// The architecture with a change in every block that has what it changes; an activation is that of the head's layers too.
   ///
   /// - Throws: ``ArchitectureError/noSuchPart(_:network:)`` where no block has it.
   public func applying(_ ablation: Ablation, named name: String) throws -> Architecture {
@@ -58,6 +57,10 @@ extension Architecture {
     }
     result.stem = stem.map(changed)
     result.stages = stages.map { $0.map(changed) }
+    if case .activation(let function) = ablation, var head = head as? Head {
+      head.activation = function
+      result.head = head
+    }
     guard isChanged else { throw ArchitectureError.noSuchPart(name, network: self.name) }
     return result
   }

@@ -16,10 +16,16 @@ public struct RateRangeTest: Sendable, Codable, Equatable {
     public let learningRate: Double
     /// The loss, averaged over the updates before it with a decay of 0.9.
     public let loss: Double
+
+    /// Creates a point.
+    public init(learningRate: Double, loss: Double) { (self.learningRate, self.loss) = (learningRate, loss) }
   }
 
   /// The updates, in order; the rate grows by the same factor from one to the next.
   public let points: [Point]
+
+  /// Creates a result from its points.
+  public init(points: [Point]) { self.points = points }
 
   /// The rate at which the loss falls fastest per decade of the rate; `nil` where it does not fall.
   public var steepest: Double? {

@@ -133,7 +133,7 @@ final class TrainingLoop {
     }
     training = try cached(trainer.images)
     classWeights =
-      recipe.balancesClasses ?? false ? try Self.balancedWeights(trainer.task, trainer.images) : nil
+      recipe.balancesClasses ?? false ? try ClassWeights.balanced(trainer.images, for: trainer.task) : nil
     validation = try trainer.heldOut.map(cached)
   }
 
@@ -186,20 +186,6 @@ final class TrainingLoop {
       if progress.steps < stepsPerEpoch, isCheckpointDue { try checkpoint() }
     }
     skipped += loader.skipped.filter { !skipped.contains($0) }
-  }
-
-  /// N / (C · the class's images) for each class: their mean over the images is 1.
-  private static func balancedWeights(_ task: any TrainingTask, _ data: TaskImages) throws -> [Float] {
-    guard task is ClassificationTask else {
-      throw TrainingError.badRecipe(
-        "class weights are for one class an image, not for the task \(type(of: task).name)")
-    }
-    var counts = [Int](repeating: 0, count: data.images.classes.count)
-    for index in 0..<data.images.count {
-      for label in data.classes(index) where counts.indices.contains(label) { counts[label] += 1 }
-    }
-    let present = counts.count { $0 > 0 }
-    return counts.map { Float(data.images.count) / Float(max(present, 1) * max($0, 1)) }
   }
 
   /// Runs a step, and gives its loss.
