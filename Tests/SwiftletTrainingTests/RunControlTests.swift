@@ -88,8 +88,8 @@ import Testing
         name.hasPrefix("stem")
         ? 0.125 : name.hasPrefix("stages.0") ? 0.25 : name.hasPrefix("stages.1") ? 0.5 : 1
       let worst = disagreement(
-        try #require(decayed[name]).map(Double.init), steps.map { Double(factor * $0) }, relativeToScale: 1e-4
-      )
+        try #require(decayed[name]).map(Double.init), steps.map { Double(factor * $0) }, absolute: 2e-6,
+        relative: 1e-4)
       #expect(worst == nil, "\(name): \(worst.map { "\($0)" } ?? "")")
     }
   }
