@@ -79,4 +79,21 @@ import Testing
     for try await epoch in trainer.fit(onStep: { _ in usleep(1000) }) where epoch.epoch == 2 { break }
     #expect(trainer.outcome == nil)
   }
+
+  /// A canceled task learns that the epochs are not all, and the run ends.
+  @Test func cancelingTheTaskThrows() async throws {
+    var recipe = Recipe.quick
+    (recipe.epochs, recipe.batch) = (100_000, 8)
+    let data = DatasetSplit(training: Colours(count: 16), validation: nil)
+    let trainer = try Trainer(try model(), recipe, on: data, engine: CPUBackend())
+    let task = Task {
+      var count = 0
+      for try await _ in trainer.fit(onStep: { _ in usleep(1000) }) { count += 1 }
+      return count
+    }
+    try await Task.sleep(for: .milliseconds(50))
+    task.cancel()
+    await #expect(throws: CancellationError.self) { try await task.value }
+    #expect(trainer.outcome == nil)
+  }
 }

@@ -65,6 +65,13 @@ struct Arguments: Sendable {
     return all
   }
 
+  /// The options as a command line, in the order of their names.
+  var text: String {
+    options.sorted { $0.key < $1.key }.map { name, value in
+      "--\(name)" + (value.map { " " + ($0.contains(where: \.isWhitespace) ? "'\($0)'" : $0) } ?? "")
+    }.joined(separator: " ")
+  }
+
   /// The same with further options, where they are not given.
   func adding(_ options: [String: String?]) -> Arguments {
     var result = self

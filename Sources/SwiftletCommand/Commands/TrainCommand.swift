@@ -117,6 +117,11 @@ struct TrainCommand: Command {
     options.resumes = resumes
     options.checkpointSteps = try arguments.integer("checkpoint-every", in: 1...Int.max)
     options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
+    options.provenance = [
+      ("data", path), ("starting weights", arguments.string("from") ?? "random"),
+      ("Swiftlet", swiftletVersion),
+      ("command", "swiftlet train " + arguments.text),
+    ]
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
     let findsRate = arguments.flag("find-rate")
     let trainer = try Trainer(

@@ -53,6 +53,10 @@ package struct RunProgress: Sendable, Codable, Equatable {
   package var records: [EpochRecord] = []
   /// The best of them.
   package var best: Best?
+  /// The mean of the steps' losses with a decay of 0.95; `nil` before the first step.
+  package var smoothedLoss: Double?
+  /// Points of the curves over steps; `nil` in files of older versions.
+  package var curve: [StepPoint]?
 
   /// The start of a run.
   package init() {}

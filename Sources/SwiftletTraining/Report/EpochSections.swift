@@ -3,12 +3,16 @@
 /// The parts of the page that come from the epochs' records.
 struct EpochSections {
   private let records: [EpochRecord]
+  private let curve: [StepPoint]
   private let evaluation: (any TaskEvaluation)?
   /// The task's metrics that apply to this number of classes.
   private let metrics: [TaskMetric]
 
-  init(records: [EpochRecord], evaluation: (any TaskEvaluation)?, metrics: [TaskMetric]) {
+  init(
+    records: [EpochRecord], curve: [StepPoint] = [], evaluation: (any TaskEvaluation)?, metrics: [TaskMetric]
+  ) {
     self.records = records.sorted { $0.epoch < $1.epoch }
+    self.curve = curve.sorted { $0.step < $1.step }
     self.evaluation = evaluation
     self.metrics = metrics.filter { $0.leastClasses <= evaluation?.classes.count ?? .max }
   }
@@ -159,17 +163,36 @@ struct EpochSections {
           ? metrics.first.flatMap { metric in best { metric.value(in: $0) } }.map { best in
             (showsAccuracy ? 1 : 0, best.index, "best, epoch \(records[best.index].epoch)")
           } : nil))
-    charts.append(
-      LineChart(
-        title: "Learning rate", positions: positions,
-        series: [line("learning rate", "c3") { $0.learningRate }],
-        startsAtZero: true))
+    if curve.count > 1 {
+      let steps = curve.map { max(0, min($0.step, 1 << 40)) }
+      charts.append(
+        LineChart(
+          title: "Training loss, smoothed", horizontal: "step", positions: steps,
+          series: [.init(name: "training", color: "c1", values: curve.map(\.loss))]))
+      charts.append(
+        LineChart(
+          title: "Learning rate", horizontal: "step", positions: steps,
+          series: [.init(name: "learning rate", color: "c3", values: curve.map(\.learningRate))],
+          startsAtZero: true))
+    } else {
+      charts.append(
+        LineChart(
+          title: "Learning rate", positions: positions,
+          series: [line("learning rate", "c3") { $0.learningRate }],
+          startsAtZero: true))
+    }
     charts.append(
       LineChart(
         title: "Images/s", positions: positions,
         series: [line("speed", "c2") { $0.imagesPerSecond }],
         startsAtZero: true))
-    return "<div class=\"charts\">\n\(charts.map { $0.figure() }.joined(separator: "\n"))\n</div>\n\(table())"
+    let note =
+      records.contains { $0.validationLoss != nil }
+      ? "<p class=\"explain\">The training loss is that of augmented images, with dropout and smoothed labels where the recipe has "
+        + "them, while the weights change; the validation loss has none of these. So the training loss may lie above it.</p>\n"
+      : ""
+    let figures = charts.map { $0.figure() }.joined(separator: "\n")
+    return "\(note)<div class=\"charts\">\n\(figures)\n</div>\n\(table())"
   }
 
   /// The table of all epochs, for readers who cannot see curves or want the numbers.

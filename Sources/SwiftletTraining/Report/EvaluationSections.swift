@@ -222,7 +222,7 @@ struct EvaluationSections {
     let figures = shown.map { mistake in
       let (label, prediction) = (name(mistake.label), name(mistake.prediction))
       // The end of a path distinguishes images; the whole is in the title.
-      let file = mistake.name.split(separator: "/").last.map(String.init) ?? mistake.name
+      let file = mistake.name.split(separator: "/").suffix(2).joined(separator: "/")
       return """
         <figure class="photo">\(picture(of: mistake))<figcaption><span class="is" title="\(HTML.text(label))">\(HTML.short(label, 48))</span>
         <span class="taken">taken for <b title="\(HTML.text(prediction))">\(HTML.short(prediction, 48))</b>, \(Format.percent(mistake.probability))</span>

@@ -6,6 +6,8 @@ struct GateSection {
   private let classes: [String]
   /// As many classes as the paper draws, which is also the number of distinct colors.
   private static let shownClasses = 5
+  /// Further classes that are drawn faintly.
+  private static let faintClasses = 95
 
   init(gates: [GateRecord], classes: [String]) {
     self.gates = gates.filter { $0.means.contains { !$0.isEmpty } }
@@ -18,6 +20,11 @@ struct GateSection {
     let names = (0..<rows).map { classes.indices.contains($0) ? classes[$0] : "class \($0)" }
     var keys = names.enumerated().map { index, name in
       "<span title=\"\(HTML.text(name))\">\(SVG.key("c\(index)"))\(HTML.short(name, 24))</span>"
+    }
+    let others = min(Self.faintClasses, (gates.map(\.means.count).max() ?? 0) - rows)
+    if others > 0 {
+      keys.append(
+        "<span>\(SVG.key("faint"))\(others == 1 ? "1 other class" : "\(others) other classes")</span>")
     }
     keys.append("<span>\(SVG.key("mean"))mean of all classes</span>")
     let isAveraged = gates.contains { channels($0) > Self.points }
@@ -74,8 +81,13 @@ struct GateSection {
     let count = channels(gate)
     let (left, top, width, height) = (30.0, 8.0, 436.0, 120.0)
     let mean = Self.mean(gate, channels: count)
-    // The mean first: classes that leave it are drawn over it.
-    var curves = [(kind: "mean", values: mean)]
+    // The others and the mean first: classes with colors are drawn over them.
+    var curves: [(kind: String, values: [Double])] = gate.means.dropFirst(Self.shownClasses).prefix(
+      Self.faintClasses
+    ).map {
+      values in (kind: "faint", values: (0..<count).map { $0 < values.count ? Double(values[$0]) : .nan })
+    }
+    curves.append((kind: "mean", values: mean))
     curves += gate.means.prefix(Self.shownClasses).enumerated().map { index, values in
       (kind: "c\(index)", values: (0..<count).map { $0 < values.count ? Double(values[$0]) : .nan })
     }

@@ -56,7 +56,7 @@ enum ReportStyle {
     .line.thin { stroke-width: 1.1; }
     .line.dashed { stroke-dasharray: 5 4; }
     .c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); }
-    .c4 { stroke: var(--c4); } .mean { stroke: var(--muted); } .line.thin.mean, .key .mean { stroke-width: 2.4; opacity: 0.6; }
+    .c4 { stroke: var(--c4); } .mean, .faint { stroke: var(--muted); } .line.thin.faint, .key .faint { stroke-width: 0.8; opacity: 0.3; } .line.thin.mean, .key .mean { stroke-width: 2.4; opacity: 0.6; }
     .point.c0, .follow.c0, .label.c0 { fill: var(--c0); } .point.c1, .follow.c1, .label.c1 { fill: var(--c1); }
     .point.c2, .follow.c2, .label.c2 { fill: var(--c2); } .point.c3, .follow.c3, .label.c3 { fill: var(--c3); }
     .point.c4, .follow.c4 { fill: var(--c4); } .point.mean { fill: var(--muted); }

@@ -23,6 +23,7 @@ import SwiftletCore
 /// |---|---|
 /// | `config.json` | the run's configuration |
 /// | `metrics.csv` | a header, and one line an epoch |
+/// | `steps.csv` | the smoothed loss and the learning rate, up to 300 lines |
 /// | `events.out.tfevents.….swiftlet` | the same for TensorBoard (``EventFile``) |
 /// | `report.html` | one page that needs nothing else (``TrainingReport``) |
 package struct RunFolder: Sendable, Equatable {
@@ -65,6 +66,14 @@ package struct RunFolder: Sendable, Equatable {
   /// - Throws: `AtomicFileError`.
   package func writeMetrics(_ records: [EpochRecord]) throws {
     try write(Array(MetricsTable.text(records).utf8), to: "metrics.csv")
+  }
+
+  /// Writes `steps.csv`: the points of the curves over steps.
+  ///
+  /// - Throws: `AtomicFileError`.
+  package func writeSteps(_ curve: [StepPoint]) throws {
+    let lines = curve.map { "\($0.step),\($0.loss),\($0.learningRate)\n" }
+    try write(Array(("step,loss,learningRate\n" + lines.joined()).utf8), to: "steps.csv")
   }
 
   /// Reads `metrics.csv` back, for a run that is resumed.
@@ -131,8 +140,10 @@ package struct RunFolder: Sendable, Equatable {
     var partial = path.utf8.first == UInt8(ascii: "/") ? "/" : ""
     for part in parts {
       partial += partial.isEmpty || partial == "/" ? String(part) : "/\(part)"
-      if mkdir(partial, 0o777) == 0 || isFolder(partial) { continue }
+      if mkdir(partial, 0o777) == 0 { continue }
+      // Another call would replace it.
       let code = errno
+      if isFolder(partial) { continue }
       let reason =
         switch code {
         case EEXIST, ENOTDIR: "\(partial) is a file, not a folder"

@@ -16,6 +16,8 @@ package struct TrainingReport: Sendable {
   package var configuration: [(String, String)]
   /// The epochs so far.
   package var records: [EpochRecord]
+  /// Points of the curves over steps.
+  package var curve: [StepPoint]
   /// The evaluation of the trained network on the data set.
   package var evaluation: (any TaskEvaluation)?
   /// The task's metrics after each epoch.
@@ -32,7 +34,7 @@ package struct TrainingReport: Sendable {
   /// Creates a report.
   package init(
     title: String, network: String, dataset: String, configuration: [(String, String)] = [],
-    records: [EpochRecord] = [], evaluation: (any TaskEvaluation)? = nil,
+    records: [EpochRecord] = [], curve: [StepPoint] = [], evaluation: (any TaskEvaluation)? = nil,
     metrics: [TaskMetric] = ClassificationTask().metrics, gates: [GateRecord] = [],
     thumbnails: [Int: RGBImage] = [:], skipped: [SkippedFile] = [], notes: [String] = []
   ) {
@@ -41,6 +43,7 @@ package struct TrainingReport: Sendable {
     self.dataset = dataset
     self.configuration = configuration
     self.records = records
+    self.curve = curve
     self.evaluation = evaluation
     self.metrics = metrics
     self.gates = gates
@@ -52,7 +55,7 @@ package struct TrainingReport: Sendable {
   /// The page, as valid HTML5 that is well-formed XML too. The same report gives the same text.
   package func html() -> String {
     var sections: [(id: String, name: String, body: String)] = []
-    let epochs = EpochSections(records: records, evaluation: evaluation, metrics: metrics)
+    let epochs = EpochSections(records: records, curve: curve, evaluation: evaluation, metrics: metrics)
     sections.append(("curves", "Curves", epochs.curves()))
     for section in evaluation?.sections(thumbnails: thumbnails) ?? [] {
       sections.append((section.id, section.title, section.body))

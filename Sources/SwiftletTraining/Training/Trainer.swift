@@ -38,6 +38,8 @@ public final class Trainer: Sendable {
     public var resumes = false
     /// The name of the data set in reports.
     public var dataName = "images"
+    /// Further rows of the report's table of the configuration: the origin of the run.
+    public var provenance: [(String, String)] = []
     /// Writes the best weights as a model's file into the folder.
     public var writeModel: (@Sendable (Parameters, _ path: String) throws -> Void)?
 
@@ -153,14 +155,15 @@ public final class Trainer: Sendable {
 
   var shouldStop: Bool { isStopped.load(ordering: .relaxed) }
 
-  /// Trains on a thread of its own, and gives each epoch when it is over. Leaving the loop stops the run.
+  /// Trains on a thread of its own, and gives each epoch when it is over. Leaving the loop stops the run, and so does canceling the
+  /// task that iterates: its loop then ends with `CancellationError`.
   ///
   /// - Parameter onStep: called after each step, on the run's thread.
-  /// - Returns: the epochs. It throws the errors of ``run(onStep:onEpoch:)``.
+  /// - Returns: the epochs. It throws the errors of ``run(onStep:onEpoch:)``, `CancellationError`.
   public func fit(
     onStep: @escaping @Sendable (StepProgress) -> Void = { _ in }
-  ) -> AsyncThrowingStream<EpochRecord, any Error> {
-    AsyncThrowingStream { stream in
+  ) -> Epochs {
+    let stream = AsyncThrowingStream<EpochRecord, any Error> { stream in
       stream.onTermination = { reason in
         if case .cancelled = reason { self.stop() }
       }
@@ -171,6 +174,28 @@ public final class Trainer: Sendable {
         } catch { stream.finish(throwing: error) }
       }
     }
+    return Epochs(stream: stream)
+  }
+
+  /// The epochs of a run, in order.
+  public struct Epochs: AsyncSequence, Sendable {
+    let stream: AsyncThrowingStream<EpochRecord, any Error>
+
+    /// Iterates over the epochs.
+    public struct Iterator: AsyncIteratorProtocol {
+      var base: AsyncThrowingStream<EpochRecord, any Error>.Iterator
+
+      /// The next epoch; `nil` after the last one.
+      ///
+      /// - Throws: the errors of the run; `CancellationError` where the task is canceled, since the epochs are then not all.
+      public mutating func next() async throws -> EpochRecord? {
+        if let epoch = try await base.next() { return epoch }
+        try Task.checkCancellation()
+        return nil
+      }
+    }
+
+    public func makeAsyncIterator() -> Iterator { Iterator(base: stream.makeAsyncIterator()) }
   }
 
   /// Trains on the caller's thread.

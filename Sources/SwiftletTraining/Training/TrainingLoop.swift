@@ -188,6 +188,17 @@ final class TrainingLoop {
     skipped += loader.skipped.filter { !skipped.contains($0) }
   }
 
+  /// Adds a point to the curves over steps, so that a run has up to ``StepPoint/most``.
+  private func addPoint() {
+    let total = updatesPerEpoch * recipe.epochs
+    let every = (total + StepPoint.most - 1) / StepPoint.most
+    guard progress.updates % max(every, 1) == 0, let loss = progress.smoothedLoss else { return }
+    progress.curve =
+      (progress.curve ?? []) + [
+        StepPoint(step: progress.updates, loss: loss, learningRate: progress.learningRate)
+      ]
+  }
+
   /// Runs a step, and gives its loss.
   ///
   /// - Parameter rate: the learning rate; the schedule's if `nil`.
@@ -223,7 +234,11 @@ final class TrainingLoop {
     progress.learningRate = rates.learningRate
     progress.steps += 1
     progress.step += 1
-    if rates.applies { progress.updates += 1 }
+    progress.smoothedLoss = progress.smoothedLoss.map { 0.95 * $0 + 0.05 * loss } ?? loss
+    if rates.applies {
+      progress.updates += 1
+      addPoint()
+    }
     return loss
   }
 
@@ -328,6 +343,7 @@ final class TrainingLoop {
     next.learningRate = progress.learningRate
     next.records = progress.records + [record]
     next.best = progress.best
+    (next.smoothedLoss, next.curve) = (progress.smoothedLoss, progress.curve)
     let candidate = RunProgress.Best(
       epoch: record.epoch, score: score,
       loss: record.validationLoss ?? record.trainingLoss)
@@ -346,6 +362,7 @@ final class TrainingLoop {
       try trainer.options.writeModel?(weights, files.run.file(Trainer.modelName))
     }
     try files.run.writeMetrics(progress.records)
+    try files.run.writeSteps(progress.curve ?? [])
     try files.run.writeEvents(progress.records)
     try files.run.writeReport(report(evaluation ?? evaluated))
     try checkpoint.write(to: files.last)
@@ -394,7 +411,8 @@ final class TrainingLoop {
     var report = TrainingReport(
       title: "\(trainer.network.name) on \(trainer.options.dataName)",
       network: trainer.network.name, dataset: trainer.options.dataName,
-      configuration: identity.rows, records: progress.records, evaluation: evaluation?.0,
+      configuration: identity.rows + trainer.options.provenance, records: progress.records,
+      curve: progress.curve ?? [], evaluation: evaluation?.0,
       metrics: trainer.task.metrics, gates: evaluation?.1 ?? [], skipped: skipped)
     for index in evaluation?.0.shownImages ?? [] {
       report.thumbnails[index] = try? validation?.images.image(index)

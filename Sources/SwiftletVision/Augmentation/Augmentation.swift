@@ -59,6 +59,33 @@ public enum Augmentation: Sendable, Codable, Hashable {
   }
 }
 
+extension Augmentation: CustomStringConvertible {
+  /// The name and the numbers: `randomResizedCrop (scale 0.35–1, ratio 0.75–1.33)`.
+  public var description: String {
+    func text(_ value: Double) -> String {
+      let rounded = (value * 100).rounded() / 100
+      return rounded == rounded.rounded() && abs(rounded) < 1e9 ? "\(Int(rounded))" : "\(rounded)"
+    }
+    func text(_ range: ClosedRange<Double>) -> String {
+      "\(text(range.lowerBound))–\(text(range.upperBound))"
+    }
+    switch self {
+    case .randomResizedCrop(let scale, let ratio):
+      return "randomResizedCrop (scale \(text(scale)), ratio \(text(ratio)))"
+    case .horizontalFlip: return "horizontalFlip"
+    case .padAndCrop(let padding): return "padAndCrop (\(padding) pixels)"
+    case .colorJitter(let brightness, let contrast, let saturation, let hue):
+      return
+        "colorJitter (brightness \(text(brightness)), contrast \(text(contrast)), saturation \(text(saturation)), "
+        + "hue \(text(hue)))"
+    case .randAugment(let operations, let magnitude):
+      return "randAugment (\(operations) operations, magnitude \(magnitude))"
+    case .trivialAugment: return "trivialAugment"
+    case .randomErasing(let probability): return "randomErasing (probability \(text(probability)))"
+    }
+  }
+}
+
 extension Preprocessing {
   /// The 8-bit image that the network sees in training: `resolution` × `resolution`.
   ///

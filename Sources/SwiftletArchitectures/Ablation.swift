@@ -1,4 +1,4 @@
-// Variant.swift: a network of the zoo with changes, written behind its name: `mobilenet_v2@0.5:160+relu+no-shortcut`.
+// Ablation.swift: a network of the zoo with changes, written behind its name: `mobilenet_v2@0.5:160+relu+no-shortcut`.
 
 import SwiftletCore
 
