@@ -18,7 +18,7 @@ enum SwiftletTool {
     ClassifyCommand.self, TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, ModelsCommand.self,
     SummaryCommand.self, CompareCommand.self, PullCommand.self,
     PreprocessCommand.self, ConvertCommand.self, BenchCommand.self, TuneCommand.self,
-    InspectCommand.self,
+    InspectCommand.self, CompletionCommand.self,
   ]
 
   static func main() {
@@ -44,7 +44,7 @@ enum SwiftletTool {
         }
         return 0
       }
-      if first == "--version" {
+      if ["--version", "version"].contains(first) {
         try Console.print("swiftlet \(swiftletVersion)")
         return 0
       }

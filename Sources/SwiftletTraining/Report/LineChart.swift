@@ -73,6 +73,8 @@ struct LineChart {
   var horizontal = "epoch"
   /// The ticks of the horizontal axis; whole numbers where it is `nil`.
   var ticks: [(position: Int, text: String)]?
+  /// The texts of the positions in the readout; the positions themselves where it is `nil`.
+  var positionTexts: [String]?
   var positions: [Int]
   var series: [Series]
   var startsAtZero = false
@@ -158,7 +160,7 @@ struct LineChart {
     let values = shown.compactMap { curve in
       curve.values[index].map { shown.count > 1 ? "\(HTML.text(curve.name)) \(text($0))" : text($0) }
     }
-    return "\(horizontal) \(positions[index]): "
+    return "\(horizontal) \(positionTexts?[index] ?? "\(positions[index])"): "
       + (values.isEmpty ? "nothing" : values.joined(separator: " · "))
   }
 

@@ -63,6 +63,7 @@ public struct RateRangeTest: Sendable, Codable, Equatable {
       title: "Loss", positions: points.map { position($0.learningRate) },
       series: [.init(name: "loss", color: "c0", values: points.map { $0.loss })])
     chart.horizontal = "learning rate"
+    chart.positionTexts = points.map { Format.significant($0.learningRate, 3) }
     if let first = points.first, let last = points.last {
       let decades = Int(log10(first.learningRate).rounded(.up))...Int(log10(last.learningRate).rounded(.up))
       chart.ticks = decades.filter { 100 * $0 <= position(last.learningRate) }.map { (100 * $0, "1e\($0)") }
@@ -76,7 +77,8 @@ public struct RateRangeTest: Sendable, Codable, Equatable {
       notes: [
         suggestion.map { "Suggested learning rate: \($0)." }
           ?? "The loss does not fall at any of these rates."
-      ], sections: [("loss", "Loss over the learning rate", chart.figure())]
+      ],
+      sections: [("loss", "Loss over the learning rate", "<div class=\"charts\">\n\(chart.figure())\n</div>")]
     ).html
   }
 }

@@ -68,7 +68,10 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     case .batchTooLarge(let batch, let accumulation, let images):
       let size =
         accumulation == 1 ? "a batch of \(batch)" : "\(accumulation) batches of \(batch) for each update"
-      return "\(size): more than the \(images) images that there are to train on"
+      return "\(size): more than the \(images) images that there are to train on; "
+        + (accumulation == 1
+          ? "a smaller batch fits"
+          : "the recipe is for ImageNet, and cifar or fine-tune are for smaller data")
     case .tooLittleMemory(let what, let needed, let available):
       return "\(what) needs at least \(AvailableMemory.text(needed)) of memory, but "
         + "\(AvailableMemory.text(available)) are available; a smaller batch or resolution needs less"
