@@ -22,17 +22,21 @@ struct swiftlet_gif {
   uint8_t colors[256][3];
 };
 
-// Past the end there are zeros: a file may end with its last pixel, without the marks that should follow.
+// Behind the last byte there is a single zero: a file may end with its last pixels, without the mark that should follow.
 static int on_read(GifFileType *library, GifByteType *target, int count) {
   swiftlet_gif *decoder = library->UserData;
   if (count <= 0) return 0;
   size_t wanted = (size_t)count, left = decoder->count - decoder->position;
+  if (wanted == 1 && left == 0 && !decoder->ended) {
+    decoder->ended = true;
+    *target = 0;
+    return 1;
+  }
   size_t taken = wanted < left ? wanted : left;
   memcpy(target, decoder->bytes + decoder->position, taken);
-  memset(target + taken, 0, wanted - taken);
   if (taken < wanted) decoder->ended = true;
   decoder->position += taken;
-  return count;
+  return (int)taken;
 }
 
 static int failure(const swiftlet_gif *decoder, int code, char *message) {

@@ -39,7 +39,9 @@ package struct FileKind: Hashable, Sendable, CustomStringConvertible {
       return
     }
     let bytes = Array(file.prefix(Self.headBytes))
-    if let noun = Self.signature(bytes) ?? MediaBrands(bytes)?.noun ?? Self.text(bytes) {
+    if let noun = Self.signature(bytes) ?? MediaBrands(bytes)?.noun
+      ?? Self.text(bytes, isCut: file.count > bytes.count)
+    {
       self.init(noun)
     } else {
       return nil
@@ -107,15 +109,16 @@ package struct FileKind: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Kinds of text, by their first words.
-  private static func text(_ bytes: [UInt8]) -> String? {
+  private static func text(_ bytes: [UInt8], isCut: Bool) -> String? {
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) { return "text file" }
     guard !bytes.contains(where: { $0 < 0x20 && ![0x09, 0x0A, 0x0C, 0x0D, 0x1B].contains($0) || $0 == 0x7F })
     else { return nil }
     // The last character may be cut. Other encodings than UTF-8 pass where most of their bytes are ASCII.
-    let isUTF8 = (0..<4).contains { String(validating: bytes.dropLast($0), as: UTF8.self) != nil }
-    guard isUTF8 || bytes.count(where: { $0 >= 0x80 }) * 3 < bytes.count, bytes.count > 3 || isUTF8 else {
-      return nil
+    let isUTF8 = (0..<(isCut ? 4 : 1)).contains {
+      String(validating: bytes.dropLast($0), as: UTF8.self) != nil
     }
+    let isLatin = bytes.count > 8 && bytes.count(where: { $0 >= 0x80 }) * 3 < bytes.count
+    guard isUTF8 || isLatin else { return nil }
     var words = String(decoding: bytes, as: UTF8.self).drop { $0.isWhitespace || $0 == "\u{FEFF}" }
       .lowercased()[...]
     if words.hasPrefix("version https://git-lfs") { return "Git LFS pointer" }

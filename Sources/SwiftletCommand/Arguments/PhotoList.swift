@@ -90,7 +90,8 @@ struct PhotoList {
 
   /// Names that file managers, archivers, cameras' cards and network drives leave behind, in small letters.
   private static let junk: Set = [
-    "__macosx", "@eadir", "$recycle.bin", "recycler", "lost+found", "__pycache__", "system volume information",
+    "__macosx", "@eadir", "$recycle.bin", "recycler", "lost+found", "__pycache__",
+    "system volume information",
     "#recycle", "#snapshot", "@recycle", "@tmp", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
   ]
 

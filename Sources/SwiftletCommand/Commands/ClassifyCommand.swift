@@ -51,13 +51,13 @@ struct ClassifyCommand: Command {
     guard !(arguments.flag("json") && arguments.flag("csv")) else {
       throw UsageError("--json and --csv are two forms of one output: give one")
     }
+    let wanted = try arguments.integer("top", in: 1...Int.max)
     let engine = try arguments.engine(halfWeights: arguments.flag("half-weights"))
     let classifier = try Classifier(ModelChoice(arguments).model(fallsBack: true), engine: engine)
     let model = classifier.model
     var usual: Double?
     if case .any(let threshold) = model.task.rule { usual = threshold }
     let least = threshold ?? usual ?? 0
-    let wanted = try arguments.integer("top", in: 1...Int.max)
     let top = wanted ?? (usual == nil && threshold == nil ? 5 : .max)
     // Every line of a table has the same columns.
     let columns = min(wanted ?? 5, model.classes)

@@ -25,7 +25,8 @@ struct EmbedCommand: Command {
     options: [
       .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),
       .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
-      .value("output", "FILE", "A .npy file, float32 [photographs, features], or a .csv file, instead of JSON."),
+      .value(
+        "output", "FILE", "A .npy file, float32 [photographs, features], or a .csv file, instead of JSON."),
       .flag("skip-broken", "Leave out images that cannot be read, with a line for each."),
       .value("threads", "N", "Threads of each photograph (default: those of the processor)."),
     ] + NetworkOptions.specs + [
@@ -87,7 +88,7 @@ struct EmbedCommand: Command {
       do {
         floats += try embedder(PhotoSource.image(file))
         names.append(file)
-      } catch where skips {
+      } catch  where skips {
         progress.clear()
         Console.warn("left out: \(SwiftletTool.oneLine(error))")
       }

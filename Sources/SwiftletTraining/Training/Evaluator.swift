@@ -70,7 +70,8 @@ public struct Evaluator: Sendable {
   /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or a reading error where no image can be read.
   public func run(
     on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2,
-    shouldStop: () -> Bool = { false }, each: (_ index: Int, _ logits: ArraySlice<Float>) -> Void = { _, _ in }
+    shouldStop: () -> Bool = { false },
+    each: (_ index: Int, _ logits: ArraySlice<Float>) -> Void = { _, _ in }
   ) throws -> (evaluation: Evaluation, gates: [GateRecord]) {
     let (result, gates) = try run(
       TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, prefetch: prefetch,
