@@ -14,6 +14,14 @@ let package = Package(
     .library(name: "SwiftletInference", targets: ["SwiftletInference"]),
     .executable(name: "swiftlet", targets: ["SwiftletCommand"]),
   ],
+  // Formats of images beyond JPEG, PNG, WebP and BMP (Documentation/images.md). Each may be left out, together with its library:
+  // `swift build --disable-default-traits --traits GIF,TIFF`.
+  traits: [
+    .default(enabledTraits: ["GIF", "TIFF", "HEIF"]),
+    .trait(name: "GIF", description: "The first frame of GIF, through giflib."),
+    .trait(name: "TIFF", description: "The first picture of TIFF, through libtiff."),
+    .trait(name: "HEIF", description: "HEIC and AVIF, through libheif."),
+  ],
   targets: [
     // Values every room shares: shapes, tensors, seeded random numbers.
     .target(name: "SwiftletCore"),
@@ -58,13 +66,32 @@ let package = Package(
     .target(name: "SwiftletModules", dependencies: ["Swiftlet"]),
 
     // libjpeg and libpng report errors with longjmp, which Swift frames must not see: one C file a library.
-    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
+    .target(
+      name: "CImageCodecs",
+      dependencies: [
+        "CJPEG", "CPNG", "CWebP",
+        .target(name: "CGIF", condition: .when(traits: ["GIF"])),
+        .target(name: "CTIFF", condition: .when(traits: ["TIFF"])),
+        .target(name: "CHEIF", condition: .when(traits: ["HEIF"])),
+      ],
+      cSettings: [
+        .define("SWIFTLET_GIF", .when(traits: ["GIF"])), .define("SWIFTLET_TIFF", .when(traits: ["TIFF"])),
+        .define("SWIFTLET_HEIF", .when(traits: ["HEIF"])),
+      ],
+      // giflib has no pkg-config file everywhere.
+      linkerSettings: [.linkedLibrary("gif", .when(traits: ["GIF"]))]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(
       name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .systemLibrary(
+      name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"]), .brew(["giflib"])]),
+    .systemLibrary(
+      name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"]), .brew(["libtiff"])]),
+    .systemLibrary(
+      name: "CHEIF", pkgConfig: "libheif", providers: [.apt(["libheif-dev"]), .brew(["libheif"])]),
     .systemLibrary(
       name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
     .systemLibrary(

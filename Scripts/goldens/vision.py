@@ -1,6 +1,6 @@
 """Writes Tests/Goldens/vision: small pictures of every kind and what Pillow, torchvision and timm make of them.
 
-    pip install pillow==13.0.0 numpy torch==2.13.0 torchvision==0.28.0 timm==1.0.29
+    pip install pillow==13.0.0 pillow-heif==1.8.1 numpy torch==2.13.0 torchvision==0.28.0 timm==1.0.29
     python Scripts/goldens/vision.py                                # the synthetic pictures
     python Scripts/goldens/vision.py --photographs ../shared/data   # and the manifest of photographs
 
@@ -13,6 +13,7 @@ import io
 import json
 import pathlib
 import struct
+import warnings
 import zlib
 
 import numpy
@@ -39,7 +40,12 @@ def picture(width, height, noise=40):
 
 
 def reference(data):
-    return numpy.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    if image.mode.startswith("I;16"):
+        # Pillow clips 16-bit gray at 255. Swiftlet keeps the high byte, as Pillow does of 16-bit colour.
+        gray = (numpy.asarray(image).astype(int) >> 8).astype(numpy.uint8)
+        return numpy.repeat(gray[:, :, None], 3, axis=2)
+    return numpy.asarray(image.convert("RGB"))
 
 
 # ---- encoders -------------------------------------------------------------------------------------------------
@@ -79,6 +85,10 @@ PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 def packed(samples, depth):
+    return b"".join(packed_rows(samples, depth))
+
+
+def packed_rows(samples, depth):
     """samples: [height, width, channels]; one filter byte and the packed samples a row."""
     rows = []
     for row in samples:
@@ -90,7 +100,7 @@ def packed(samples, depth):
             bits += "0" * (-len(bits) % 8)
             body = bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits), 8))
         rows.append(b"\0" + body)
-    return b"".join(rows)
+    return rows
 
 
 def png(samples, depth, colour, before=b"", after=b"", interlaced=False):
@@ -242,6 +252,304 @@ def webp_files():
     return files
 
 
+# ---- GIF ------------------------------------------------------------------------------------------------------
+
+
+def lzw(indices, bits):
+    """LZW without compression: a clear code comes before codes grow."""
+    bits = max(2, bits)
+    codes = [1 << bits]
+    for position, index in enumerate(indices):
+        codes.append(int(index))
+        if position % ((1 << bits) - 2) == (1 << bits) - 3:
+            codes.append(1 << bits)
+    codes.append((1 << bits) + 1)
+    total = sum(code << (position * (bits + 1)) for position, code in enumerate(codes))
+    data = total.to_bytes((len(codes) * (bits + 1) + 7) // 8, "little")
+    blocks = b"".join(bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255))
+    return bytes([bits]) + blocks + b"\0"
+
+
+def table_flag(table):
+    return 0x80 | (len(table) // 3).bit_length() - 2 if table else 0
+
+
+def gif(indices, screen=None, place=(0, 0), table=b"", own=b"", key=None, background=0, interlaced=False, end=b";"):
+    height, width = indices.shape
+    screen = screen or (width, height)
+    head = b"GIF89a" + struct.pack("<HHBBB", *screen, table_flag(table), background, 0) + table
+    if key is not None:
+        head += b"!\xf9\4" + bytes([1, 0, 0, key]) + b"\0"
+    head += b"!\xfe\5hello\0"
+    frame = struct.pack("<HHHHB", *place, width, height, table_flag(own) | (0x40 if interlaced else 0)) + own
+    order = range(height)
+    if interlaced:
+        order = [y for start, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for y in range(start, height, step)]
+    flat = [index for y in order for index in indices[y]]
+    return head + b"," + frame + lzw(flat, 8) + end
+
+
+def gif_files():
+    colour = Image.fromarray(picture(37, 29))
+    frames = [Image.fromarray(picture(20, 16)) for _ in range(3)]
+    indices = random.integers(0, 8, (11, 9))
+    eight, four = random.bytes(24), random.bytes(12)
+    holed = colour.quantize(31)
+    ramp = bytes(v for i in range(8) for v in (i, i, i))
+    return {
+        "colour": saved(colour, "GIF"),
+        "colour_4": saved(colour.quantize(4), "GIF"),
+        "colour_2": saved(colour.convert("1"), "GIF"),
+        "grey": saved(colour.convert("L"), "GIF"),
+        "pillow_key": saved(holed, "GIF", transparency=3),
+        "pillow_interlaced": saved(colour, "GIF", interlace=1),
+        "pillow_animation": saved(frames[0], "GIF", save_all=True, append_images=frames[1:], disposal=2),
+        "1x1": saved(colour.crop((0, 0, 1, 1)), "GIF"),
+        "plain": gif(indices, table=eight),
+        "interlaced": gif(indices, table=eight, interlaced=True),
+        "interlaced_1_row": gif(indices[:1], table=eight, interlaced=True),
+        "interlaced_3_rows": gif(indices[:3], table=eight, interlaced=True),
+        "own_table": gif(indices % 4, table=eight, own=four),
+        "only_own_table": gif(indices % 4, own=four),
+        "no_table": gif(indices),
+        "ramp": gif(indices * 2, table=ramp),
+        "short_table": gif(indices, table=four),
+        "inset": gif(indices, screen=(15, 14), place=(3, 2), table=eight, background=5),
+        "inset_key": gif(indices, screen=(15, 14), place=(3, 2), table=eight, background=5, key=6),
+        "inset_no_table": gif(indices, screen=(15, 14), place=(3, 2), background=5),
+        "outset": gif(indices, screen=(4, 5), place=(2, 1), table=eight),
+        "no_screen": gif(indices, screen=(0, 0), table=eight),
+        "key": gif(indices, table=eight, key=2),
+        "no_trailer": gif(indices, table=eight, end=b""),
+    }
+
+
+# ---- TIFF -----------------------------------------------------------------------------------------------------
+
+
+def tiff(tags, data, big=False):
+    """A TIFF of one directory; tags: {number: (type, values)}; data: strips or tiles, whose offsets and sizes are added."""
+    order = ">" if big else "<"
+    offsets_tag, sizes_tag = (324, 325) if 322 in tags else (273, 279)
+    start, places = 8, []
+    for part in data:
+        places.append(start)
+        start += len(part) + len(part) % 2
+    tags = dict(tags)
+    tags[offsets_tag] = (4, places)
+    tags[sizes_tag] = (4, [len(part) for part in data])
+    kinds = {1: "B", 2: "B", 3: "H", 4: "I"}
+    extra_start = start + 2 + 12 * len(tags) + 4
+    entries, extra = b"", b""
+    for number, (kind, values) in sorted(tags.items()):
+        body = struct.pack(f"{order}{len(values)}{kinds[kind]}", *values)
+        field = body.ljust(4, b"\0") if len(body) <= 4 else struct.pack(order + "I", extra_start + len(extra))
+        if len(body) > 4:
+            extra += body + bytes(len(body) % 2)
+        entries += struct.pack(order + "HHI", number, kind, len(values)) + field
+    body = b"".join(part + bytes(len(part) % 2) for part in data)
+    head = (b"MM\0*" if big else b"II*\0") + struct.pack(order + "I", start)
+    return head + body + struct.pack(order + "H", len(tags)) + entries + bytes(4) + extra
+
+
+def tiff_of(samples, bits, photometric, big=False, separate=False, rows=None, tile=None, more=None, compress=None):
+    """samples: [height, width, channels]."""
+    height, width, channels = samples.shape
+    tags = {
+        256: (3, [width]), 257: (3, [height]), 258: (3, [bits] * channels), 259: (3, [8 if compress else 1]),
+        262: (3, [photometric]), 277: (3, [channels]), 284: (3, [2 if separate else 1]),
+    }
+    tags.update(more or {})
+    planes = [samples[:, :, i : i + 1] for i in range(channels)] if separate else [samples]
+    parts = []
+    for plane in planes:
+        if tile:
+            tags[322], tags[323] = (3, [tile]), (3, [tile])
+            for y in range(0, height, tile):
+                for x in range(0, width, tile):
+                    block = numpy.zeros((tile, tile, plane.shape[2]), plane.dtype)
+                    piece = plane[y : y + tile, x : x + tile]
+                    block[: piece.shape[0], : piece.shape[1]] = piece
+                    parts.append(block)
+        else:
+            step = rows or height
+            tags[278] = (3, [step])
+            parts += [plane[y : y + step] for y in range(0, height, step)]
+
+    def coded(part):
+        if bits == 16:
+            return part.astype(">u2" if big else "<u2").tobytes()
+        return b"".join(row[1:] for row in packed_rows(part, bits))
+
+    data = [coded(part) for part in parts]
+    if compress:
+        data = [zlib.compress(part) for part in data]
+    return tiff(tags, data, big)
+
+
+def tiff_files():
+    colour = Image.fromarray(picture(37, 29))
+    grey = colour.convert("L")
+    ink = Image.fromarray(numpy.concatenate([picture(23, 17), picture(23, 17)[:, :, :1]], -1), "CMYK")
+    alpha = numpy.concatenate([picture(21, 14), random.integers(0, 256, (14, 21, 1))], -1).astype(numpy.uint8)
+    files = {"pillow_rgba": saved(Image.fromarray(alpha), "TIFF"), "pillow_cmyk": saved(ink, "TIFF")}
+    for name in ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd", "lzma"):
+        files[f"rgb_{name}"] = saved(colour, "TIFF", compression=name)
+        files[f"grey_{name}"] = saved(grey, "TIFF", compression=name)
+    files["rgb_predictor"] = saved(colour, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
+    files["palette_lzw"] = saved(colour.quantize(40), "TIFF", compression="tiff_lzw")
+    files["cmyk_lzw"] = saved(ink, "TIFF", compression="tiff_lzw")
+    files["jpeg"] = saved(colour, "TIFF", compression="jpeg", quality=90)
+    files["jpeg_grey"] = saved(grey, "TIFF", compression="jpeg")
+    files["jpeg_cmyk"] = saved(ink, "TIFF", compression="jpeg")
+    for name in ("group3", "group4", "raw", "packbits", "tiff_lzw"):
+        files[f"bilevel_{name}"] = saved(colour.convert("1"), "TIFF", compression=name)
+    pages = [Image.fromarray(picture(9, 7)) for _ in range(2)]
+    files["pages"] = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="tiff_lzw")
+    for big in (False, True):
+        end = "_big" if big else ""
+        for bits in (1, 2, 4, 8):
+            samples = random.integers(0, 1 << bits, (9, 13, 1))
+            files[f"white{bits}{end}"] = tiff_of(samples, bits, 0, big)
+            files[f"black{bits}{end}"] = tiff_of(samples, bits, 1, big, rows=4)
+            table = [int(v) for v in random.integers(0, 1 << 16, 3 << bits)]
+            files[f"palette{bits}{end}"] = tiff_of(samples, bits, 3, big, more={320: (3, table)})
+        deep = random.integers(0, 1 << 16, (9, 13, 4))
+        files[f"black16{end}"] = tiff_of(deep[:, :, :1], 16, 1, big, rows=4)
+        files[f"rgb16{end}"] = tiff_of(deep[:, :, :3], 16, 2, big)
+        files[f"rgb16_deflate{end}"] = tiff_of(deep[:, :, :3], 16, 2, big, compress=True, rows=5)
+        files[f"cmyk16{end}"] = tiff_of(deep, 16, 5, big)
+        files[f"rgba16{end}"] = tiff_of(deep, 16, 2, big, more={338: (3, [2])})
+        flat = random.integers(0, 256, (21, 35, 4))
+        files[f"rgb8_separate{end}"] = tiff_of(flat[:, :, :3], 8, 2, big, separate=True, rows=8, compress=True)
+        files[f"rgb8_tiles{end}"] = tiff_of(flat[:, :, :3], 8, 2, big, tile=16)
+        files[f"grey8_tiles_deflate{end}"] = tiff_of(flat[:, :, :1], 8, 1, big, tile=16, compress=True)
+        files[f"rgbx8{end}"] = tiff_of(flat, 8, 2, big, more={338: (3, [0])})
+        files[f"rgba8{end}"] = tiff_of(flat, 8, 2, big, more={338: (3, [2])})
+        files[f"premultiplied8{end}"] = tiff_of(flat, 8, 2, big, more={338: (3, [1])})
+        files[f"grey_alpha8{end}"] = tiff_of(flat[:, :, :2], 8, 1, big, more={338: (3, [2])})
+    few = random.integers(0, 256, (5, 7, 3))
+    for value in range(10):
+        files[f"orientation{value}"] = tiff_of(few, 8, 2, value % 2 == 0, more={274: (3, [value])})
+    files["orientation_xmp"] = tiff_of(few, 8, 2, more={700: (1, list(xmp(6)))})
+    files["1x1"] = tiff_of(few[:1, :1], 8, 2)
+    files["fill_order"] = tiff_of(random.integers(0, 2, (9, 13, 1)), 1, 1, more={266: (3, [2])})
+    return files
+
+
+# ---- HEIC and AVIF --------------------------------------------------------------------------------------------
+
+
+def heif_files(form):
+    """Chroma is not subsampled and the picture is smooth, so that ways to convert colours differ by little."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    options = {"quality": 95, "chroma": 444} if form == "HEIF" else {"quality": 95, "subsampling": "4:4:4"}
+    soft = Image.fromarray(picture(64, 48, noise=2))
+    files = {
+        "444": saved(soft, form, **options),
+        # Softer still: halved chroma is brought back to size in ways of their own.
+        "420": saved(Image.fromarray(picture(12, 9, noise=2)).resize((64, 48)), form, quality=80),
+        "grey": saved(soft.convert("L").convert("RGB"), form, **options),
+        "alpha": saved(Image.merge("RGBA", [*soft.split(), soft.getchannel(0)]), form, **options),
+        "odd": saved(soft.crop((0, 0, 37, 29)), form, **options),
+        "orientation6": saved(soft.crop((0, 0, 40, 24)), form, exif=exif(6), **options),
+        "orientation2": saved(soft.crop((0, 0, 40, 24)), form, exif=exif(2), **options),
+        "orientation8": saved(soft.crop((0, 0, 40, 24)), form, exif=exif(8), **options),
+    }
+    return files
+
+
+# ---- damage ---------------------------------------------------------------------------------------------------
+
+
+def entry(tag, kind, count, field, order="<"):
+    return struct.pack(order + "HHI", tag, kind, count) + field
+
+
+def directory(*entries, end=bytes(4), order="<", offset=8):
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", offset)
+    return head + struct.pack(order + "H", len(entries)) + b"".join(entries) + end
+
+
+def damaged_files():
+    """EXIF that is damaged or odd, and PNG with wrong checksums: read, and turned or not, as Pillow does."""
+    small = saved(Image.fromarray(picture(7, 5)), "JPEG", quality=90)
+    six = entry(0x112, 3, 1, struct.pack("<HH", 6, 0))
+    far = entry(0x10F, 2, 20, struct.pack("<I", 60000))
+    make = entry(0x10F, 2, 4, b"ABC\0")
+    blocks = {
+        "short_by_2": directory(six, end=b"")[:-2],
+        "short_by_1": directory(six, end=b"")[:-1],
+        "no_next": directory(six, end=b""),
+        "short_count": directory(six)[:9],
+        "offset_odd": b"II*\0" + struct.pack("<I", 9) + b"\0" + directory(six)[8:],
+        "offset_far": b"II*\0" + struct.pack("<I", 6000) + directory(six)[8:],
+        "far_before": directory(far, six),
+        "far_after": directory(six, far),
+        "huge_before": directory(entry(0x10F, 2, 1 << 30, struct.pack("<I", 8)), six),
+        "unknown_type_before": directory(entry(0x10F, 99, 1, bytes(4)), six),
+        "no_value_before": directory(entry(0x10F, 2, 0, bytes(4)), six),
+        "twice": directory(six, entry(0x112, 3, 1, struct.pack("<HH", 3, 0))),
+        "more_entries": directory(make, six).replace(b"\2\0", b"\7\0", 1),
+        "fewer_entries": directory(make, six).replace(b"\2\0", b"\1\0", 1),
+        "rational": directory(entry(0x112, 5, 1, struct.pack("<I", 26))) + struct.pack("<II", 6, 1),
+        "float": directory(entry(0x112, 11, 1, struct.pack("<f", 8))),
+        "signed": directory(entry(0x112, 8, 1, struct.pack("<hH", 3, 0))),
+        "negative": directory(entry(0x112, 8, 1, struct.pack("<hH", -3, 0))),
+        "signed_byte": directory(entry(0x112, 6, 1, b"\6\0\0\0")),
+        "undefined": directory(entry(0x112, 7, 1, b"\6\0\0\0")),
+        "text": directory(entry(0x112, 2, 2, b"6\0\0\0")),
+        "two_values": directory(entry(0x112, 3, 2, struct.pack("<HH", 6, 3))),
+        "big_endian": directory(entry(0x112, 3, 1, struct.pack(">HH", 6, 0), ">"), order=">"),
+        "wrong_order": b"MM*\0" + directory(six)[4:],
+        "three_preambles": b"Exif\0\0Exif\0\0" + directory(six),
+    }
+    files = {f"exif_{name}.jpg": with_segment(small, b"Exif\0\0" + block) for name, block in blocks.items()}
+    pixels = random.integers(0, 256, (5, 6, 3))
+    whole = png(pixels, 8, 2, after=chunk(b"eXIf", exif(6)))
+
+    def with_wrong(name, which=0):
+        place = -1
+        for _ in range(which + 1):
+            place = whole.index(name, place + 1)
+        size = struct.unpack(">I", whole[place - 4 : place])[0]
+        end = place + 4 + size
+        return whole[:end] + bytes([whole[end] ^ 1]) + whole[end + 1 :]
+
+    files["png_first_idat.png"] = with_wrong(b"IDAT")
+    files["png_second_idat.png"] = with_wrong(b"IDAT", 1)
+    files["png_exif_behind.png"] = with_wrong(b"eXIf")
+    files["png_end.png"] = with_wrong(b"IEND")
+    files["png_no_end.png"] = whole[:-12]
+    extra = png(pixels, 8, 2, chunk(b"eXIf", directory(six)[:-8]))
+    files["png_exif_short.png"] = extra
+    return files
+
+
+def write_damaged():
+    folder = OUT / "damaged"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    manifest, pixels, start = [], [], 0
+    for file, data in damaged_files().items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                expected = reference(data)
+            except SyntaxError:
+                # A header that is none: Pillow reads the picture, and fails to turn it.
+                expected = numpy.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        (folder / file).write_bytes(data)
+        height, width, _ = expected.shape
+        manifest.append({"file": file, "width": width, "height": height, "start": start})
+        pixels.append(expected.reshape(-1))
+        start += expected.size
+    write("damaged", manifest, numpy.concatenate(pixels))
+
+
 def runs(indices, nibbles):
     """Run-length codes: runs, literals and ends of line."""
     out = bytearray()
@@ -327,13 +635,12 @@ def bmp_files():
     return files
 
 
-def write_decoded():
-    folder = OUT / "files"
+def write_files(manifest_name, folder_name, kinds):
+    folder = OUT / folder_name
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     manifest, pixels, start = [], [], 0
-    kinds = {"jpg": jpeg_files, "png": png_files, "webp": webp_files, "bmp": bmp_files}
     for extension, make in kinds.items():
         for name, data in make().items():
             try:
@@ -346,7 +653,19 @@ def write_decoded():
             manifest.append({"file": file, "width": width, "height": height, "start": start})
             pixels.append(expected.reshape(-1))
             start += expected.size
-    write("decoded", manifest, numpy.concatenate(pixels))
+    write(manifest_name, manifest, numpy.concatenate(pixels))
+
+
+def write_decoded():
+    write_files("decoded", "files", {"jpg": jpeg_files, "png": png_files, "webp": webp_files, "bmp": bmp_files})
+
+
+def write_formats():
+    """The formats that a build may leave out. From a generator of their own, so that the files above stay as they are."""
+    global random
+    random = numpy.random.default_rng(20251125)
+    kinds = {"gif": gif_files, "tif": tiff_files, "heic": lambda: heif_files("HEIF"), "avif": lambda: heif_files("AVIF")}
+    write_files("formats", "formats", kinds)
 
 
 # ---- resizing -------------------------------------------------------------------------------------------------
@@ -544,5 +863,7 @@ if __name__ == "__main__":
     write_resized()
     write_presets()
     write_arrays()
+    write_formats()
+    write_damaged()
     if options.photographs:
         write_photographs(options.photographs)

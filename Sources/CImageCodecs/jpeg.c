@@ -1,6 +1,7 @@
 // jpeg.c: JPEG through the libjpeg API.
 
 #include "CImageCodecs.h"
+#include "inks.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -153,19 +154,13 @@ const uint8_t *swiftlet_jpeg_app1(const swiftlet_jpeg *decoder, size_t index, si
 }
 
 // Photoshop stores inks inverted, and every CMYK JPEG in the wild is taken to be so: c, m, y, k here count
-// paper rather than ink. With K = 255 - k, red = (255 - K) - C(255 - K)/255, the division rounded.
-static uint8_t screen(unsigned ink, unsigned light) {
-  unsigned product = ink * light + 128;
-  unsigned rounded = ((product >> 8) + product) >> 8;
-  return (uint8_t)(light - rounded);
-}
-
+// paper rather than ink.
 static void cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t width) {
   for (size_t x = 0; x < width; x++) {
     unsigned light = cmyk[4 * x + 3];
-    rgb[3 * x] = screen(255u - cmyk[4 * x], light);
-    rgb[3 * x + 1] = screen(255u - cmyk[4 * x + 1], light);
-    rgb[3 * x + 2] = screen(255u - cmyk[4 * x + 2], light);
+    rgb[3 * x] = swiftlet_screen(255u - cmyk[4 * x], light);
+    rgb[3 * x + 1] = swiftlet_screen(255u - cmyk[4 * x + 1], light);
+    rgb[3 * x + 2] = swiftlet_screen(255u - cmyk[4 * x + 2], light);
   }
 }
 

@@ -15,6 +15,7 @@ struct swiftlet_png {
   const uint8_t *bytes;
   size_t count, position;
   bool ended;  // libpng read past the end
+  bool reads_pixels, has_wrong_checksum, has_wrong_pixels;
   char *message;
 };
 
@@ -28,8 +29,16 @@ static void on_error(png_structp library, png_const_charp text) {
   png_longjmp(library, 1);
 }
 
-// Warnings (a bad color profile, an unknown chunk) do not fail an image.
+// Warnings (a bad color profile, an unknown chunk) do not fail an image. Among the pixels a chunk's wrong checksum is remarked;
+// the check of what zlib unpacked fails the image.
 static void on_warning(png_structp library, png_const_charp text) {
+  swiftlet_png *decoder = png_get_error_ptr(library);
+  if (!decoder->reads_pixels) return;
+  if (strstr(text, "CRC error")) decoder->has_wrong_checksum = true;
+  if (strstr(text, "incorrect data check")) decoder->has_wrong_pixels = true;
+}
+
+static void on_write_warning(png_structp library, png_const_charp text) {
   (void)library;
   (void)text;
 }
@@ -93,45 +102,35 @@ size_t swiftlet_png_height(const swiftlet_png *decoder) {
   return png_get_image_height(decoder->library, decoder->information);
 }
 
-// Widens rows of big-endian 16-bit gray, each at the start of its RGB row, to RGB, from the back so that
-// nothing is overwritten before it is read.
-static void widen_gray16(uint8_t *row, size_t width) {
-  for (size_t x = width; x-- > 0;) {
-    uint8_t value = row[2 * x] ? 255 : row[2 * x + 1];
-    row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = value;
-  }
-}
-
 static int read_pixels(swiftlet_png *decoder, uint8_t *pixels) {
   png_structp library = decoder->library;
   png_infop information = decoder->information;
   if (setjmp(png_jmpbuf(library))) return failure(decoder);
   int color = png_get_color_type(library, information);
   int depth = png_get_bit_depth(library, information);
-  bool gray16 = color == PNG_COLOR_TYPE_GRAY && depth == 16;
-  if (!gray16) {
-    if (color == PNG_COLOR_TYPE_PALETTE) {
-      png_set_palette_to_rgb(library);
-    } else if (color == PNG_COLOR_TYPE_GRAY && depth < 8) {
-      png_set_expand_gray_1_2_4_to_8(library);
-    }
-    if (depth == 16) png_set_strip_16(library);
-    if (!(color & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(library);
-    png_set_strip_alpha(library);
+  // A chunk of pixels, and any that follows, is used whatever its checksum. (The header and the palette, which came before,
+  // were checked.)
+  decoder->reads_pixels = true;
+  png_set_crc_action(library, PNG_CRC_WARN_USE, PNG_CRC_QUIET_USE);
+  if (color == PNG_COLOR_TYPE_PALETTE) {
+    png_set_palette_to_rgb(library);
+  } else if (color == PNG_COLOR_TYPE_GRAY && depth < 8) {
+    png_set_expand_gray_1_2_4_to_8(library);
   }
+  if (depth == 16) png_set_strip_16(library);
+  if (!(color & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(library);
+  png_set_strip_alpha(library);
   int passes = png_set_interlace_handling(library);
   png_read_update_info(library, information);
   size_t width = png_get_image_width(library, information);
   size_t height = png_get_image_height(library, information);
-  if (png_get_rowbytes(library, information) != (gray16 ? 2 : 3) * width) {
+  if (png_get_rowbytes(library, information) != 3 * width) {
     png_error(library, "unexpected row size");
   }
   for (int pass = 0; pass < passes; pass++) {
     for (size_t y = 0; y < height; y++) png_read_row(library, pixels + 3 * width * y, NULL);
   }
-  if (gray16) {
-    for (size_t y = 0; y < height; y++) widen_gray16(pixels + 3 * width * y, width);
-  }
+  if (decoder->has_wrong_pixels) png_error(library, "wrong checksum of the unpacked pixels");
   return SWIFTLET_OK;
 }
 
@@ -147,6 +146,10 @@ int swiftlet_png_read(swiftlet_png *decoder, uint8_t *pixels, char *message) {
   int status = read_pixels(decoder, pixels);
   if (status == SWIFTLET_OK) read_trailer(decoder);
   return status;
+}
+
+const char *swiftlet_png_warning(const swiftlet_png *decoder) {
+  return decoder->has_wrong_checksum ? "wrong checksum of the pixel data" : NULL;
 }
 
 const uint8_t *swiftlet_png_exif(const swiftlet_png *decoder, size_t *count) {
@@ -232,7 +235,7 @@ int swiftlet_png_write(
   message[0] = 0;
   encoder target = {.message = message};
   int status = SWIFTLET_NO_MEMORY;
-  target.library = png_create_write_struct(PNG_LIBPNG_VER_STRING, &target, on_write_error, on_warning);
+  target.library = png_create_write_struct(PNG_LIBPNG_VER_STRING, &target, on_write_error, on_write_warning);
   if (target.library) target.information = png_create_info_struct(target.library);
   if (target.information) {
     status = write_pixels(&target, pixels, width, height);

@@ -128,15 +128,20 @@ extension Model {
   ///   - dataset: the images.
   ///   - engine: threads and kernels; all processors and the fastest kernels if not given.
   ///   - batch: images at a time.
+  ///   - each: is called with the index, the class by the evaluation's numbers, and the logits of each image.
   /// - Throws: ``EvaluationError`` where a class is unknown to the model, ``DatasetError`` where nothing can be read.
   public func evaluate(
-    on dataset: any Dataset, engine: CPUBackend = .automatic, batch: Int = 64
+    on dataset: any Dataset, engine: CPUBackend = .automatic, batch: Int = 64,
+    each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void = { _, _, _ in }
   ) throws -> Evaluation {
     try checkTakesImages()
     let evaluator = try Evaluator(
       definition, parameters: parameters, backend: engine,
       batch: max(1, min(batch, dataset.count)))
     let known = try RelabeledImages(dataset, labels: labels, classes: classes) { $1[$0] }
-    return try evaluator.run(on: known, preprocessing: preprocessing, threads: 2).evaluation
+    return try evaluator.run(
+      on: known, preprocessing: preprocessing, threads: 2,
+      each: { index, logits in each(index, known.label(index), Array(logits)) }
+    ).evaluation
   }
 }

@@ -22,19 +22,28 @@ enum SwiftletTool {
   ]
 
   static func main() {
-    // A reader that goes away (`swiftlet models | head`) is an error from write, not a signal.
+    // A reader that goes away (`swiftlet models | head`) is an error from write, so that files are closed before the end.
     signal(SIGPIPE, SIG_IGN)
     // So is a file that grows beyond the user's limit.
     signal(SIGXFSZ, SIG_IGN)
-    exit(run(Array(CommandLine.arguments.dropFirst())))
+    exit(run(words))
   }
 
-  /// Runs a command line, and gives the exit status.
+  /// The words of the command line after the program's name. Names of files need not be UTF-8, so they are taken as bytes.
+  private static var words: [String] {
+    (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+      CommandLine.unsafeArgv[index].map { word in
+        FileName.string(UnsafeRawBufferPointer(start: word, count: strlen(word)))
+      }
+    }
+  }
+
+  /// Runs a command line, and gives the exit status: 2 for a mistake on the command line, 1 for any other failure.
   static func run(_ words: [String]) -> Int32 {
     do {
       guard let first = words.first else {
         try Console.print(help)
-        return 1
+        return 2
       }
       if ["help", "--help", "-h"].contains(first) {
         if words.count == 2, let command = commands.first(where: { $0.spec.name == words[1] }) {
@@ -56,15 +65,20 @@ enum SwiftletTool {
         return 0
       }
       return try command.run(try Arguments(Array(words.dropFirst()), for: command.spec))
+    } catch is ReaderGone {
+      // The end that the signal would have made, as every tool of the system ends there: without a word.
+      signal(SIGPIPE, SIG_DFL)
+      raise(SIGPIPE)
+      return 128 + SIGPIPE
     } catch {
       Console.warn("error: \(oneLine(error))")
-      return 1
+      return error is UsageError ? 2 : 1
     }
   }
 
-  /// An error's text without line breaks.
+  /// An error's text without line breaks and control characters.
   static func oneLine(_ error: any Error) -> String {
-    String("\(error)".map { $0.isNewline ? " " : $0 })
+    FileName.shown(String("\(error)".map { $0.isNewline ? " " : $0 }))
   }
 
   /// The list of commands.

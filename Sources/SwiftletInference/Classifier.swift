@@ -109,7 +109,7 @@ public struct Classifier: Sendable {
   }
 
   private func classification(_ outputs: [[Float]]) -> Classification {
-    Classification(logits: outputs[0], labels: model.labels, rule: model.task.rule)
+    Classification(logits: outputs[0], labels: model.labels, rule: model.rule)
   }
 }
 

@@ -51,6 +51,10 @@ extension Model {
   /// The key of the task in the metadata of our files.
   package static let taskKey = "swiftlet.task"
 
+  /// The meaning of its outputs: that of its task. A single logit has no other to be compared with: it means the probability of
+  /// the one class, by the sigmoid.
+  public var rule: ClassRule { classes == 1 && task.rule == .one ? .any(threshold: 0.5) : task.rule }
+
   /// The same model for another task: the meaning of its outputs changes, its weights do not.
   package func with(task: ModelTask) -> Model {
     var copy = self

@@ -21,6 +21,13 @@ struct ByteReader {
 
   func uint32(at position: Int) -> Int? { integer(at: position, byteCount: 4) }
 
+  func uint64(at position: Int) -> UInt64? {
+    guard position >= 0, position <= bytes.count - 8 else { return nil }
+    let start = bytes.startIndex + position
+    let field = bytes[start..<(start + 8)]
+    return (bigEndian ? Array(field) : field.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
   func int32(at position: Int) -> Int? {
     uint32(at: position).map { Int(Int32(truncatingIfNeeded: $0)) }
   }

@@ -1,5 +1,7 @@
 // InputFile.swift: reading a whole file without being made to wait or to swallow the machine's memory.
 
+import SwiftletCore
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -19,6 +21,7 @@ enum InputFile {
   /// pipe may wait for ever.
   static func read(_ path: String, maximumBytes: Int) throws(Failure) -> [UInt8] {
     guard !path.isEmpty, !path.utf8.contains(0) else { throw .unreadable("not a file name") }
+    let path = FileName.bytes(of: path)
     var status = stat()
     guard stat(path, &status) == 0 else { throw .unreadable(reason(errno)) }
     try check(status, maximumBytes)

@@ -16,33 +16,63 @@ enum Orientation: Int {
     self = value.flatMap(Orientation.init(rawValue:)) ?? .upright
   }
 
-  /// The tag's value in the first directory, whatever it is; `nil` where the tag is missing.
+  /// The tag's value in the first directory; 0 where it is no number, `nil` where the tag is missing.
+  ///
+  /// Entries are read in their order, as Pillow does: where one is cut short, or points beyond the end, those after it are not read,
+  /// and of several for one tag the first counts.
   static func value(exif: [UInt8]) -> Int? {
     var tiff = exif[...]
-    while tiff.starts(with: Self.preamble) { tiff = tiff.dropFirst(Self.preamble.count) }
-    let reader: ByteReader
-    if tiff.starts(with: "II".utf8) {
-      reader = ByteReader(tiff, bigEndian: false)
-    } else if tiff.starts(with: "MM".utf8) {
-      reader = ByteReader(tiff, bigEndian: true)
-    } else {
-      return nil
-    }
+    for _ in 0..<2 where tiff.starts(with: preamble) { tiff = tiff.dropFirst(preamble.count) }
+    guard let bigEndian = headers[Array(tiff.prefix(4))] else { return nil }
+    let reader = ByteReader(tiff, bigEndian: bigEndian)
     guard let directory = reader.uint32(at: 4), let entries = reader.uint16(at: directory) else { return nil }
-    var found: Int?
+    var dataSize = 0
     for index in 0..<entries {
       let entry = directory + 2 + 12 * index
-      guard let tag = reader.uint16(at: entry), let type = reader.uint16(at: entry + 2),
-        let count = reader.uint32(at: entry + 4)
-      else { break }
-      guard tag == 0x0112, count > 0 else { continue }
-      // Signed or not; a single byte is no number to Pillow.
-      let size = [3: 2, 4: 4, 8: 2, 9: 4][type] ?? 0
+      guard entry + 12 <= reader.count, let tag = reader.uint16(at: entry),
+        let type = reader.uint16(at: entry + 2), let count = reader.uint32(at: entry + 4)
+      else { return nil }
+      guard let unit = unitSizes[type] else { continue }
+      let size = unit * count
       guard size > 0 else { continue }
-      guard let position = size * count <= 4 ? entry + 8 : reader.uint32(at: entry + 8) else { continue }
-      found = (size == 2 ? reader.uint16(at: position) : reader.uint32(at: position)) ?? found
+      var position = entry + 8
+      if size > 4 {
+        dataSize += size
+        guard dataSize <= reader.count else { continue }
+        guard let offset = reader.uint32(at: position), offset + size <= reader.count else { return nil }
+        position = offset
+      }
+      if tag == 0x0112 { return number(reader, type: type, at: position) ?? 0 }
     }
-    return found
+    return nil
+  }
+
+  /// The first four bytes of EXIF, and of what passes for it; true for big-endian numbers.
+  private static let headers: [[UInt8]: Bool] = [
+    Array("II*\0".utf8): false, Array("II\0*".utf8): false, Array("MM\0*".utf8): true,
+    Array("MM*\0".utf8): true,
+  ]
+  /// The bytes of a value by the number of its type.
+  private static let unitSizes = [
+    1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
+  ]
+
+  /// The first value of an entry. Bytes and text are no numbers to Pillow; fractions and floating-point numbers are.
+  private static func number(_ reader: ByteReader, type: Int, at position: Int) -> Int? {
+    switch type {
+    case 3, 8: return reader.uint16(at: position)
+    case 4, 9, 13: return reader.uint32(at: position)
+    case 6: return reader.uint8(at: position)
+    case 5, 10:
+      guard let numerator = reader.uint32(at: position), let denominator = reader.uint32(at: position + 4),
+        denominator > 0, numerator % denominator == 0
+      else { return nil }
+      return numerator / denominator
+    case 11: return reader.uint32(at: position).flatMap { Int(exactly: Float(bitPattern: UInt32($0))) }
+    case 12: return reader.uint64(at: position).flatMap { Int(exactly: Double(bitPattern: $0)) }
+    case 16: return reader.uint64(at: position).flatMap { Int(exactly: $0) }
+    default: return nil
+    }
   }
 
   /// The digit after the first `tiff:Orientation="` or `tiff:Orientation>`.

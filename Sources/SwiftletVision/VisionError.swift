@@ -1,5 +1,7 @@
 // VisionError.swift: errors of an image, a preset or an array file.
 
+import SwiftletCore
+
 /// Why an image could not be read, resized or prepared.
 ///
 /// `description` is one line that names the file or the part, and the cause.
@@ -10,6 +12,10 @@ public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
   case fileTooLarge(file: String, bytes: Int)
   /// The first bytes belong to no format that is known here.
   case notAnImage(file: String)
+  /// The first bytes are those of something else than an image: "a PDF document".
+  case anotherKind(file: String, kind: String)
+  /// An image of a format that this build does not decode: the trait of the package was left out.
+  case leftOut(file: String, format: ImageFormat)
   /// The bytes end before the image does.
   case truncated(file: String, format: ImageFormat)
   /// The bytes break the format's rules.
@@ -32,7 +38,10 @@ public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
     case .unreadable(let file, let reason): "\(Self.line(file)): \(Self.line(reason))"
     case .fileTooLarge(let file, let bytes):
       "\(Self.line(file)): \(bytes) bytes are more than the limit of \(RGBImage.maximumFileBytes)"
-    case .notAnImage(let file): "\(Self.line(file)): not a JPEG, PNG, WebP or BMP image"
+    case .notAnImage(let file): "\(Self.line(file)): not a \(ImageFormat.decodedNames) image"
+    case .anotherKind(let file, let kind): "\(Self.line(file)): \(kind), not an image that is read"
+    case .leftOut(let file, let format):
+      "\(Self.line(file)): \(FileKind.article(format.rawValue)) \(format.rawValue) image; this build has no \(format.trait) support"
     case .truncated(let file, let format):
       "\(Self.line(file)): truncated \(format.rawValue): the file ends before the picture does"
     case .corrupt(let file, let format, let reason):
@@ -52,7 +61,5 @@ public enum VisionError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// The text on one line: file names and messages of libraries may hold any character.
-  private static func line(_ text: String) -> String {
-    String(text.map { $0.isNewline || $0.asciiValue.map { $0 < 32 || $0 == 127 } == true ? "?" : $0 })
-  }
+  private static func line(_ text: String) -> String { FileName.shown(text) }
 }

@@ -88,7 +88,7 @@ func object(_ line: String) throws -> [String: Any] {
       #expect(own.output.contains("--json") && own.output.contains("EXAMPLES:"))
     }
     #expect(try Tool.run(["--version"]).output == "swiftlet 0.1.0\n")
-    #expect(try Tool.run([]).status == 1)
+    #expect(try Tool.run([]).status == 2)
   }
 
   @Test(arguments: [

@@ -25,10 +25,9 @@ import Testing
   }
 
   @Test func somethingElseIsNotAnImage() throws {
-    for text in ["hello, world", "GIF89a", "II*\0", "x", "\u{FF}\u{D8}", "RIFFxxxxWAVEfmt ", "<svg/>"] {
-      #expect(try failure(Array(text.utf8)) == .notAnImage(file: "photo"))
+    for bytes in [[0xFF, 0xD8], [0, 1, 2, 3, 4, 5, 6, 7], Array("RIFF\0\0\0\0ABCD".utf8)] as [[UInt8]] {
+      #expect(try failure(bytes) == .notAnImage(file: "photo"))
     }
-    #expect(try failure([0xFF, 0xD8]) == .notAnImage(file: "photo"))
   }
 
   @Test func anEmptyFileIsNamed() throws {
@@ -66,7 +65,7 @@ import Testing
 
   @Test func aFileNameWithALineBreakStillGivesOneLine() throws {
     let error = #expect(throws: VisionError.self) { try RGBImage(contentsOf: "two\nlines\r\u{1B}[31m.png") }
-    #expect(error?.description == "two?lines??[31m.png: no such file")
+    #expect(error?.description == "two\\nlines\\r\\x1b[31m.png: no such file")
   }
 
   @Test func aFileAboveTheSizeLimitIsNotRead() throws {

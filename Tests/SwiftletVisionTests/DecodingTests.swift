@@ -37,7 +37,8 @@ import Testing
     #expect(ImageFormat(recognizing: try Golden.bytes("files/png_rgb8.png")) == .png)
     #expect(ImageFormat(recognizing: try Golden.bytes("files/webp_lossy.webp")) == .webP)
     #expect(ImageFormat(recognizing: try Golden.bytes("files/bmp_24.bmp")) == .bmp)
-    #expect(ImageFormat(recognizing: Array("GIF89a".utf8)) == nil)
+    #expect(ImageFormat(recognizing: Array("GIF89a".utf8)) == .gif)
+    #expect(ImageFormat(recognizing: Array("GIF88a".utf8)) == nil)
     #expect(ImageFormat(recognizing: []) == nil)
     let bytes = try Golden.bytes("files/png_rgb8.png")
     try Files.withScratch { folder in

@@ -64,6 +64,15 @@ import Testing
     }
   }
 
+  @Test(arguments: ImageFormat.allCases.filter { $0.isDecoded && ![.jpeg, .png, .webP, .bmp].contains($0) })
+  func damagedPicturesOfFurtherFormatsNeverCrash(format: ImageFormat) throws {
+    let files = try FormatGolden.entries(format).map { try FormatGolden.bytes($0.file) }
+    try fuzz(files, seed: UInt64.random(in: 0...UInt64.max)) { bytes in
+      let image = try RGBImage(decoding: bytes, name: "fuzz")
+      #expect(image.pixels.count == 3 * image.width * image.height)
+    }
+  }
+
   @Test func damagedArraysNeverCrash() throws {
     let folder = Files.golden("vision/arrays")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()

@@ -9,14 +9,21 @@ public struct ToolRun: Sendable, CustomStringConvertible {
   /// What it wrote.
   public let output: String, errors: String
 
+  /// A run of another program, such as a shell that runs the tool.
+  public init(status: Int32, output: String, errors: String) {
+    (self.status, self.output, self.errors) = (status, output, errors)
+  }
+
   public var description: String { "status \(status)\n\(output)\(errors)" }
 
   /// The lines of standard output.
   public var lines: [String] { output.split(separator: "\n").map(String.init) }
 
-  /// Whether it failed as bad input should: status 1 and a single line on standard error, that has all of `parts`.
+  /// Whether it failed as bad input should: status 1, or 2 for a mistake on the command line, and a single line on standard error,
+  /// that has all of `parts`.
   public func isCleanFailure(naming parts: String...) -> Bool {
-    status == 1 && errors.hasPrefix("swiftlet: error: ") && errors.filter(\.isNewline).count == 1
+    (status == 1 || status == 2) && errors.hasPrefix("swiftlet: error: ")
+      && errors.filter(\.isNewline).count == 1
       && parts.allSatisfy { errors.contains($0) }
   }
 }

@@ -1,4 +1,4 @@
-// CImageCodecs.h: libjpeg, libpng and libwebp behind calls that always return.
+// CImageCodecs.h: libjpeg, libpng, libwebp, giflib, libtiff and libheif behind calls that always return.
 //
 // libjpeg and libpng report errors with longjmp, which must not cross Swift frames. Each codec here is an
 // opaque decoder: open (reads the header), look at width and height, read (decodes), look at the metadata,
@@ -61,9 +61,11 @@ int swiftlet_png_open(const uint8_t *bytes, size_t count, swiftlet_png **decoder
 size_t swiftlet_png_width(const swiftlet_png *decoder);
 /// Rows.
 size_t swiftlet_png_height(const swiftlet_png *decoder);
-/// Decodes to RGB, 3 * width * height bytes. Alpha is dropped; 16-bit gray saturates at 255, other 16-bit
-/// samples keep their high byte. Once per decoder.
+/// Decodes to RGB, 3 * width * height bytes. Alpha is dropped; 16-bit samples keep their high byte. Checksums of pixel data
+/// that are wrong are put up with. Once per decoder.
 int swiftlet_png_read(swiftlet_png *decoder, uint8_t *pixels, char *message);
+/// The remark on a file that was read in spite of a wrong checksum, or NULL.
+const char *swiftlet_png_warning(const swiftlet_png *decoder);
 /// The eXIf chunk, or NULL. Complete after `swiftlet_png_read`: the chunk may follow the pixels.
 const uint8_t *swiftlet_png_exif(const swiftlet_png *decoder, size_t *count);
 /// The text under `keyword`, decompressed, or NULL. Complete after `swiftlet_png_read`.
@@ -98,6 +100,60 @@ int swiftlet_webp_read(swiftlet_webp *decoder, uint8_t *pixels, char *message);
 int swiftlet_webp_check(swiftlet_webp *decoder, char *message);
 /// Frees the decoder; NULL is allowed.
 void swiftlet_webp_close(swiftlet_webp *decoder);
+
+// GIF (giflib). Where the package is built without it, these are not defined; so too for TIFF and HEIF.
+
+/// A GIF being decoded.
+typedef struct swiftlet_gif swiftlet_gif;
+
+/// Reads up to the pixels of the first frame. On success `*decoder` must be closed; on failure it is NULL.
+int swiftlet_gif_open(const uint8_t *bytes, size_t count, swiftlet_gif **decoder, char *message);
+/// Pixels per row of the canvas, which holds the whole first frame.
+size_t swiftlet_gif_width(const swiftlet_gif *decoder);
+/// Rows of the canvas.
+size_t swiftlet_gif_height(const swiftlet_gif *decoder);
+/// Decodes the first frame to RGB, 3 * width * height bytes. Without `pixels` nothing is kept: damaged bytes are refused
+/// before memory is taken for an image. Once per decoder.
+int swiftlet_gif_read(swiftlet_gif *decoder, uint8_t *pixels, char *message);
+/// Frees the decoder; NULL is allowed.
+void swiftlet_gif_close(swiftlet_gif *decoder);
+
+// TIFF (libtiff).
+
+/// A TIFF being decoded.
+typedef struct swiftlet_tiff swiftlet_tiff;
+
+/// Reads the first directory. On success `*decoder` must be closed; on failure it is NULL.
+int swiftlet_tiff_open(const uint8_t *bytes, size_t count, swiftlet_tiff **decoder, char *message);
+/// Pixels per row.
+size_t swiftlet_tiff_width(const swiftlet_tiff *decoder);
+/// Rows.
+size_t swiftlet_tiff_height(const swiftlet_tiff *decoder);
+/// The orientation by EXIF's numbers, or 0 where the file has none.
+int swiftlet_tiff_orientation(const swiftlet_tiff *decoder);
+/// The XMP packet, or NULL.
+const uint8_t *swiftlet_tiff_xmp(const swiftlet_tiff *decoder, size_t *count);
+/// Decodes to RGB, 3 * width * height bytes. Alpha is dropped, after premultiplied colors were divided by it; samples of
+/// more than 8 bits keep their high byte.
+int swiftlet_tiff_read(swiftlet_tiff *decoder, uint8_t *pixels, char *message);
+/// Frees the decoder; NULL is allowed.
+void swiftlet_tiff_close(swiftlet_tiff *decoder);
+
+// HEIC and AVIF (libheif).
+
+/// A HEIC or AVIF image being decoded.
+typedef struct swiftlet_heif swiftlet_heif;
+
+/// Reads the boxes. On success `*decoder` must be closed; on failure it is NULL.
+int swiftlet_heif_open(const uint8_t *bytes, size_t count, swiftlet_heif **decoder, char *message);
+/// Pixels per row of the primary image, upright.
+size_t swiftlet_heif_width(const swiftlet_heif *decoder);
+/// Rows.
+size_t swiftlet_heif_height(const swiftlet_heif *decoder);
+/// Decodes to RGB, 3 * width * height bytes, turned as the file says. Deeper samples become 8 bits; alpha is dropped.
+int swiftlet_heif_read(swiftlet_heif *decoder, uint8_t *pixels, char *message);
+/// Frees the decoder; NULL is allowed.
+void swiftlet_heif_close(swiftlet_heif *decoder);
 
 #ifdef __cplusplus
 }

@@ -73,7 +73,14 @@ protocol Command: Sendable {
   static func run(_ arguments: Arguments) throws -> Int32
 }
 
-/// A mistake on the command line.
+/// Something that a correct command line could not do: the exit status is 1.
+struct CommandError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+/// A mistake on the command line: the exit status is 2.
 struct UsageError: Error, CustomStringConvertible {
   let description: String
 
@@ -81,9 +88,9 @@ struct UsageError: Error, CustomStringConvertible {
 }
 
 extension String {
-  /// With spaces after it, up to `width` characters.
-  func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+  /// With spaces after it, up to `width` cells of a terminal.
+  func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - cells)) }
 
-  /// With spaces before it, up to `width` characters.
-  func leftPadded(to width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+  /// With spaces before it, up to `width` cells of a terminal.
+  func leftPadded(to width: Int) -> String { String(repeating: " ", count: max(0, width - cells)) + self }
 }

@@ -10,13 +10,13 @@
 enum LabelFile {
   /// The lines, without empty ones at the end.
   ///
-  /// - Throws: ``UsageError`` where the file cannot be read or is not text.
+  /// - Throws: ``CommandError`` where the file cannot be read or is not text.
   static func read(_ path: String) throws -> [String] {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw UsageError("\(path): cannot be read")
+      throw CommandError("\(path): cannot be read")
     }
     guard let text = String(bytes: data, encoding: .utf8) else {
-      throw UsageError("\(path): is not UTF-8 text")
+      throw CommandError("\(path): is not UTF-8 text")
     }
     var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
     while lines.last?.isEmpty == true { lines.removeLast() }

@@ -37,7 +37,7 @@ struct ModelChoice {
     }
     let path = try WeightCache.path(of: source)
     guard WeightCache.exists(path) else {
-      throw UsageError(
+      throw CommandError(
         "no weights for \(name): 'swiftlet pull \(source.name)' fetches them to \(path), or name a file with --weights"
       )
     }

@@ -23,24 +23,44 @@ struct EvaluateCommand: Command {
       .value("batch", "N", "Images at a time (default 64)."),
       .value("threshold", "P", "Probability from which on a multi-label model finds a class (default 0.5)."),
       .value("threads", "N", "Threads of each batch (default: those of the processor)."),
-    ] + NetworkOptions.specs + [.flag("json", "Print one JSON object.")],
-    examples: ["swiftlet evaluate --data flowers/ --weights runs/flowers/model.safetensors"])
+    ] + NetworkOptions.specs + [
+      .flag("json", "Print one JSON object; 'predictions' has every image."),
+      .flag("csv", "Print a table of the images: file, class, predicted, probability, correct."),
+    ],
+    examples: [
+      "swiftlet evaluate --data flowers/ --weights runs/flowers/model.safetensors",
+      "swiftlet evaluate --data flowers/ --weights runs/flowers/model.safetensors --csv > flowers.csv",
+    ])
 
   /// The output of `evaluate --json`.
   struct Result: Encodable {
     let data: String, model: String
     let evaluation: Evaluation
     let perClass: [ClassResult]
+    let predictions: [ImageResult]
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
       try container.encode(data, forKey: .data)
       try container.encode(model, forKey: .model)
       try container.encode(perClass, forKey: .perClass)
+      try container.encode(predictions, forKey: .predictions)
       try evaluation.encode(to: encoder)
     }
 
-    private enum Key: String, CodingKey { case data, model, perClass }
+    private enum Key: String, CodingKey { case data, model, perClass, predictions }
+  }
+
+  /// The prediction for one image.
+  struct ImageResult: Encodable {
+    let file: String
+    /// The name of its class, and that of the most probable one.
+    let `class`: String, predicted: String
+    /// The probability of the predicted class.
+    let probability: Double
+
+    /// A line of `evaluate --csv`.
+    var cells: [String] { [file, `class`, predicted, "\(probability)", "\(`class` == predicted)"] }
   }
 
   /// The recall and the precision of one class.
@@ -53,6 +73,9 @@ struct EvaluateCommand: Command {
 
   static func run(_ arguments: Arguments) throws -> Int32 {
     guard let path = arguments.string("data") else { throw UsageError("'evaluate' needs --data PATH") }
+    guard !(arguments.flag("json") && arguments.flag("csv")) else {
+      throw UsageError("--json and --csv are two forms of one output: give one")
+    }
     let batch = try arguments.integer("batch", in: 1...4096) ?? 64
     let engine = try arguments.engine()
     let seed = try arguments.integer("seed", in: 0...Int.max) ?? 1
@@ -60,21 +83,47 @@ struct EvaluateCommand: Command {
     let holdOut = try arguments.number("hold-out") ?? 0
     let threshold = try arguments.probability("threshold")
     if case .any = model.task.rule {
+      guard !arguments.flag("csv") else {
+        throw UsageError("--csv is for models of one class for each image")
+      }
       let data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
-      let evaluation = try model.evaluate(
-        on: data.validation ?? data.training, threshold: threshold, engine: engine, batch: batch)
+      let tested: any ImageDataset<[Int]> = data.validation ?? data.training
+      let images = CountedImages(tested)
+      let evaluation = try model.evaluate(on: images, threshold: threshold, engine: engine, batch: batch)
+      images.finish()
       try MultiLabelOutput(data: path, model: model.name, evaluation: evaluation)
         .print(json: arguments.flag("json"))
       return 0
     }
     guard threshold == nil else { throw UsageError("--threshold is for multi-label models") }
     let data = try DatasetSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
-    let evaluation = try model.evaluate(
-      on: data.validation ?? data.training, engine: engine, batch: batch)
+    let tested: any Dataset = data.validation ?? data.training
+    let images = CountedImages(tested)
+    var answers: [(index: Int, label: Int, predicted: Int, probability: Double)] = []
+    let evaluation = try model.evaluate(on: images, engine: engine, batch: batch) { index, label, logits in
+      let probabilities = ClassRule.one.probabilities(of: logits)
+      guard let highest = probabilities.max(), let predicted = probabilities.firstIndex(of: highest) else {
+        return
+      }
+      answers.append((index, label, predicted, highest))
+    }
+    images.finish()
+    let predictions = answers.sorted { $0.index < $1.index }.map {
+      ImageResult(
+        file: images.name($0.index), class: evaluation.classes[$0.label],
+        predicted: evaluation.classes[$0.predicted], probability: $0.probability)
+    }
     let classes = perClass(evaluation)
     if arguments.flag("json") {
       try Console.printJSON(
-        Result(data: path, model: model.name, evaluation: evaluation, perClass: classes))
+        Result(
+          data: path, model: model.name, evaluation: evaluation, perClass: classes, predictions: predictions))
+      return 0
+    }
+    if arguments.flag("csv") {
+      try Console.print(CSVText.line(["file", "class", "predicted", "probability", "correct"]))
+      for prediction in predictions { try Console.print(CSVText.line(prediction.cells)) }
+      warn(of: evaluation.skipped)
       return 0
     }
     var table = TextTable(["class ", "images", "recall %", "precision %", "mostly taken for "])

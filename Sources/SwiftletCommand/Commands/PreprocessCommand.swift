@@ -24,6 +24,7 @@ struct PreprocessCommand: Command {
     discussion: """
       Writes what 'classify' feeds the network: the decoded, resized, cropped and normalised photograph,
       float32 [1, R, R, 3] (NHWC). --stage crop writes the crop before normalisation instead, uint8 [R, R, 3].
+      PHOTO may be '-', standard input.
       """,
     options: [
       .value("output", "FILE", "Where to write (.npy); needed."),
@@ -42,7 +43,7 @@ struct PreprocessCommand: Command {
     let stage = try arguments.choice("stage", Stage.self) ?? .input
     let preprocessing = try ModelChoice(arguments).preprocessing()
     let file = arguments.positionals[0]
-    let image = try RGBImage(contentsOf: file)
+    let image = try PhotoSource.image(file)
     let tensor: Tensor
     switch stage {
     case .input: tensor = try preprocessing.input(image)

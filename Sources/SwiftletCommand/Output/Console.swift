@@ -14,12 +14,12 @@ import SwiftletModules
 enum Console {
   /// Writes a line to standard output.
   ///
-  /// - Throws: ``UsageError`` where it cannot be written (a full disk, a closed pipe).
+  /// - Throws: ``CommandError`` where it cannot be written (a full disk), ``ReaderGone``.
   static func print(_ line: String) throws { try write(line + "\n", to: STDOUT_FILENO) }
 
   /// Writes a value as one line of JSON with sorted keys.
   ///
-  /// - Throws: ``UsageError`` where it cannot be written.
+  /// - Throws: as ``print(_:)``.
   static func printJSON(_ value: some Encodable) throws {
     try print(try StableJSON.text(value))
   }
@@ -29,6 +29,9 @@ enum Console {
 
   /// Whether standard error is a terminal that can show a moving bar.
   static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Whether standard output is a terminal.
+  static var printsToTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
   /// Columns of the terminal on standard error; 80 if unknown.
   static var columns: Int {
@@ -42,13 +45,18 @@ enum Console {
     while done < bytes.count {
       let written = bytes[done...].withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
       if written < 0 && errno == EINTR { continue }
+      // A reader that went away (`swiftlet models | head`) has read enough.
+      if written < 0 && errno == EPIPE && descriptor == STDOUT_FILENO { throw ReaderGone() }
       guard written > 0 else {
-        throw UsageError("cannot write the output: \(String(cString: strerror(errno)))")
+        throw CommandError("cannot write the output: \(String(cString: strerror(errno)))")
       }
       done += written
     }
   }
 }
+
+/// The reader of standard output has closed its end.
+struct ReaderGone: Error {}
 
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
   write(descriptor, bytes, count)

@@ -17,7 +17,7 @@ struct TextTable {
   /// The table, line by line.
   var lines: [String] {
     let widths = titles.indices.map { column in
-      rows.filter { !$0.isEmpty }.reduce(titles[column].count) { max($0, $1[column].count) }
+      rows.filter { !$0.isEmpty }.reduce(titles[column].cells) { max($0, $1[column].cells) }
     }
     let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "──")
     func line(_ cells: [String]) -> String {

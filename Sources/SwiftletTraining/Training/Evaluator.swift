@@ -69,15 +69,17 @@ public struct Evaluator: Sendable {
   ///   - threads: that decode images.
   ///   - prefetch: batches that are decoded before they are needed.
   ///   - shouldStop: is called before each batch; the evaluation stops where it returns true.
+  ///   - each: is called with the index and the logits of each image.
   /// - Returns: the evaluation, and the mean of each gate by class where gates are recorded. A class without images has a mean of 0.
   /// - Throws: ``TrainingError``, `CancellationError` where it is stopped, or a reading error where no image can be read.
   public func run(
     on dataset: any Dataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2,
-    shouldStop: () -> Bool = { false }
+    shouldStop: () -> Bool = { false },
+    each: (_ index: Int, _ logits: ArraySlice<Float>) -> Void = { _, _ in }
   ) throws -> (evaluation: Evaluation, gates: [GateRecord]) {
     let (result, gates) = try run(
       TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, prefetch: prefetch,
-      shouldStop: shouldStop)
+      shouldStop: shouldStop, each: each)
     guard let evaluation = result as? Evaluation else {
       throw TrainingError.wrongTargets(task: type(of: task).name, wanted: "its own", got: "classes")
     }
@@ -100,7 +102,8 @@ public struct Evaluator: Sendable {
   }
 
   func run(
-    _ data: TaskImages, preprocessing: Preprocessing, threads: Int, prefetch: Int, shouldStop: () -> Bool
+    _ data: TaskImages, preprocessing: Preprocessing, threads: Int, prefetch: Int, shouldStop: () -> Bool,
+    each: (_ index: Int, _ output: ArraySlice<Float>) -> Void = { _, _ in }
   ) throws -> (any TaskEvaluation, [GateRecord]) {
     let classes = data.images.classes.count
     guard classes == network.classes else {
@@ -132,6 +135,7 @@ public struct Evaluator: Sendable {
         return values[(row * size)..<((row + 1) * size)]
       }
       for row in rows {
+        if let first = outputs.first { each(loaded.indices[row], part(first, row)) }
         tally.add(outputs.prefix(own).map { part($0, row) }, index: loaded.indices[row])
         for label in data.classes(loaded.indices[row]) where seen.indices.contains(label) {
           seen[label] += 1

@@ -47,7 +47,8 @@ enum PNGCodec {
       return try library.picture(
         width: swiftlet_png_width(decoder), height: swiftlet_png_height(decoder),
         read: { swiftlet_png_read(decoder, $0, $1) },
-        orientation: { Self.orientation(decoder) })
+        orientation: { Self.orientation(decoder) },
+        warning: { swiftlet_png_warning(decoder).map { String(cString: $0) } })
     }
   }
 
@@ -78,10 +79,6 @@ enum PNGCodec {
 }
 
 enum WebPCodec {
-  /// Bytes of pixels that are decoded without a check, and bytes of pixels for each byte of a file that is believed:
-  /// images have 10 to 100.
-  private static let largestUnchecked = 4 << 20, mostBytesPerByte = 250
-
   static func decode(_ bytes: [UInt8], name: String) throws -> DecodedPicture {
     let library = LibraryCall(name: name, format: .webP)
     return try bytes.withUnsafeBufferPointer { encoded in
@@ -91,8 +88,7 @@ enum WebPCodec {
       // A few bytes that promise many pixels are decoded once without keeping them.
       let (width, height) = (swiftlet_webp_width(decoder), swiftlet_webp_height(decoder))
       try RGBImage.checkSize(width: width, height: height, what: name)
-      let count = 3 * width * height
-      if count >= largestUnchecked, count / mostBytesPerByte > encoded.count {
+      if LibraryCall.promisesTooMuch(width: width, height: height, encoded: encoded.count) {
         try library.check { swiftlet_webp_check(decoder, $0) }
       }
       return try library.picture(
@@ -108,12 +104,21 @@ enum WebPCodec {
 }
 
 /// Turns statuses of CImageCodecs into errors that name the file.
-private struct LibraryCall {
+struct LibraryCall {
   let name: String
   let format: ImageFormat
 
   /// Bytes of pixels from which on memory is checked first: reading the limits takes longer than a small image.
   static let largeImage = 32 << 20
+  /// Bytes of pixels that are decoded without a check, and bytes of pixels for each byte of a file that is believed:
+  /// images have 10 to 100.
+  private static let largestUnchecked = 4 << 20, mostBytesPerByte = 250
+
+  /// Whether a file has few bytes for its pixels, so that it is decoded once without keeping them.
+  static func promisesTooMuch(width: Int, height: Int, encoded: Int) -> Bool {
+    let count = 3 * width * height
+    return count >= largestUnchecked && count / mostBytesPerByte > encoded
+  }
 
   func check(_ call: (UnsafeMutablePointer<CChar>?) -> Int32) throws {
     var message = [CChar](repeating: 0, count: Int(SWIFTLET_MESSAGE_SIZE))
@@ -133,7 +138,7 @@ private struct LibraryCall {
   func picture(
     width: Int, height: Int,
     read: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<CChar>?) -> Int32,
-    orientation: () -> Orientation
+    orientation: () -> Orientation, warning: () -> String? = { nil }
   ) throws -> DecodedPicture {
     guard width > 0, height > 0 else {
       throw VisionError.corrupt(file: name, format: format, reason: "no pixels")
@@ -151,7 +156,8 @@ private struct LibraryCall {
       try check { read(buffer.baseAddress, $0) }
       initialized = count
     }
-    return DecodedPicture(width: width, height: height, pixels: pixels, orientation: orientation())
+    return DecodedPicture(
+      width: width, height: height, pixels: pixels, orientation: orientation(), warning: warning())
   }
 
   /// A copy of bytes that a decoder owns.
