@@ -21,11 +21,11 @@ struct EmbedCommand: Command {
       are used, which 'swiftlet pull' downloads once.
       """,
     options: [
-      .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),
+      .value("weights", "FILE", "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
       .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
       .value("output", "FILE", "A .npy file, float32 [photographs, features], instead of JSON."),
       .value("threads", "N", "Threads of each photograph (default: those of the processor)."),
-    ] + NetworkOptions.specs,
+    ] + [NetworkOptions.stateDict] + NetworkOptions.specs,
     examples: ["swiftlet embed holiday/ --output holiday.npy", "swiftlet embed owl.jpg"])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
