@@ -165,12 +165,34 @@ struct Recognition {
       let found = tensors[attempt.scope.fileName(source.name)]?.shape.dimensions.first
     else { return nil }
     let wanted = options.width.map { [$0] } ?? []
+    var bodies: [NetworkBody] = []
     for width in wanted + WidthSearch.candidates(channels: found, at1: source.shape[0]) {
       guard let architecture = try? attempt.known.architecture(width: width, options.resolution),
         let body = try NetworkBody(attempt.known, architecture)
       else { continue }
       let other = self.attempt(body, attempt.scope)
       if other.problems.isEmpty { return other }
+      bodies.append(body)
+    }
+    // Libraries round the last convolution in ways of their own: torchvision's MobileNetV3 has six times the scaled blocks' channels.
+    let features = attempt.body.sources.last { $0.parameter.name == "head.features.weight" }
+    guard let features, let channels = tensors[attempt.scope.fileName(features.name)]?.shape.dimensions.first,
+      channels > 0
+    else { return nil }
+    for body in bodies {
+      guard var head = body.architecture.head as? Head else { continue }
+      (head.features, head.featuresScaling) = (channels, .never)
+      var architecture = body.architecture
+      architecture.head = head
+      guard (try? architecture.check()) != nil, let adapted = try NetworkBody(attempt.known, architecture) else {
+        continue
+      }
+      let other = self.attempt(adapted, attempt.scope)
+      let fitsHead = adapted.hidden.allSatisfy {
+        tensors[attempt.scope.fileName($0.name)].map(\.shape.droppingUnitKernel) ?? $0.shape.droppingUnitKernel
+          == $0.shape.droppingUnitKernel
+      }
+      if other.problems.isEmpty && fitsHead { return other }
     }
     return nil
   }
