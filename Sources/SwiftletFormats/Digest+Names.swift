@@ -10,11 +10,13 @@ extension Digest {
   /// rarely one: they count where a network's name is before them, and never where they are a date.
   package static func stated(inName path: String) -> String? {
     guard let name = path.split(separator: "/").last,
-      let match = name.firstMatch(of: /^(.*)-([0-9a-fA-F]{8,64})\.(?:pth|pt|bin|ckpt|tar|safetensors)(?:\.tar)?$/)
+      let match = name.firstMatch(
+        of: /^(.*)-([0-9a-fA-F]{8,64})\.(?:pth|pt|bin|ckpt|tar|safetensors)(?:\.tar)?$/)
     else { return nil }
     let digits = match.2.lowercased()
     guard digits.allSatisfy(\.isNumber) else { return digits }
-    let isDate = digits.count == 8 && digits.firstMatch(of: /^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$/) != nil
+    let isDate =
+      digits.count == 8 && digits.firstMatch(of: /^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$/) != nil
     let stem = match.1.lowercased()
     let namesNetwork = ["mobilenet", "resne", "vgg", "senet"].contains(where: stem.contains)
     return namesNetwork && !isDate ? digits : nil

@@ -41,7 +41,8 @@ extension WeightFile {
       } else if begins("ustar", at: 257) {
         self = .other("is a tar archive; PyTorch before 0.1.10 wrote such checkpoints, which are not read")
       } else if begins("\u{8}") && bytes.prefix(64).contains(UInt8(ascii: ":")) {
-        self = .other("looks like an ONNX file, which is not read; convert the PyTorch weights that it was made of")
+        self = .other(
+          "looks like an ONNX file, which is not read; convert the PyTorch weights that it was made of")
       } else if begins("HDF\r\n", at: 1) {
         self = .other("is an HDF5 file (Keras), which is not supported")
       } else if begins("<") {

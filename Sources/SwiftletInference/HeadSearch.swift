@@ -40,7 +40,9 @@ struct HeadSearch {
   /// - Parameters:
   ///   - used: the body's tensors.
   ///   - keepsHead: whether the head must be the architecture's own.
-  init(_ tensors: NamedTensors, _ scope: NameScope, _ body: NetworkBody, used: Set<ExactName>, keepsHead: Bool) {
+  init(
+    _ tensors: NamedTensors, _ scope: NameScope, _ body: NetworkBody, used: Set<ExactName>, keepsHead: Bool
+  ) {
     (self.tensors, self.scope, self.body, self.used, self.keepsHead) = (tensors, scope, body, used, keepsHead)
   }
 
@@ -82,13 +84,16 @@ struct HeadSearch {
         let names = others.prefix(3).map { "\(FormatError.shortened($0.name)) [\($0.outputs), \($0.inputs)]" }
         head.notes.append(
           "the head \(chosen.name) [\(chosen.outputs), \(chosen.inputs)] is read; "
-            + "\(others.count == 1 ? "another one is" : "\(others.count) others are") not: \(names.joined(separator: ", "))")
+            + "\(others.count == 1 ? "another one is" : "\(others.count) others are") not: \(names.joined(separator: ", "))"
+        )
         head.unread.formUnion(others.map(\.family))
       }
       break
     }
     let unread = layers.filter { layer in !head.used.contains(ExactName(layer.name + ".weight")) }
-    let families = Set(unread.map(\.family)).filter { Self.isHeadWord($0) || $0 == own?.split(separator: ".").first.map(String.init) }
+    let families = Set(unread.map(\.family)).filter {
+      Self.isHeadWord($0) || $0 == own?.split(separator: ".").first.map(String.init)
+    }
     head.unread.formUnion(families)
     if head.classes == nil, let first = unread.first(where: { families.contains($0.family) }) {
       head.notes.append(
@@ -131,7 +136,8 @@ struct HeadSearch {
 
   private func layers(besides hidden: Set<ExactName>) -> [Layer] {
     tensors.compactMap { name, tensor in
-      guard name.hasSuffix(".weight"), !used.contains(ExactName(name)), !hidden.contains(ExactName(name)) else {
+      guard name.hasSuffix(".weight"), !used.contains(ExactName(name)), !hidden.contains(ExactName(name))
+      else {
         return nil
       }
       let shape = tensor.shape.droppingUnitKernel

@@ -21,7 +21,8 @@ struct Leftovers {
   ///   - used: the tensors that are read.
   ///   - refused: families of heads that are not read; they have lines of their own.
   init(
-    _ tensors: NamedTensors, _ scope: NameScope, _ body: NetworkBody, used: Set<ExactName>, refused: Set<String>
+    _ tensors: NamedTensors, _ scope: NameScope, _ body: NetworkBody, used: Set<ExactName>,
+    refused: Set<String>
   ) {
     let families = Set(
       (body.sources + body.hidden + body.classifier).map { NameFamily.of(scope.fileName($0.name), scope) })
@@ -72,11 +73,16 @@ struct Leftovers {
   /// Whether a module is one that training adds beside a network: a loss, a metric, another network.
   static func isHelper(_ family: String) -> Bool {
     let words = family.lowercased().split { !$0.isLetter && !$0.isNumber }.map(String.init)
-    let parts = ["criterion", "loss", "metric", "accura", "auroc", "confusion", "teacher", "discriminator", "queue"]
+    let parts = [
+      "criterion", "loss", "metric", "accura", "auroc", "confusion", "teacher", "discriminator", "queue",
+    ]
     return words.contains { word in
       parts.contains(where: word.contains)
-        || ["ema", "acc", "f1", "auc", "precision", "recall", "center", "centers", "swa", "target", "momentum", "aux",
-          "auxlogits", "projector", "projection", "prototypes", "normalize", "mean", "std"].contains(word)
+        || [
+          "ema", "acc", "f1", "auc", "precision", "recall", "center", "centers", "swa", "target", "momentum",
+          "aux",
+          "auxlogits", "projector", "projection", "prototypes", "normalize", "mean", "std",
+        ].contains(word)
     }
   }
 
@@ -95,7 +101,8 @@ struct Leftovers {
     let rest = order.count > 5 ? " and \(order.count - 5) more" : ""
     let shapes = tensors.prefix(2).map { "\(FormatError.shortened($0.name)) \($0.tensor.shape)" }
     guard !tensors.isEmpty else { return "it has no tensors" }
-    return "it has \(tensors.count) \(tensors.count == 1 ? "tensor" : "tensors"): \(families.joined(separator: ", "))"
+    return
+      "it has \(tensors.count) \(tensors.count == 1 ? "tensor" : "tensors"): \(families.joined(separator: ", "))"
       + "\(rest); first \(shapes.joined(separator: ", "))"
   }
 

@@ -112,11 +112,15 @@ struct Recognition {
       for known in networks {
         let renamings = known.renamings.filter { $0.isEmpty != renames }
         guard renamings.contains(where: { !prefixes(known.anchor, $0).isEmpty }) else { continue }
-        guard let body = try NetworkBody(known, try known.architecture(width: 1, options.resolution)) else { continue }
+        guard let body = try NetworkBody(known, try known.architecture(width: 1, options.resolution)) else {
+          continue
+        }
         for scope in scopes(of: body, renamings: renamings) {
           var attempt = attempt(body, scope)
           if attempt.problems.isEmpty && (options.width ?? 1) == 1 { return attempt }
-          if attempt.matches == body.sources.count, let width = try width(attempt, options) { attempt = width }
+          if attempt.matches == body.sources.count, let width = try width(attempt, options) {
+            attempt = width
+          }
           if attempt.problems.isEmpty { return attempt }
           nearest = better(attempt, nearest)
         }
@@ -147,7 +151,8 @@ struct Recognition {
     }
     // A deeper network has the layers of this one, and more.
     if matches == body.sources.count {
-      let names = Set((body.sources + body.hidden + body.classifier).map { ExactName(scope.fileName($0.name)) })
+      let names = Set(
+        (body.sources + body.hidden + body.classifier).map { ExactName(scope.fileName($0.name)) })
       let families = Set(body.sources.map { NameFamily.of(scope.fileName($0.name), scope) })
       for (name, tensor) in tensors
       where name.hasPrefix(scope.prefix) && !names.contains(ExactName(name)) && tensor.shape.count > 1
@@ -184,12 +189,14 @@ struct Recognition {
       (head.features, head.featuresScaling) = (channels, .never)
       var architecture = body.architecture
       architecture.head = head
-      guard (try? architecture.check()) != nil, let adapted = try NetworkBody(attempt.known, architecture) else {
+      guard (try? architecture.check()) != nil, let adapted = try NetworkBody(attempt.known, architecture)
+      else {
         continue
       }
       let other = self.attempt(adapted, attempt.scope)
       let fitsHead = adapted.hidden.allSatisfy {
-        tensors[attempt.scope.fileName($0.name)].map(\.shape.droppingUnitKernel) ?? $0.shape.droppingUnitKernel
+        tensors[attempt.scope.fileName($0.name)].map(\.shape.droppingUnitKernel)
+          ?? $0.shape.droppingUnitKernel
           == $0.shape.droppingUnitKernel
       }
       if other.problems.isEmpty && fitsHead { return other }
@@ -251,7 +258,8 @@ struct Recognition {
     var seeded = Parameters()
     var missing: [String] = []
     let sources = Dictionary(
-      (fit.body.sources + (head.hasHidden ? fit.body.hidden : [])).map { ($0.parameter.name, $0) }, uniquingKeysWith: { first, _ in first })
+      (fit.body.sources + (head.hasHidden ? fit.body.hidden : [])).map { ($0.parameter.name, $0) },
+      uniquingKeysWith: { first, _ in first })
     for spec in graph.parameters {
       let tensor =
         head.tensors[spec.name] ?? sources[spec.name].flatMap { tensors[fit.scope.fileName($0.name)] }

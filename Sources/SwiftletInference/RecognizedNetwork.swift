@@ -44,7 +44,8 @@ struct RecognizedNetwork: Sendable {
       + all(["cifar_mobilenet_v2"], .torchvision, "torchvision.mobilenet_v2", isByNameOnly: true)
       + all(v3.map { "cifar_\($0)" }, .torchvision, "torchvision.mobilenet_v3", isByNameOnly: true)
       + all(
-        (["mobilenet_v1", "mobilenet_v2"] + v3).map { "cifar_\($0)" }, .timm, "timm.mobilenet", isByNameOnly: true)
+        (["mobilenet_v1", "mobilenet_v2"] + v3).map { "cifar_\($0)" }, .timm, "timm.mobilenet",
+        isByNameOnly: true)
   }()
 
   /// Whether it has a width multiplier.
@@ -95,7 +96,9 @@ struct NameScope: Sendable, Hashable {
 
   /// The name in the file of a tensor that a library calls `name`.
   func fileName(_ name: String) -> String {
-    guard let dot = name.firstIndex(of: "."), let other = renaming[String(name[..<dot])] else { return prefix + name }
+    guard let dot = name.firstIndex(of: "."), let other = renaming[String(name[..<dot])] else {
+      return prefix + name
+    }
     return prefix + (other.isEmpty ? String(name[dot...].dropFirst()) : other + name[dot...])
   }
 
@@ -157,9 +160,12 @@ struct NetworkBody {
   /// The names and shapes that a file lacks.
   func missingText(_ parameters: [String], scope: NameScope) -> String {
     let missing = Set(parameters)
-    let weights = (hidden + classifier).filter { missing.contains($0.parameter.name) && $0.name.hasSuffix("weight") }
+    let weights = (hidden + classifier).filter {
+      missing.contains($0.parameter.name) && $0.name.hasSuffix("weight")
+    }
     let names = weights.map { source in
-      let shape = source.parameter.name == "classifier.weight" ? "[classes, \(source.shape[1])]" : "\(source.shape)"
+      let shape =
+        source.parameter.name == "classifier.weight" ? "[classes, \(source.shape[1])]" : "\(source.shape)"
       return "\(scope.fileName(source.name)) \(shape)"
     }
     return "\(names.joined(separator: " and ")) \(names.count == 1 ? "is" : "are") missing"

@@ -128,7 +128,8 @@ enum NetworkOptions {
 
   /// `--state-dict`: which weights of a file.
   static let stateDict = OptionSpec.value(
-    "state-dict", "KEY", "Weights to read where a checkpoint has several sets, such as ema (default: plain ones).")
+    "state-dict", "KEY",
+    "Weights to read where a checkpoint has several sets, such as ema (default: plain ones).")
 
   /// The options on the command line.
   ///

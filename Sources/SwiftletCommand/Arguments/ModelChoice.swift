@@ -99,20 +99,23 @@ struct ModelChoice {
       let folder = text.hasSuffix("/") ? String(text.dropLast()) : text
       let path = folder + "/" + Trainer.modelName
       guard WeightCache.exists(path) else {
-        throw UsageError("\(text): is a folder without \(Trainer.modelName), which a finished epoch of 'train' writes")
+        throw UsageError(
+          "\(text): is a folder without \(Trainer.modelName), which a finished epoch of 'train' writes")
       }
       return path
     }
     guard !NetworkChoice.looksLikePath(text) else { return text }
     guard let source = WeightSource.named(text) ?? WeightSource.preferred(for: text) else {
       if (try? Zoo.entry(named: text)) != nil {
-        throw UsageError("no published weights of \(text) are known; 'swiftlet pull --list' shows what there is")
+        throw UsageError(
+          "no published weights of \(text) are known; 'swiftlet pull --list' shows what there is")
       }
       return text
     }
     let path = try WeightCache.path(of: source)
     guard WeightCache.exists(path) else {
-      throw UsageError("no weights of \(text) are here: 'swiftlet pull \(source.name)' fetches them to \(path)")
+      throw UsageError(
+        "no weights of \(text) are here: 'swiftlet pull \(source.name)' fetches them to \(path)")
     }
     return path
   }

@@ -21,7 +21,9 @@ struct EmbedCommand: Command {
       are used, which 'swiftlet pull' downloads once.
       """,
     options: [
-      .value("weights", "FILE", "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
+      .value(
+        "weights", "FILE",
+        "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
       .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
       .value("output", "FILE", "A .npy file, float32 [photographs, features], instead of JSON."),
       .value("threads", "N", "Threads of each photograph (default: those of the processor)."),

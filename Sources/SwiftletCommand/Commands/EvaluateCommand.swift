@@ -16,7 +16,9 @@ struct EvaluateCommand: Command {
       """,
     options: [
       .value("data", "PATH", "The images."),
-      .value("weights", "FILE", "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
+      .value(
+        "weights", "FILE",
+        "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
       .value("model", "NAME", "Network, or 'embedded' (default: the network of the weights)."),
       .value("hold-out", "SHARE", "Use only that share, the one that 'train' holds out (default 0: all)."),
       .value("seed", "N", "Seed of the held-out share (default 1)."),

@@ -91,7 +91,8 @@ struct PickleStream {
     let range = try lineRange()
     var digits = bytes[range]
     if digits.last == UInt8(ascii: "L") { digits.removeLast() }
-    let isNumber = !digits.isEmpty && digits.drop { $0 == UInt8(ascii: "-") }.allSatisfy { (48...57).contains($0) }
+    let isNumber =
+      !digits.isEmpty && digits.drop { $0 == UInt8(ascii: "-") }.allSatisfy { (48...57).contains($0) }
     guard isNumber, let text = String(validating: digits, as: UTF8.self) else {
       throw PickleError.malformed("the number at byte \(range.lowerBound) is none")
     }

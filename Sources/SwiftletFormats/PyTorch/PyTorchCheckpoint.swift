@@ -118,7 +118,8 @@ package struct PyTorchCheckpoint: Sendable {
       guard case .largeInteger(let range) = try unpickler.run(),
         bytes[range].elementsEqual(magic) || bytes[range].elementsEqual(magicText.utf8)
       else {
-        let reason = "is a pickle, but not one of torch.save: torch.save(model.state_dict(), …) writes what is read"
+        let reason =
+          "is a pickle, but not one of torch.save: torch.save(model.state_dict(), …) writes what is read"
         throw FormatError.unsupported(file: file.path, reason: reason)
       }
       guard case .integer(1001) = try unpickler.run() else {
@@ -162,7 +163,8 @@ package struct PyTorchCheckpoint: Sendable {
       }
       throw FormatError.unsupported(
         file: file.path,
-        reason: "holds no state dict: a dictionary of tensors is needed, at the top or under a key such as 'model'")
+        reason:
+          "holds no state dict: a dictionary of tensors is needed, at the top or under a key such as 'model'")
     }
     var builder = TensorBuilder(heap: heap, source: source, file: file)
     let tensors = try NamedTensors(

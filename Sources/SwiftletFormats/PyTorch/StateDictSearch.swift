@@ -25,7 +25,8 @@ struct StateDictSearch {
   ]
   /// Words in the keys of the rest of a training run.
   private static let trainingWords: Set = [
-    "optim", "optimizer", "optimizers", "optimiser", "opt", "scheduler", "schedulers", "sched", "scaler", "criterion",
+    "optim", "optimizer", "optimizers", "optimiser", "opt", "scheduler", "schedulers", "sched", "scaler",
+    "criterion",
     "loss", "losses", "discriminator", "metrics", "callbacks", "loops", "rng", "buffer",
   ]
   /// Levels of keys that are followed, and levels of modules.
@@ -126,7 +127,9 @@ struct StateDictSearch {
   private mutating func collect(
     _ value: PickleValue, _ prefix: String, _ tensors: inout [(name: String, index: Int)], depth: Int
   ) throws {
-    guard depth > 0, case .object(let index) = value, let state = heap.objects[index].attributes else { return }
+    guard depth > 0, case .object(let index) = value, let state = heap.objects[index].attributes else {
+      return
+    }
     seenObjects.insert(index)
     seen.insert(state)
     guard tensors.count <= Self.mostTensors else {

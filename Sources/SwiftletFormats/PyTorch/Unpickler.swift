@@ -100,7 +100,9 @@ struct Unpickler {
     case UInt8(ascii: "L"): value = try longLine()
     case UInt8(ascii: "F"):
       let range = try stream.lineRange()
-      value = String(validating: stream.bytes[range], as: UTF8.self).flatMap(Double.init).map(PickleValue.float) ?? .opaque
+      value =
+        String(validating: stream.bytes[range], as: UTF8.self).flatMap(Double.init).map(PickleValue.float)
+        ?? .opaque
     case UInt8(ascii: "S"): value = quoted(try stream.lineRange())
     case UInt8(ascii: "V"): value = pythonString(try stream.lineRange())
     case UInt8(ascii: "G"): value = .float(Double(bitPattern: try stream.number(UInt64.self).byteSwapped))
@@ -173,7 +175,9 @@ struct Unpickler {
       try build(pop(), heap.sequences[index], opcode)
     case 0x92:  // NEWOBJ_EX
       let named = try pop()
-      guard case .dictionary = named, case .sequence(let index) = try pop() else { throw wrongOperand(opcode) }
+      guard case .dictionary = named, case .sequence(let index) = try pop() else {
+        throw wrongOperand(opcode)
+      }
       try build(pop(), heap.sequences[index], opcode)
     case UInt8(ascii: "b"): try setState(pop(), opcode)
     case UInt8(ascii: "Q"): stack.append(try persistent(pop()))
@@ -338,7 +342,9 @@ struct Unpickler {
   /// The record of an object. `copyreg`'s functions name the class in their first argument.
   private mutating func object(_ function: String, _ arguments: [PickleValue]) -> PickleValue {
     var name = function
-    if ["copyreg.", "copy_reg."].contains(where: function.hasPrefix), case .global(let named)? = arguments.first {
+    if ["copyreg.", "copy_reg."].contains(where: function.hasPrefix),
+      case .global(let named)? = arguments.first
+    {
       name = named.text
     }
     // Counter({…}), and the base's value of `copyreg._reconstructor(class, dict, {…})`.
