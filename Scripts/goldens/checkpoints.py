@@ -112,7 +112,8 @@ def v2(classes=10, seed="a", width=0.1):
 
 
 def timm_v3(name="mobilenetv3_small_050", classes=10):
-    return prepared(timm.models.mobilenetv3._gen_mobilenet_v3(name, 0.1, num_classes=classes))
+    tensorflow = dict(bn_eps=1e-3, pad_type="same") if name.startswith("tf_") else {}
+    return prepared(timm.models.mobilenetv3._gen_mobilenet_v3(name, 0.1, num_classes=classes, **tensorflow))
 
 
 def share(network, other):
@@ -285,7 +286,7 @@ def _(path):
 def _(path):
     network = v3()
     save(path, {name: t.half() if t.is_floating_point() and t.dim() == 1 else t for name, t in network.state_dict().items()})
-    network.load_state_dict(torch.load(path))
+    separate(network).load_state_dict(torch.load(path))
     return network
 
 

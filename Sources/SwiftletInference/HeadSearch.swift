@@ -31,6 +31,9 @@ struct HeadSearch {
     var notes: [String] = []
   }
 
+  /// A family with a head has this many tensors at most.
+  private static let mostTensors = 24
+
   private let tensors: NamedTensors
   private let scope: NameScope
   private let body: NetworkBody
@@ -135,7 +138,12 @@ struct HeadSearch {
   }
 
   private func layers(besides hidden: Set<ExactName>) -> [Layer] {
-    tensors.compactMap { name, tensor in
+    // A family of more tensors than any head is another network.
+    var sizes: [String: Int] = [:]
+    for name in tensors.names where !used.contains(ExactName(name)) {
+      sizes[NameFamily.of(name, scope), default: 0] += 1
+    }
+    return tensors.compactMap { name, tensor in
       guard name.hasSuffix(".weight"), !used.contains(ExactName(name)), !hidden.contains(ExactName(name))
       else {
         return nil
@@ -144,7 +152,7 @@ struct HeadSearch {
       guard shape.rank == 2, shape[0] > 0, tensor.scalarType.isFloatingPoint else { return nil }
       let layer = String(name.dropLast(".weight".count))
       let family = NameFamily.of(name, scope)
-      guard !Leftovers.isHelper(family) else { return nil }
+      guard !Leftovers.isHelper(family), sizes[family] ?? 0 <= Self.mostTensors else { return nil }
       let bias = tensors[layer + ".bias"]
       guard bias.map({ $0.shape == [shape[0]] }) ?? true else { return nil }
       return Layer(

@@ -39,13 +39,20 @@ extension Model {
     missingHead.map { !$0.parameters.contains(parameter) } ?? true
   }
 
-  /// The network up to its feature vector: without hidden layers where the file lacked them.
-  var backbone: NetworkDefinition {
+  /// The model up to its feature vector: without hidden layers where the file lacked them.
+  ///
+  /// - Throws: ``ArchitectureError``, ``GraphError``.
+  func backbone() throws -> Model {
     guard let missingHead, missingHead.parameters.contains(where: { $0.hasPrefix("head.hidden") }),
       var architecture, var head = architecture.head as? Head
-    else { return definition }
+    else { return self }
     head.hidden = []
     architecture.head = head
-    return .architecture(architecture)
+    var parameters = Parameters()
+    for spec in try architecture.graph().parameters {
+      let own = self.parameters[spec.name]
+      parameters[spec.name] = own?.shape == spec.shape ? own : try spec.initialTensor(seed: 1)
+    }
+    return try Model(architecture, parameters: parameters, preprocessing: preprocessing, labels: [])
   }
 }

@@ -118,9 +118,7 @@ struct Recognition {
         for scope in scopes(of: body, renamings: renamings) {
           var attempt = attempt(body, scope)
           if attempt.problems.isEmpty && (options.width ?? 1) == 1 { return attempt }
-          if attempt.matches == body.sources.count, let width = try width(attempt, options) {
-            attempt = width
-          }
+          if 2 * attempt.matches > body.sources.count { attempt = try atWidth(attempt, options) }
           if attempt.problems.isEmpty { return attempt }
           nearest = better(attempt, nearest)
         }
@@ -164,12 +162,13 @@ struct Recognition {
     return Attempt(body: body, scope: scope, matches: matches, problems: problems)
   }
 
-  /// The same network at the width of the file's shapes; the option's where it fits, too.
-  private func width(_ attempt: Attempt, _ options: ZooOptions) throws -> Attempt? {
+  /// The same network at the width of the file's shapes, the option's where it fits, too; where none fits, at the nearest.
+  private func atWidth(_ attempt: Attempt, _ options: ZooOptions) throws -> Attempt {
     guard attempt.known.hasWidth, let source = attempt.body.widest,
       let found = tensors[attempt.scope.fileName(source.name)]?.shape.dimensions.first
-    else { return nil }
+    else { return attempt }
     let wanted = options.width.map { [$0] } ?? []
+    var nearest = attempt
     var bodies: [NetworkBody] = []
     for width in wanted + WidthSearch.candidates(channels: found, at1: source.shape[0]) {
       guard let architecture = try? attempt.known.architecture(width: width, options.resolution),
@@ -177,13 +176,14 @@ struct Recognition {
       else { continue }
       let other = self.attempt(body, attempt.scope)
       if other.problems.isEmpty { return other }
+      if other.problems.count < nearest.problems.count { nearest = other }
       bodies.append(body)
     }
     // Libraries round the last convolution in ways of their own: torchvision's MobileNetV3 has six times the scaled blocks' channels.
     let features = attempt.body.sources.last { $0.parameter.name == "head.features.weight" }
     guard let features, let channels = tensors[attempt.scope.fileName(features.name)]?.shape.dimensions.first,
       channels > 0
-    else { return nil }
+    else { return nearest }
     for body in bodies {
       guard var head = body.architecture.head as? Head else { continue }
       (head.features, head.featuresScaling) = (channels, .never)
@@ -201,7 +201,7 @@ struct Recognition {
       }
       if other.problems.isEmpty && fitsHead { return other }
     }
-    return nil
+    return nearest
   }
 
   // MARK: Prefixes

@@ -22,7 +22,9 @@ import Testing
   /// Every way to import and to call in a pickle, for one name.
   static func calls(_ module: String, _ name: String) -> [PickleMaker] {
     let text = "echo hello"
-    let short: [UInt8] = [module, name].flatMap { (word: String) -> [UInt8] in [0x8C, UInt8(word.utf8.count)] + Array(word.utf8) }
+    let short: [UInt8] = [module, name].flatMap { (word: String) -> [UInt8] in
+      [0x8C, UInt8(word.utf8.count)] + Array(word.utf8)
+    }
     return [
       PickleMaker().global(module, name).op("(").text(text).op("tR"),  // GLOBAL, REDUCE
       PickleMaker().text(module).text(name).raw([0x93]).text(text).raw([0x85]).op("R"),  // STACK_GLOBAL

@@ -398,7 +398,8 @@ import Testing
     let cut = state.filter { $0.name != "features.5.conv.1.0.weight" }
     let missing = try refusal(cut)
     #expect(
-      missing.hasPrefix("net.pth: the weights are not those of mobilenet_v2: features.5.conv.1.0.weight: missing"),
+      missing.hasPrefix(
+        "net.pth: the weights are not those of mobilenet_v2: features.5.conv.1.0.weight: missing"),
       "\(missing)")
     let transformer: Named =
       try (0..<12).flatMap { index -> Named in
