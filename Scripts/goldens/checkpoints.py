@@ -391,6 +391,22 @@ def _(path):
     return network
 
 
+@case("timm_mobilenetv2_deeper.pth", network="mobilenet_v2", dialect="timm")
+def _(path):
+    network = prepared(timm.models.efficientnet._gen_mobilenet_v2(
+        "mobilenetv2_110d", 0.1, depth_multiplier=1.2, fix_stem_head=True, num_classes=7))
+    save(path, {"model": network.state_dict()})
+    return network
+
+
+@case("timm_mobilenetv1_head_convolution.pth", network="mobilenet_v1", dialect="timm")
+def _(path):
+    network = prepared(timm.models.efficientnet._gen_mobilenet_v1(
+        "mobilenetv1_100h", 0.1, head_conv=True, num_classes=7))
+    save(path, {"model": network.state_dict()})
+    return network
+
+
 @case("accelerate.safetensors")
 def _(path):
     network = separate(v3())

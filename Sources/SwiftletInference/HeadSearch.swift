@@ -82,7 +82,7 @@ struct HeadSearch {
       guard let chosen = best(fitting, own, among: layers, inputs) else { continue }
       take(chosen, into: &head)
       head.skipsHidden = skips
-      let others = fitting.filter { $0.name != chosen.name }
+      let others = fitting.filter { $0.name != chosen.name && $0.hasBias }
       if !others.isEmpty {
         let names = others.prefix(3).map { "\(FormatError.shortened($0.name)) [\($0.outputs), \($0.inputs)]" }
         head.notes.append(
@@ -93,7 +93,7 @@ struct HeadSearch {
       }
       break
     }
-    let unread = layers.filter { layer in !head.used.contains(ExactName(layer.name + ".weight")) }
+    let unread = layers.filter { layer in layer.hasBias && !head.used.contains(ExactName(layer.name + ".weight")) }
     let families = Set(unread.map(\.family)).filter {
       Self.isHeadWord($0) || $0 == own?.split(separator: ".").first.map(String.init)
     }

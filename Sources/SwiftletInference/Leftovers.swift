@@ -57,7 +57,9 @@ struct Leftovers {
         + "\(shown.joined(separator: ", "))\(rest)")
 
     func isPlain(_ tensors: NamedTensors, _ family: String, _ scope: NameScope) -> Bool {
-      tensors.allSatisfy { name, tensor in NameFamily.of(name, scope) != family || tensor.shape.rank < 2 }
+      tensors.allSatisfy { name, tensor in
+        NameFamily.of(name, scope) != family || (tensor.shape.rank < 2 && !name.hasSuffix("running_var"))
+      }
     }
   }
 

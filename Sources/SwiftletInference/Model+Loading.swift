@@ -209,6 +209,8 @@ public enum ModelError: Error, CustomStringConvertible {
   case wrongWeights(file: String, ParametersError)
   /// The file is a model of another network.
   case otherNetwork(file: String, wanted: String, found: String)
+  /// The weights are another network's than the named one's; the error lists the first names with both shapes.
+  case wrongNetwork(file: String, found: String, ParametersError)
   /// The weights are of no network that is known; `contents` says what the file holds.
   case unknownWeights(file: String, contents: String)
   /// An option states something else than the file.
@@ -230,6 +232,7 @@ public enum ModelError: Error, CustomStringConvertible {
     switch self {
     case .wrongWeights(let file, let error): "\(file): \(error)"
     case .otherNetwork(let file, let wanted, let found): "\(file): holds \(found), not \(wanted)"
+    case .wrongNetwork(let file, let found, let error): "\(file): holds \(found); \(error)"
     case .unknownWeights(let file, let contents):
       "\(file): no known network has these tensors: \(contents)"
     case .disagreement(let file, let what, let found, let wanted):

@@ -64,7 +64,10 @@ struct Recognition {
     // The options or the name may be wrong about a file that is known.
     var ignored: Attempt?
     if network != nil, let other = try fit(all.filter { !$0.isByNameOnly }, ZooOptions(), &ignored) {
-      throw ModelError.otherNetwork(file: path, wanted: network ?? "", found: other.known.network)
+      guard case .wrongWeights(_, let error) = refusal(nearest, isNamed: true) else {
+        throw ModelError.otherNetwork(file: path, wanted: network ?? "", found: other.known.network)
+      }
+      throw ModelError.wrongNetwork(file: path, found: other.known.network, error)
     }
     throw refusal(nearest, isNamed: network != nil)
   }
@@ -103,7 +106,7 @@ struct Recognition {
     var known: RecognizedNetwork { body.known }
   }
 
-  /// The first network whose body fits; `nearest` is the one that shares the most names otherwise.
+  /// The first network whose body fits; `nearest` is the one with the fewest differences for its size otherwise.
   private func fit(
     _ networks: [RecognizedNetwork], _ options: ZooOptions, _ nearest: inout Attempt?
   ) throws -> Attempt? {
@@ -129,11 +132,8 @@ struct Recognition {
 
   private func better(_ attempt: Attempt, _ other: Attempt?) -> Attempt {
     guard let other else { return attempt }
-    let (a, b) = (Double(attempt.matches), Double(other.matches))
-    let (ofA, ofB) = (Double(attempt.body.sources.count), Double(other.body.sources.count))
-    // Of two that share as much of their names, the one with the better shapes.
-    if a / ofA != b / ofB { return a / ofA > b / ofB ? attempt : other }
-    return attempt.problems.count < other.problems.count ? attempt : other
+    func share(_ attempt: Attempt) -> Double { Double(attempt.problems.count) / Double(attempt.body.sources.count) }
+    return share(attempt) < share(other) ? attempt : other
   }
 
   private func attempt(_ body: NetworkBody, _ scope: NameScope) -> Attempt {

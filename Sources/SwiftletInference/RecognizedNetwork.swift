@@ -17,6 +17,38 @@ struct RecognizedNetwork: Sendable {
   let map: String
   /// Whether it is found only where it is named: another network has its names and shapes.
   var isByNameOnly = false
+  /// The change to the network of the zoo.
+  var form = Form.published
+
+  /// Forms of networks that timm has besides the papers'.
+  enum Form: Sendable, Hashable {
+    /// The zoo's.
+    case published
+    /// All stages but the first and the last have that many times the blocks; stem and last convolution keep their width
+    /// (`mobilenetv2_110d` and `_120d`).
+    case deeper(Double)
+    /// A 1×1 convolution of 1024 channels before the classifier (`mobilenetv1_100h`).
+    case withHeadConvolution
+
+    func apply(to architecture: inout Architecture) {
+      guard self != .published, var head = architecture.head as? Head else { return }
+      switch self {
+      case .published: return
+      case .deeper(let depth):
+        for stage in architecture.stages.indices.dropFirst().dropLast() {
+          for row in architecture.stages[stage].indices {
+            let repeats = Double(architecture.stages[stage][row].repeats) * depth
+            architecture.stages[stage][row].repeats = Int(repeats.rounded(.up))
+          }
+        }
+        architecture.conventions.stem = .never
+        head.featuresScaling = .never
+      case .withHeadConvolution:
+        (head.features, head.featuresScaling, head.activation) = (1024, .upOnly, .relu6)
+      }
+      architecture.head = head
+    }
+  }
 
   /// All of them, in the order in which they are tried.
   static let all: [RecognizedNetwork] = {
@@ -35,6 +67,13 @@ struct RecognizedNetwork: Sendable {
       + all(["vgg16", "vgg16_bn"], .torchvision, "torchvision.vgg")
       + all(["mobilenet_v1", "mobilenet_v2"] + v3 + ["mobilenet_edgetpu"], .timm, "timm.mobilenet")
       + all(v3 + minimalistic, .tensorflow, "timm.mobilenet")
+      + [Form.deeper(1.2), .deeper(1.4)].map {
+        RecognizedNetwork(network: "mobilenet_v2", dialect: .timm, map: "timm.mobilenet", form: $0)
+      }
+      + [
+        RecognizedNetwork(
+          network: "mobilenet_v1", dialect: .timm, map: "timm.mobilenet", form: .withHeadConvolution)
+      ]
       + all(depths.map { "se_resnet\($0)" }, .timm, "timm.seresnet")
       + all(
         depths.map { "se_resnet\($0)" } + ["se_resnext50_32x4d", "senet154"], .legacy, "timm.legacy_senet")
@@ -55,8 +94,10 @@ struct RecognizedNetwork: Sendable {
   ///
   /// - Throws: ``ArchitectureError``.
   func architecture(width: Double, _ resolution: Int?) throws -> Architecture {
-    try Zoo.architecture(
+    var architecture = try Zoo.architecture(
       network, ZooOptions(dialect: dialect, width: hasWidth ? width : nil, resolution: resolution))
+    form.apply(to: &architecture)
+    return architecture
   }
 
   /// The name of the first convolution's weight.

@@ -54,14 +54,15 @@ struct ConvertCommand: Command {
     try model.save(to: output)
     let result = Result(
       file: input, output: output, name: model.name, dialect: model.architecture?.dialect,
-      parameters: try model.definition.graph().parameterCount, classes: model.classes,
+      parameters: try model.definition.graph().parameterCount,
+      classes: model.missingHead == nil ? model.classes : 0,
       resolution: model.definition.resolution)
     if arguments.flag("json") {
       try Console.printJSON(result)
     } else {
       try Console.print(
         "\(output): \(result.name) (\(result.dialect?.rawValue ?? "graph")), \(result.parameters.grouped) parameters, "
-          + "\(result.classes) classes, \(result.resolution)×\(result.resolution)")
+          + "\(model.missingHead == nil ? "\(result.classes) classes" : "no classifier"), \(result.resolution)×\(result.resolution)")
     }
     return 0
   }
