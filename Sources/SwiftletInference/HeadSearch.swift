@@ -93,7 +93,9 @@ struct HeadSearch {
       }
       break
     }
-    let unread = layers.filter { layer in layer.hasBias && !head.used.contains(ExactName(layer.name + ".weight")) }
+    let unread = layers.filter { layer in
+      layer.hasBias && !head.used.contains(ExactName(layer.name + ".weight"))
+    }
     let families = Set(unread.map(\.family)).filter {
       Self.isHeadWord($0) || $0 == own?.split(separator: ".").first.map(String.init)
     }

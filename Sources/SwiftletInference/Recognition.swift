@@ -132,7 +132,9 @@ struct Recognition {
 
   private func better(_ attempt: Attempt, _ other: Attempt?) -> Attempt {
     guard let other else { return attempt }
-    func share(_ attempt: Attempt) -> Double { Double(attempt.problems.count) / Double(attempt.body.sources.count) }
+    func share(_ attempt: Attempt) -> Double {
+      Double(attempt.problems.count) / Double(attempt.body.sources.count)
+    }
     return share(attempt) < share(other) ? attempt : other
   }
 

@@ -27,7 +27,9 @@ struct RecognizedNetwork: Sendable {
     /// All stages but the first and the last have that many times the blocks; stem and last convolution keep their width
     /// (`mobilenetv2_110d` and `_120d`).
     case deeper(Double)
-    /// A 1×1 convolution of 1024 channels before the classifier (`mobilenetv1_100h`).
+    /// Channels are multiples of 8, as timm has them in MobileNetV1 too.
+    case roundedToEight
+    /// The same, with a 1×1 convolution of 1024 channels before the classifier (`mobilenetv1_100h`).
     case withHeadConvolution
 
     func apply(to architecture: inout Architecture) {
@@ -43,7 +45,9 @@ struct RecognizedNetwork: Sendable {
         }
         architecture.conventions.stem = .never
         head.featuresScaling = .never
+      case .roundedToEight: architecture.conventions.width = .divisibleByEight
       case .withHeadConvolution:
+        architecture.conventions.width = .divisibleByEight
         (head.features, head.featuresScaling, head.activation) = (1024, .upOnly, .relu6)
       }
       architecture.head = head
@@ -65,6 +69,11 @@ struct RecognizedNetwork: Sendable {
       + all(v3, .torchvision, "torchvision.mobilenet_v3")
       + all(depths.map { "resnet\($0)" }, .torchvision, "torchvision.resnet")
       + all(["vgg16", "vgg16_bn"], .torchvision, "torchvision.vgg")
+      // Before the network that has all its layers but one.
+      + [
+        RecognizedNetwork(
+          network: "mobilenet_v1", dialect: .timm, map: "timm.mobilenet", form: .withHeadConvolution)
+      ]
       + all(["mobilenet_v1", "mobilenet_v2"] + v3 + ["mobilenet_edgetpu"], .timm, "timm.mobilenet")
       + all(v3 + minimalistic, .tensorflow, "timm.mobilenet")
       + [Form.deeper(1.2), .deeper(1.4)].map {
@@ -72,7 +81,7 @@ struct RecognizedNetwork: Sendable {
       }
       + [
         RecognizedNetwork(
-          network: "mobilenet_v1", dialect: .timm, map: "timm.mobilenet", form: .withHeadConvolution)
+          network: "mobilenet_v1", dialect: .timm, map: "timm.mobilenet", form: .roundedToEight)
       ]
       + all(depths.map { "se_resnet\($0)" }, .timm, "timm.seresnet")
       + all(

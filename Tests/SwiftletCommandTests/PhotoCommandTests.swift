@@ -145,7 +145,8 @@ struct Workplace {
       try SafetensorsFile.write(
         [("tentacle", try Tensor(shape: [2], floats: [1, 2]))], metadata: [:], to: path)
       let alien = try Tool.run(["classify", place.photo, "--weights", path])
-      #expect(alien.isCleanFailure(naming: "alien.safetensors", "no known network has these tensors", "tentacle 2"))
+      #expect(
+        alien.isCleanFailure(naming: "alien.safetensors", "no known network has these tensors", "tentacle 2"))
     }
   }
 

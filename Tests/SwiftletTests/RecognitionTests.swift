@@ -418,7 +418,8 @@ import Testing
     // Another network than the named one.
     let other = try refusal(state, network: "mobilenet_v3_small")
     #expect(
-      other.hasPrefix("net.pth: holds mobilenet_v2; the weights are not those of mobilenet_v3_small: "), "\(other)")
+      other.hasPrefix("net.pth: holds mobilenet_v2; the weights are not those of mobilenet_v3_small: "),
+      "\(other)")
     #expect(try refusal(state, network: "mobilenet_v1_shallow").contains("no published names are known"))
   }
 }

@@ -62,7 +62,8 @@ struct ConvertCommand: Command {
     } else {
       try Console.print(
         "\(output): \(result.name) (\(result.dialect?.rawValue ?? "graph")), \(result.parameters.grouped) parameters, "
-          + "\(model.missingHead == nil ? "\(result.classes) classes" : "no classifier"), \(result.resolution)×\(result.resolution)")
+          + "\(model.missingHead == nil ? "\(result.classes) classes" : "no classifier"), \(result.resolution)×\(result.resolution)"
+      )
     }
     return 0
   }
