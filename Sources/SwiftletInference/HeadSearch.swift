@@ -78,7 +78,8 @@ struct HeadSearch {
       choices = keepsHead ? [] : [(inputs: body.featureCount, skips: true)]
     }
     for (inputs, skips) in choices {
-      let fitting = layers.filter { $0.inputs == inputs && (classes ?? $0.outputs) == $0.outputs }
+      // Nobody has so many heads; a file may.
+      let fitting = layers.filter { $0.inputs == inputs && (classes ?? $0.outputs) == $0.outputs }.prefix(64)
       guard let chosen = best(fitting, own, among: layers, inputs) else { continue }
       take(chosen, into: &head)
       head.skipsHidden = skips
@@ -123,7 +124,9 @@ struct HeadSearch {
 
   /// The layer of a family that is a head: alone in it, or beside others of the same input. The library's own name comes first, then
   /// names that heads have.
-  private func best(_ fitting: [Layer], _ own: String?, among layers: [Layer], _ inputs: Int) -> Layer? {
+  private func best(_ fitting: ArraySlice<Layer>, _ own: String?, among layers: [Layer], _ inputs: Int)
+    -> Layer?
+  {
     let heads = fitting.filter { layer in
       layers.allSatisfy { $0.family != layer.family || $0.inputs == inputs } && !hasNorms(layer.family)
         && (layer.hasBias || layer.name == own || Self.isHeadWord(layer.family))

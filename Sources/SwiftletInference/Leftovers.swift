@@ -26,6 +26,10 @@ struct Leftovers {
   ) {
     let families = Set(
       (body.sources + body.hidden + body.classifier).map { NameFamily.of(scope.fileName($0.name), scope) })
+    // Families with a layer's weights or a norm: without them the network would be another.
+    let layered = Set(
+      tensors.filter { $0.tensor.shape.rank >= 2 || $0.name.hasSuffix("running_var") }
+        .map { NameFamily.of($0.name, scope) })
     var order: [String] = []
     var counts: [String: Int] = [:]
     func count(_ kind: String) {
@@ -42,7 +46,7 @@ struct Leftovers {
         continue
       } else if !name.hasPrefix(scope.prefix) || Self.isHelper(family) || tensor.shape.count <= 16 {
         count(family)
-      } else if !families.contains(family) && isPlain(tensors, family, scope) {
+      } else if !families.contains(family) && !layered.contains(family) {
         count(family)
       } else {
         problems.append(.init(name: name, expected: nil, found: tensor.shape))
@@ -55,12 +59,6 @@ struct Leftovers {
     notes.append(
       "\(total) \(total == 1 ? "tensor is" : "tensors are") not the network's and left out: "
         + "\(shown.joined(separator: ", "))\(rest)")
-
-    func isPlain(_ tensors: NamedTensors, _ family: String, _ scope: NameScope) -> Bool {
-      tensors.allSatisfy { name, tensor in
-        NameFamily.of(name, scope) != family || (tensor.shape.rank < 2 && !name.hasSuffix("running_var"))
-      }
-    }
   }
 
   /// Whether a tensor counts something: profilers, averages of weights and batch norms add such.

@@ -29,12 +29,15 @@ struct Recognition {
     let anchors = Self.anchors
     var anchored: [String: [String]] = [:]
     for name in tensors.names where name.hasSuffix(".weight") {
-      var start = name.startIndex
-      while true {
-        let rest = String(name[start...])
-        if anchors.contains(rest) { anchored[rest, default: []].append(String(name[..<start])) }
-        guard let dot = name[start...].firstIndex(of: ".") else { break }
-        start = name.index(after: dot)
+      // No network's first name has more than four parts.
+      var start = name.endIndex
+      for _ in 0..<4 {
+        let dot = name[..<start].lastIndex(of: ".")
+        let rest = String(name[(dot.map { name.index(after: $0) } ?? name.startIndex)...])
+        if rest.utf8.count > 64 { break }
+        if anchors.contains(rest) { anchored[rest, default: []].append(String(name.dropLast(rest.count))) }
+        guard let dot else { break }
+        start = dot
       }
     }
     self.anchored = anchored

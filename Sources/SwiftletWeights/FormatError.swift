@@ -30,6 +30,10 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
       Self.line("\(file): \(reason)")
     case .malformedTensor(let file, let tensor, let reason):
       Self.line("\(file): tensor '\(Self.shortened(tensor))': \(reason)")
+    case .refusedGlobal(let file, "torch.storage._load_from_bytes"):
+      Self.line(
+        "\(file): was written by pickle, not by torch.save: torch.save(model.state_dict(), …) writes what is read"
+      )
     case .refusedGlobal(let file, let name):
       Self.line(
         "\(file): holds a tensor that '\(Self.shortened(name))' makes, which is not read: sparse, quantized and "

@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("torch._utils", "_rebuild_tensor_v4"), ("torch.storage", "_load_from_bytes"),
+    ("torch._utils", "_rebuild_tensor_v4"), ("torch._tensor", "_rebuild_from_type_v3"),
     ("torch._utils", "_rebuild_qtensor"), ("torch._utils", "_rebuild_sparse_tensor"),
     ("torch._utils", "_rebuild_wrapper_subclass"), ("torch._utils", "_rebuild_meta_tensor_no_storage"),
     ("torch_xla.core", "_rebuild_xla_tensor"),
@@ -90,6 +90,13 @@ import Testing
     let named = PickleMaker().op("}(").text("f").global(module, name).text("weight")
       .tensor([1], strides: [1], count: 1).op("u.").bytes
     #expect(try checkpointRefusal(checkpoint(named, floats: 1)).isEmpty)
+  }
+
+  @Test func tensorsOfPlainPicklesAreRefusedWithAdvice() throws {
+    let pickle = PickleMaker().global("torch.storage", "_load_from_bytes").op("(").text("x").op("tR.")
+    #expect(
+      try checkpointRefusal(checkpoint(pickle.bytes)) == "net.pth: was written by pickle, not by torch.save: "
+        + "torch.save(model.state_dict(), …) writes what is read")
   }
 
   @Test func tensorsOfElementsThatAreNotReadAreRefusedByName() throws {

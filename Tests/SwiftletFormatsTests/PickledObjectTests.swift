@@ -136,6 +136,18 @@ import Testing
     }
     #expect(
       try checkpointRefusal(checkpoint(pickle.op(".").bytes, floats: 1)).contains("more than 100000 tensors"))
+    // The same without any tensor, and one key of a megabyte under many dictionaries.
+    var empty = PickleMaker().global("m", "M").op(")").raw([0x81]).op("}").text("_parameters").op("}sb")
+    for _ in 0..<60 {
+      empty = empty.op("q\u{1}0").global("m", "M").op(")").raw([0x81]).op("}").text("_modules").op("}(")
+        .text("a").op("h\u{1}").text("b").op("h\u{1}usb")
+    }
+    #expect(try checkpointRefusal(checkpoint(empty.op(".").bytes)).contains("names without end"))
+    var keys = PickleMaker().text(String(repeating: "k", count: 1 << 20)).op("q\u{1}0](")
+    for _ in 0..<16 {
+      keys = keys.op("}h\u{1}}h\u{1}}h\u{1}").tensor([1], strides: [1], count: 1).op("sss")
+    }
+    #expect(try checkpointRefusal(checkpoint(keys.op("e.").bytes, floats: 1)).isEmpty)
   }
 
   @Test func tensorsOfSubclassesAndParametersWithAttributesAreTensors() throws {

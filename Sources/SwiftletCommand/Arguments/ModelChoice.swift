@@ -91,7 +91,7 @@ struct ModelChoice {
 
   /// The file that an option names: itself, the model in a run's folder, or published weights in the cache.
   ///
-  /// - Throws: ``UsageError`` where a folder has no model, or the cache has no such weights.
+  /// - Throws: ``UsageError`` where there is no such file or name, a folder has no model, or the cache has no such weights.
   static func path(of text: String) throws -> String {
     if WeightCache.exists(text) {
       // Only a folder has an entry for itself.
@@ -110,7 +110,7 @@ struct ModelChoice {
         throw UsageError(
           "no published weights of \(text) are known; 'swiftlet pull --list' shows what there is")
       }
-      return text
+      throw UsageError("\(text): cannot read: no such file, and 'swiftlet pull --list' has no such name")
     }
     let path = try WeightCache.path(of: source)
     guard WeightCache.exists(path) else {

@@ -31,8 +31,11 @@ struct StateDictSearch {
   ]
   /// Levels of keys that are followed, and levels of modules.
   private static let deepest = (keys: 8, modules: 64)
-  /// A module may have this many tensors. Modules that share others could have any number.
+  /// A module may have this many tensors and modules. Modules that share others could have any number.
   private static let mostTensors = 100_000
+  private static let mostModules = 200_000
+  /// Bytes that the names of a module's tensors may take.
+  private static let mostNameBytes = 64 << 20
 
   private let heap: PickleHeap
   private let file: String
@@ -41,6 +44,8 @@ struct StateDictSearch {
   private var seen = Set<Int>()
   private var seenObjects = Set<Int>()
   private var seenSequences = Set<Int>()
+  private var modulesLeft = mostModules
+  private var nameBytesLeft = mostNameBytes
 
   /// All state dicts under `root`.
   ///
@@ -95,7 +100,7 @@ struct StateDictSearch {
           if case .tensor(let index) = pair.value { (pair.name, index) } else { nil }
         }, path)
     }
-    for (name, value) in dictionary.pairs { follow(value, path + [name]) }
+    for (name, value) in dictionary.pairs { follow(value, path + [Self.shortened(name)]) }
   }
 
   /// Looks at a value later, if it can hold a dictionary.
@@ -105,6 +110,11 @@ struct StateDictSearch {
     case .dictionary, .sequence, .object: queue.append((value, path))
     default: break
     }
+  }
+
+  /// A key at a length that a path can carry: a file may use one text for a great many dictionaries.
+  private static func shortened(_ key: String) -> String {
+    key.utf8.count <= 200 ? key : String(String.UnicodeScalarView(key.unicodeScalars.prefix(100)))
   }
 
   private mutating func add(_ tensors: [(name: String, index: Int)], _ path: [String]) {
@@ -119,6 +129,9 @@ struct StateDictSearch {
   private mutating func addModule(_ module: PickleValue, _ path: [String]) throws {
     var tensors: [(name: String, index: Int)] = []
     try collect(module, "", &tensors, depth: Self.deepest.modules)
+    guard nameBytesLeft >= 0 else {
+      throw FormatError.overLimit(file: file, reason: "its module has names without end")
+    }
     var names = Set<String>()
     // A buffer may be a parameter's alias; a state dict has each name once.
     add(tensors.filter { names.insert($0.name).inserted }, path)
@@ -132,21 +145,28 @@ struct StateDictSearch {
     }
     seenObjects.insert(index)
     seen.insert(state)
-    guard tensors.count <= Self.mostTensors else {
-      throw FormatError.overLimit(file: file, reason: "its module has more than \(Self.mostTensors) tensors")
+    modulesLeft -= 1
+    nameBytesLeft -= prefix.utf8.count
+    guard tensors.count <= Self.mostTensors, modulesLeft >= 0, nameBytesLeft >= 0 else {
+      throw FormatError.overLimit(
+        file: file, reason: "its module has more than \(Self.mostTensors) tensors, or names without end")
     }
     let attributes = try PickleDictionary(state, heap, file: file)
+    func append(_ name: String, _ tensor: Int) {
+      nameBytesLeft -= prefix.utf8.count + name.utf8.count
+      if nameBytesLeft >= 0 { tensors.append((prefix + name, tensor)) }
+    }
     // A module of TorchScript has its tensors and its modules among its attributes.
     if heap.objects[index].className.hasPrefix("__torch__.") {
       for (name, value) in attributes.pairs {
-        if case .tensor(let tensor) = value { tensors.append((prefix + name, tensor)) }
+        if case .tensor(let tensor) = value { append(name, tensor) }
         try collect(value, "\(prefix)\(name).", &tensors, depth: depth - 1)
       }
       return
     }
     for key in ["_parameters", "_buffers"] {
       for (name, value) in try members(attributes[key]) {
-        if case .tensor(let tensor) = value { tensors.append((prefix + name, tensor)) }
+        if case .tensor(let tensor) = value { append(name, tensor) }
       }
     }
     for (name, value) in try members(attributes["_modules"]) {
@@ -176,10 +196,10 @@ struct StateDictSearch {
       return matches.max { $0.weights < $1.weights }.map { ($0, nil) }
     }
     let most = all.map(\.weights).max() ?? 0
-    let ranked = all.enumerated().sorted { left, right in
-      let (a, b) = (rank(left.element, most: most), rank(right.element, most: most))
-      return a == b ? left.offset < right.offset : a < b
-    }.map(\.element)
+    let ranked = all.enumerated().map {
+      (rank: rank($0.element, most: most), offset: $0.offset, dict: $0.element)
+    }
+    .sorted { ($0.rank, $0.offset) < ($1.rank, $1.offset) }.map(\.dict)
     guard let chosen = ranked.first else { return nil }
     let others = ranked.dropFirst().filter {
       $0.weights > 0 && 2 * $0.weights >= chosen.weights && !$0.path.isEmpty && kind(of: $0) != .training
