@@ -143,11 +143,10 @@ def write_checkpoints(expected):
         expected[f"bare.{form}.pth"] = described(network.state_dict())
     parallel = collections.OrderedDict((f"module.{k}", v) for k, v in network.state_dict().items())
     save("parallel.pth", {"model": parallel, "epoch": 1})
-    expected["parallel.pth"] = described(network.state_dict())
+    expected["parallel.pth"] = described(parallel)
     averaged = torch.optim.swa_utils.AveragedModel(torch.nn.DataParallel(network))
     save("averaged.pth", {"model_ema": averaged.state_dict()})
-    plain = {"n_averaged": averaged.state_dict()["n_averaged"], **network.state_dict()}
-    expected["averaged.pth"] = described(plain)
+    expected["averaged.pth"] = described(averaged.state_dict())
 
     # Somebody unpacked a checkpoint and zipped it again, deflated.
     with zipfile.ZipFile(OUTPUT / "bare.zip.pth") as source:
@@ -158,8 +157,10 @@ def write_checkpoints(expected):
 
     save("refused-system.zip.pth", {"state_dict": Hostile()})
     save("refused-system.legacy.pth", {"state_dict": Hostile()}, zipped=False)
-    save("refused-module.zip.pth", Whole())
-    save("refused-module.legacy.pth", Whole(), zipped=False)
+    save("module.zip.pth", Whole())
+    save("module.legacy.pth", Whole(), zipped=False)
+    for form in ("zip", "legacy"):
+        expected[f"module.{form}.pth"] = described(Whole().state_dict())
     (OUTPUT / "refused-pickle.pth").write_bytes(pickle.dumps({"a": [1, 2]}, protocol=2))
 
     # 20 MiB of zeros in 20 KB: a small bomb.
@@ -194,7 +195,7 @@ def write_real():
         for key, tensor in state.items():
             shape = "x".join(map(str, tensor.shape)) or "scalar"
             digest = hashlib.sha256(raw(tensor)).hexdigest()
-            lines.append(f"{key.removeprefix('module.')}\t{str(tensor.dtype)[6:]}\t{shape}\t{digest}\n")
+            lines.append(f"{key}\t{str(tensor.dtype)[6:]}\t{shape}\t{digest}\n")
         (OUTPUT / f"{name}.txt").write_text("".join(lines))
 
 

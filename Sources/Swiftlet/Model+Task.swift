@@ -55,6 +55,7 @@ extension Model {
     batch: Int = 64
   ) throws -> MultiLabelEvaluation {
     try checkTakesImages()
+    try checkHasClassifier()
     let own = try task.trainingTask() as? MultiLabelTask ?? MultiLabelTask()
     let evaluator = try Evaluator(
       definition, parameters: parameters, backend: engine,

@@ -41,7 +41,7 @@ extension Model {
     var problems: [ParametersError.Problem] = []
     let specs = try architecture.graph().parameters
     for spec in specs {
-      if let old = other.parameters[spec.name], old.shape == spec.shape {
+      if let old = other.parameters[spec.name], old.shape == spec.shape, other.has(spec.name) {
         parameters[spec.name] = old
         taken += 1
       } else {
@@ -56,7 +56,8 @@ extension Model {
     return try Model(architecture, parameters: parameters, labels: labels)
   }
 
-  /// The same network for other classes: a new classifier where their number differs, all other weights kept.
+  /// The same network for other classes: a new classifier where their number differs or the file had none, all other weights
+  /// kept.
   ///
   /// - Parameters:
   ///   - classes: names of the classes.
@@ -67,7 +68,7 @@ extension Model {
     let other = try definition.with(classes: classes.count)
     var parameters = Parameters()
     for spec in try other.graph().parameters {
-      if let old = self.parameters[spec.name], old.shape == spec.shape {
+      if let old = self.parameters[spec.name], old.shape == spec.shape, has(spec.name) {
         parameters[spec.name] = old
       } else {
         parameters[spec.name] = try spec.initialTensor(seed: seed)
@@ -135,6 +136,7 @@ extension Model {
     each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void = { _, _, _ in }
   ) throws -> Evaluation {
     try checkTakesImages()
+    try checkHasClassifier()
     let evaluator = try Evaluator(
       definition, parameters: parameters, backend: engine,
       batch: max(1, min(batch, dataset.count)))

@@ -10,7 +10,8 @@
 
 /// The number of classes that an image may have, and so the conversion of logits to probabilities.
 public enum ClassRule: Sendable, Hashable, Codable {
-  /// One class for each image: the softmax of the logits.
+  /// One class for each image: the softmax of the logits. A network with a single logit decides between two classes:
+  /// its probability is the logit's sigmoid.
   case one
   /// Any number of classes: the sigmoid of each logit; a class counts as found from a probability of `threshold` on.
   case any(threshold: Double)
@@ -18,6 +19,7 @@ public enum ClassRule: Sendable, Hashable, Codable {
   /// The probability of each class, computed in Double.
   public func probabilities(of logits: [Float]) -> [Double] {
     switch self {
+    case .one where logits.count == 1: return logits.map(Self.sigmoid)
     case .one:
       let values = logits.map(Double.init)
       let largest = values.max() ?? 0

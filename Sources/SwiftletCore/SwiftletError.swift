@@ -1,5 +1,11 @@
 // SwiftletError.swift: the protocol of all errors of this package, and their categories.
 
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
 /// The category of an error, by its remedy.
 public enum ErrorCategory: String, Sendable, CaseIterable {
   /// The caller's arguments make no sense or do not fit: other arguments help.
@@ -12,10 +18,15 @@ public enum ErrorCategory: String, Sendable, CaseIterable {
   case fault
 }
 
-/// An error of this package. Its description is one line.
-public protocol SwiftletError: Error, Sendable, CustomStringConvertible {
+/// An error of this package. Its description is one line, which is its `localizedDescription` too.
+public protocol SwiftletError: LocalizedError, Sendable, CustomStringConvertible {
   /// Its category.
   var category: ErrorCategory { get }
+}
+
+extension SwiftletError {
+  /// The description: `localizedDescription` shows it.
+  public var errorDescription: String? { description }
 }
 
 extension TensorError: SwiftletError {

@@ -6,17 +6,22 @@ import SwiftletCore
 extension WeightFile {
   /// Reads a weight file.
   ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - stateDict: the key of the wanted state dict where a checkpoint has several.
   /// - Throws: ``FormatError`` where it cannot be read, is damaged, or is of no kind that is read.
-  package static func read(_ path: String) throws -> Contents {
-    try read(MappedFile(contentsOf: path))
+  package static func read(_ path: String, stateDict: String? = nil) throws -> Contents {
+    try read(MappedFile(contentsOf: path), stateDict: stateDict)
   }
 
   /// Reads a weight file that is mapped already.
-  package static func read(_ file: MappedFile) throws -> Contents {
+  package static func read(_ file: MappedFile, stateDict: String? = nil) throws -> Contents {
     // Looked for before pickles: the length of a header may look like the start of one.
     if isSafetensors(file) { return try readSafetensors(file) }
     switch file.storage.withUnsafeBytes(Kind.init) {
-    case .pyTorch: return Contents(format: .pyTorch, tensors: try PyTorchCheckpoint(file).tensors)
+    case .pyTorch:
+      let checkpoint = try PyTorchCheckpoint(file, stateDict: stateDict)
+      return Contents(format: .pyTorch, tensors: checkpoint.tensors, note: checkpoint.note)
     case .other(let reason): throw FormatError.unsupported(file: file.path, reason: reason)
     }
   }
@@ -35,6 +40,9 @@ extension WeightFile {
         self = .pyTorch
       } else if begins("ustar", at: 257) {
         self = .other("is a tar archive; PyTorch before 0.1.10 wrote such checkpoints, which are not read")
+      } else if begins("\u{8}") && bytes.prefix(64).contains(UInt8(ascii: ":")) {
+        self = .other(
+          "looks like an ONNX file, which is not read; convert the PyTorch weights that it was made of")
       } else if begins("HDF\r\n", at: 1) {
         self = .other("is an HDF5 file (Keras), which is not supported")
       } else if begins("<") {

@@ -62,8 +62,10 @@ public struct Classifier: Sendable {
   /// - Parameters:
   ///   - model: the network with its weights.
   ///   - engine: threads, kernels and precision; all processors and the fastest kernels if not given.
-  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
+  /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large,
+  ///   ``ModelError/noClassifier(description:)`` where its file lacked the last layer.
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
+    try model.checkHasClassifier()
     self.model = model
     runner = try ImageRunner(
       model.definition.graph().withOutputs([PortName.logits]), of: model, engine: engine)

@@ -22,12 +22,13 @@ public struct Embedder: Sendable {
   ///   - engine: threads, kernels and precision; all processors and the fastest kernels if not given.
   /// - Throws: ``GraphError`` or ``ParametersError`` where the model is unsound, ``PlanError`` where it is too large.
   public init(_ model: Model, engine: CPUBackend = .automatic) throws {
-    let graph = try model.definition.graph().withOutputs(["logits"])
+    let backbone = try model.backbone()
+    let graph = try backbone.definition.graph().withOutputs(["logits"])
     let features = try graph.classifierLayer().features
     var builder = GraphBuilder(extending: graph)
     builder.output("features", features)
     count = graph.type(of: features).shape.count
-    runner = try ImageRunner(try builder.finish(), of: model, engine: engine)
+    runner = try ImageRunner(try builder.finish(), of: backbone, engine: engine)
     self.model = model
   }
 

@@ -5,7 +5,7 @@ import SwiftletCore
 extension ModelError: SwiftletError {
   public var category: ErrorCategory {
     switch self {
-    case .wrongWeights, .badMetadata, .noNames: .file
+    case .wrongWeights, .wrongNetwork, .unknownWeights, .noClassifier, .badMetadata, .noNames: .file
     default: .usage
     }
   }

@@ -21,6 +21,8 @@ public struct Model: Sendable {
   public let labels: [String]
   /// The task that it was trained for, which is the meaning of its outputs.
   public internal(set) var task = ModelTask.classification
+  /// The last layers that its file lacked; `nil` where it has all.
+  package internal(set) var missingHead: MissingHead?
 
   /// Creates a model from its parts.
   ///
@@ -80,7 +82,7 @@ public struct Model: Sendable {
   /// - Throws: ``ParametersError`` where the weights are not the network's.
   public func with(_ parameters: Parameters) throws -> Model {
     try Model(definition, parameters: parameters, preprocessing: preprocessing, labels: labels)
-      .with(task: task)
+      .with(task: task).with(missingHead: missingHead)
   }
 
   /// The network's name.

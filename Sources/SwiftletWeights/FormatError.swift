@@ -12,10 +12,12 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   case unsupported(file: String, reason: String)
   /// The file needs more memory, entries or work than any weight file.
   case overLimit(file: String, reason: String)
-  /// A pickle names something that is neither a tensor nor a container, such as `posix.system`. Nothing is run.
+  /// A pickle makes a tensor of a kind that is not read, such as a quantized one, by the function of that name.
   case refusedGlobal(file: String, name: String)
-  /// The file holds a saved module, that is a Python class, instead of its tensors.
+  /// The file holds an object of a Python class in which no tensors are found.
   case wholeModule(file: String, name: String)
+  /// The name states another checksum than the file has: sha256 in hexadecimal, the name's digits first.
+  case wrongDigest(file: String, expected: String, found: String)
   /// Contents that cannot be written.
   case unwritable(file: String, reason: String)
 
@@ -28,14 +30,22 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
       Self.line("\(file): \(reason)")
     case .malformedTensor(let file, let tensor, let reason):
       Self.line("\(file): tensor '\(Self.shortened(tensor))': \(reason)")
+    case .refusedGlobal(let file, "torch.storage._load_from_bytes"):
+      Self.line(
+        "\(file): was written by pickle, not by torch.save: torch.save(model.state_dict(), …) writes what is read"
+      )
     case .refusedGlobal(let file, let name):
       Self.line(
-        "\(file): its pickle asks for '\(Self.shortened(name))', which is refused: only tensors and plain "
-          + "containers are read")
+        "\(file): holds a tensor that '\(Self.shortened(name))' makes, which is not read: sparse, quantized and "
+          + "distributed tensors must be made plain ones before torch.save")
     case .wholeModule(let file, let name):
       Self.line(
-        "\(file): holds a whole module (class '\(Self.shortened(name))'), not its tensors: "
+        "\(file): holds an object of class '\(Self.shortened(name))' without tensors of a module: "
           + "torch.save(model.state_dict(), …) writes what is needed")
+    case .wrongDigest(let file, let expected, let found):
+      Self.line(
+        "\(file): its name says that its sha256 begins \(expected), but it is \(found): the file is damaged or is "
+          + "another; fetch it again, or rename it if these digits are no checksum")
     case .unwritable(let file, let reason): Self.line("\(file): cannot write: \(reason)")
     }
   }

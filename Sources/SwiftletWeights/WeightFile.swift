@@ -18,9 +18,13 @@ package enum WeightFile {
     package let tensors: NamedTensors
     /// Text about them; only safetensors has any.
     package let metadata: [String: String]
+    /// One line about a choice among several state dicts.
+    package let note: String?
 
-    package init(format: Format, tensors: NamedTensors, metadata: [String: String] = [:]) {
-      (self.format, self.tensors, self.metadata) = (format, tensors, metadata)
+    package init(
+      format: Format, tensors: NamedTensors, metadata: [String: String] = [:], note: String? = nil
+    ) {
+      (self.format, self.tensors, self.metadata, self.note) = (format, tensors, metadata, note)
     }
   }
 

@@ -153,6 +153,11 @@ enum NetworkOptions {
       "Whose conventions: paper, torchvision, timm, tensorflow or legacy."),
   ]
 
+  /// `--state-dict`: which weights of a file.
+  static let stateDict = OptionSpec.value(
+    "state-dict", "KEY",
+    "Weights to read where a checkpoint has several sets, such as ema (default: plain ones).")
+
   /// The options on the command line.
   ///
   /// - Throws: ``UsageError`` where a value is not of its kind.

@@ -23,7 +23,7 @@ struct NetworkChoice {
       definition = .architecture(try Self.architecture(file: text, options))
       parameters = nil
     } else if Self.isFile(text) {
-      let model = try Model(contentsOf: text, options: options)
+      let model = try ModelChoice.read(text, options: options)
       (definition, parameters) = (model.definition, model.parameters)
     } else {
       (definition, parameters) = (.architecture(try Zoo.architecture(text, options)), nil)
@@ -46,7 +46,12 @@ struct NetworkChoice {
   }
 
   private static func isFile(_ text: String) -> Bool {
-    text.contains("/") || [".safetensors", ".pth", ".pt"].contains(where: text.hasSuffix)
-      || FileManager.default.fileExists(atPath: text)
+    looksLikePath(text) || FileManager.default.fileExists(atPath: text)
+  }
+
+  /// Whether a word is a path by its form: it has a slash, or the ending of a weight file.
+  static func looksLikePath(_ text: String) -> Bool {
+    let endings = [".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar", ".pkl"]
+    return text.contains("/") || endings.contains(where: text.lowercased().hasSuffix)
   }
 }

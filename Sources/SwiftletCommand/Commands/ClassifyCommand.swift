@@ -24,7 +24,7 @@ struct ClassifyCommand: Command {
     options: [
       .value(
         "weights", "FILE",
-        "Weights: a model saved by Swiftlet, or torchvision's or timm's (.pth, .safetensors)."),
+        "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
       .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
       .value(
         "top", "N", "How many classes to print (default 5; of a multi-label model all above the threshold)."),
@@ -33,7 +33,7 @@ struct ClassifyCommand: Command {
         "Print only classes of at least that probability (default 0.5 for a multi-label model)."),
       .value("threads", "N", "Threads of each classification (default: those of the processor)."),
       .flag("half-weights", "Keep weights in half precision: half the memory, logits move by up to 3e-3."),
-    ] + NetworkOptions.specs + [
+    ] + [NetworkOptions.stateDict] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per line per photograph: file, model, predictions or error."),
       .flag("csv", "Print a table: file, label, probability, label_2, probability_2, …, error."),
     ],

@@ -23,13 +23,15 @@ struct EmbedCommand: Command {
       of --model (default mobilenet_v2) are used, which 'swiftlet pull' downloads once.
       """,
     options: [
-      .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),
+      .value(
+        "weights", "FILE",
+        "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
       .value("model", "NAME", "The network, or 'embedded'; without it, whatever the weights are of."),
       .value(
         "output", "FILE", "A .npy file, float32 [photographs, features], or a .csv file, instead of JSON."),
       .flag("skip-broken", "Leave out images that cannot be read, with a line for each."),
       .value("threads", "N", "Threads of each photograph (default: those of the processor)."),
-    ] + NetworkOptions.specs + [
+    ] + [NetworkOptions.stateDict] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per line per photograph (the default)."),
       .flag("csv", "Print a table: file, and a column for each feature."),
     ],

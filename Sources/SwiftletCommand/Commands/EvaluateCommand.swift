@@ -16,14 +16,16 @@ struct EvaluateCommand: Command {
       """,
     options: [
       .value("data", "PATH", "The images."),
-      .value("weights", "FILE", "Weights: a model saved by Swiftlet, or torchvision's or timm's."),
+      .value(
+        "weights", "FILE",
+        "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
       .value("model", "NAME", "Network, or 'embedded' (default: the network of the weights)."),
       .value("hold-out", "SHARE", "Use only that share, the one that 'train' holds out (default 0: all)."),
       .value("seed", "N", "Seed of the held-out share (default 1)."),
       .value("batch", "N", "Images at a time (default 64)."),
       .value("threshold", "P", "Probability from which on a multi-label model finds a class (default 0.5)."),
       .value("threads", "N", "Threads of each batch (default: those of the processor)."),
-    ] + NetworkOptions.specs + [
+    ] + [NetworkOptions.stateDict] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object; 'predictions' has every image."),
       .flag("csv", "Print a table of the images: file, class, predicted, probability, correct."),
     ],

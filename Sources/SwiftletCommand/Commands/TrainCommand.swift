@@ -43,7 +43,11 @@ struct TrainCommand: Command {
         "model", "NAME",
         "Network to train, or a .json file of an architecture (inspect --stage architecture). With --from the default is the "
           + "network of those weights; a variant of it may be named, such as cifar_mobilenet_v2."),
-      .value("from", "FILE", "Weights to start from; another number of classes gets a new classifier."),
+      .value(
+        "from", "FILE",
+        "Weights to start from: a file, a run's folder, or a name of 'pull --list'; another number of classes gets a "
+          + "new classifier."),
+      NetworkOptions.stateDict,
       .value("freeze", "PART", "Part that is not trained: none (default), backbone or stages:N."),
       .value("teacher", "FILE", "Trained model of the same classes to distill from."),
     ] + recipeOptions + [
@@ -116,7 +120,11 @@ struct TrainCommand: Command {
     var options = Trainer.Options()
     options.resumes = resumes
     options.checkpointSteps = try arguments.integer("checkpoint-every", in: 1...Int.max)
-    options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
+    options.teacher = try arguments.string("teacher").map { text in
+      let teacher = try ModelChoice.read(text)
+      try teacher.checkHasClassifier()
+      return Trainer.Teacher(teacher)
+    }
     options.provenance = [
       ("data", path), ("starting weights", arguments.string("from") ?? "random"),
       ("Swiftlet", swiftletVersion),
@@ -212,11 +220,14 @@ struct TrainCommand: Command {
     var options = try NetworkOptions.parse(arguments)
     let name = arguments.string("model")
     if let file = arguments.string("from") {
-      let source = try Model(contentsOf: file, options: name == nil ? options : ZooOptions())
+      let source = try ModelChoice.read(
+        file, options: name == nil ? options : ZooOptions(), stateDict: arguments.string("state-dict"),
+        checksDigest: true)
       guard let name, name != source.name else {
         if name == nil { return try source.withHead(classes: classes, seed: seed) }
-        return try Model(contentsOf: file, network: name, options: options)
-          .withHead(classes: classes, seed: seed)
+        return try ModelChoice.read(
+          file, network: name, options: options, stateDict: arguments.string("state-dict"), warns: false
+        ).withHead(classes: classes, seed: seed)
       }
       if name.hasSuffix(".json") {
         var architecture = try NetworkChoice.architecture(file: name, options)

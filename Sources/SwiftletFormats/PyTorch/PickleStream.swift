@@ -6,7 +6,6 @@ enum PickleError: Error {
   case unsupported(String)
   case overLimit(String)
   case refusedGlobal(String)
-  case wholeModule(String)
 
   /// The same about `file`.
   func inFile(_ file: String) -> FormatError {
@@ -15,7 +14,6 @@ enum PickleError: Error {
     case .unsupported(let reason): .unsupported(file: file, reason: "pickle: \(reason)")
     case .overLimit(let reason): .overLimit(file: file, reason: "pickle: \(reason)")
     case .refusedGlobal(let name): .refusedGlobal(file: file, name: name)
-    case .wholeModule(let name): .wholeModule(file: file, name: name)
     }
   }
 }
@@ -71,12 +69,33 @@ struct PickleStream {
 
   /// Reads a name that a line end closes.
   mutating func line() throws -> String {
-    let longest = 1024
-    guard let end = bytes[position...].prefix(longest).firstIndex(of: 0x0A) else {
-      throw PickleError.malformed("the name at byte \(position) has no end")
+    let range = try lineRange(longest: 1024)
+    guard let text = String(validating: bytes[range], as: UTF8.self) else {
+      throw PickleError.malformed("the text at byte \(range.lowerBound) is not UTF-8")
     }
-    let text = try text(end - position)
-    position += 1
     return text
+  }
+
+  /// Moves past a line of at most `longest` bytes, and returns where it is, without its end.
+  mutating func lineRange(longest: Int = .max) throws -> Range<Int> {
+    guard let end = bytes[position...].prefix(longest).firstIndex(of: 0x0A) else {
+      throw PickleError.malformed("the line at byte \(position) has no end")
+    }
+    let start = position
+    position = end + 1
+    return start..<end
+  }
+
+  /// Reads a whole number in a line of text, as protocols 0 and 1 write it; `nil` where 64 bits cannot hold it.
+  mutating func decimal() throws -> Int? {
+    let range = try lineRange()
+    var digits = bytes[range]
+    if digits.last == UInt8(ascii: "L") { digits.removeLast() }
+    let isNumber =
+      !digits.isEmpty && digits.drop { $0 == UInt8(ascii: "-") }.allSatisfy { (48...57).contains($0) }
+    guard isNumber, let text = String(validating: digits, as: UTF8.self) else {
+      throw PickleError.malformed("the number at byte \(range.lowerBound) is none")
+    }
+    return Int(text)
   }
 }

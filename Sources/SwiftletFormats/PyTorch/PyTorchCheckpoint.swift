@@ -7,44 +7,45 @@ import SwiftletCore
 
 /// The tensors of a PyTorch checkpoint, `.pth` or `.pt`, as `torch.save` writes it.
 ///
-/// Nothing of the file is executed: its pickle may name tensors and plain containers only, and anything else,
-/// such as `posix.system`, is refused by name. Memory is bounded by the size of the file.
+/// Nothing of the file is executed. Objects that are neither tensors nor plain containers (arguments, paths, NumPy's
+/// scalars, sets, dates, any class) are kept as records of their names. A tensor of a kind that is not read (sparse,
+/// quantized) is refused by name. Memory is bounded by the size of the file.
 ///
-/// **Which tensors.** Where the saved dictionary has a state dict under one of ``stateDictKeys``, the first of
-/// them in that order is read (so plain weights before averaged ones); otherwise the dictionary itself, if it
-/// holds tensors. Other values (an epoch, arguments, an optimizer's lists) are skipped. A prefix
-/// `module.` that every name has, as `DataParallel` writes it, is taken off, twice where it is there twice; the
-/// counter `n_averaged` of averaged weights need not have it.
+/// **Which tensors.** The dictionaries of tensors are searched under any keys, in lists and attributes too; a pickled
+/// module gives the tensors that its `state_dict()` has. Plain weights come before averaged ones
+/// (`StateDictSearch`); ``note`` says so where there were several. Other values (an epoch, arguments, an optimizer's
+/// lists) are skipped.
 ///
 /// **Views.** Tensors that are contiguous share their storage. Others (transposed, expanded) are copied in the
 /// order of their shape; the copies may take 64 MiB or four times the file, whichever is more.
 package struct PyTorchCheckpoint: Sendable {
-  /// The keys under which a training checkpoint may keep its state dict, in order of preference.
-  package static let stateDictKeys = [
-    "state_dict", "model_state_dict", "model_state", "model", "net", "state_dict_ema", "model_ema", "ema",
-  ]
-
   /// The tensors, in the order of the state dict. `num_batches_tracked` are among them, as `int64` scalars.
   package let tensors: NamedTensors
+  /// One line about the choice where the file has several state dicts.
+  package let note: String?
 
   /// `data.pkl` may have this many bytes.
   static let largestPickle = 64 << 20
 
   /// Reads a checkpoint.
   ///
-  /// - Throws: ``FormatError`` where the file cannot be read, is damaged, holds something else than tensors and
-  ///   plain containers (``FormatError/refusedGlobal(file:name:)``, ``FormatError/wholeModule(file:name:)``),
-  ///   is big-endian, or needs more memory than its size allows.
-  package init(contentsOf path: String) throws {
-    try self.init(MappedFile(contentsOf: path))
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - stateDict: the key of the wanted state dict where there are several, such as `ema`; a key that none has
+  ///     leaves the usual choice.
+  /// - Throws: ``FormatError`` where the file cannot be read, is damaged, holds tensors that are not read
+  ///   (``FormatError/refusedGlobal(file:name:)``) or no state dict, is big-endian, or needs more memory than its
+  ///   size allows.
+  package init(contentsOf path: String, stateDict: String? = nil) throws {
+    try self.init(MappedFile(contentsOf: path), stateDict: stateDict)
   }
 
   /// Reads a checkpoint that is mapped already.
-  package init(_ file: MappedFile) throws {
+  package init(_ file: MappedFile, stateDict: String? = nil) throws {
     do {
       switch file.storage.withUnsafeBytes(Form.init) {
-      case .zip: tensors = try Self.readZip(file)
-      case .legacy: tensors = try Self.readLegacy(file)
+      case .zip: (tensors, note) = try Self.readZip(file, stateDict)
+      case .legacy: (tensors, note) = try Self.readLegacy(file, stateDict)
       case nil:
         let reason = "is no PyTorch checkpoint: neither a zip archive nor the older form's pickle"
         throw FormatError.unsupported(file: file.path, reason: reason)
@@ -62,7 +63,10 @@ package struct PyTorchCheckpoint: Sendable {
     init?(_ bytes: UnsafeRawBufferPointer) {
       if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
         self = .zip
-      } else if bytes.count > 2, bytes[0] == 0x80, (2...5).contains(bytes[1]) {
+      } else if bytes.count > 2, bytes[0] == 0x80, bytes[1] <= 5 {
+        self = .legacy
+      } else if bytes.starts(with: "L\(magicText)\n".utf8) {
+        // Protocols 0 and 1 do not say so.
         self = .legacy
       } else {
         return nil
@@ -70,9 +74,15 @@ package struct PyTorchCheckpoint: Sendable {
     }
   }
 
+  /// The number that begins the older form, as bytes and as protocols 0 and 1 write it.
+  private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
+  private static let magicText = "119547037146038801333356L"
+
   // MARK: The two forms
 
-  private static func readZip(_ file: MappedFile) throws -> NamedTensors {
+  private static func readZip(
+    _ file: MappedFile, _ key: String?
+  ) throws -> (NamedTensors, String?) {
     let archive = try ZipArchive(file)
     let pickles = archive.entries.filter { entry in
       let parts = entry.name.split(separator: "/", omittingEmptySubsequences: false)
@@ -96,24 +106,29 @@ package struct PyTorchCheckpoint: Sendable {
     return try archive.read(pickle).withUnsafeBytes { bytes in
       var unpickler = Unpickler(PickleStream(bytes))
       let root = try unpickler.run()
-      return try tensors(root, unpickler.heap, ZipStorages(archive: archive, folder: folder), file)
+      return try read(root, unpickler.heap, ZipStorages(archive: archive, folder: folder), file, key)
     }
   }
 
-  private static func readLegacy(_ file: MappedFile) throws -> NamedTensors {
+  private static func readLegacy(
+    _ file: MappedFile, _ key: String?
+  ) throws -> (NamedTensors, String?) {
     try file.storage.withUnsafeBytes { bytes in
       var unpickler = Unpickler(PickleStream(bytes))
-      let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
-      guard case .largeInteger(let range) = try unpickler.run(), bytes[range].elementsEqual(magic) else {
-        let reason = "is a pickle, but not one of torch.save"
+      guard case .largeInteger(let range) = try unpickler.run(),
+        bytes[range].elementsEqual(magic) || bytes[range].elementsEqual(magicText.utf8)
+      else {
+        let reason =
+          "is a pickle, but not one of torch.save: torch.save(model.state_dict(), …) writes what is read"
         throw FormatError.unsupported(file: file.path, reason: reason)
       }
       guard case .integer(1001) = try unpickler.run() else {
         let reason = "is of a version of torch.save's older form that is not known"
         throw FormatError.unsupported(file: file.path, reason: reason)
       }
-      let system = try unpickler.run()
-      if case .bool(false) = try PickleDictionary(system, unpickler.heap, file)?["little_endian"] {
+      if case .dictionary(let system) = try unpickler.run(),
+        case .bool(false) = try PickleDictionary(system, unpickler.heap, file: file.path)["little_endian"]
+      {
         throw bigEndian(file)
       }
       let root = try unpickler.run()
@@ -126,7 +141,7 @@ package struct PyTorchCheckpoint: Sendable {
       }
       let storages = try LegacyStorages(
         file, keys: keys, from: unpickler.stream.position, records: unpickler.heap.storages)
-      return try tensors(root, unpickler.heap, storages, file)
+      return try read(root, unpickler.heap, storages, file, key)
     }
   }
 
@@ -137,85 +152,25 @@ package struct PyTorchCheckpoint: Sendable {
   // MARK: The state dict
 
   /// Builds the tensors of the state dict that is in `root`.
-  private static func tensors(
-    _ root: PickleValue, _ heap: PickleHeap, _ source: some StorageSource, _ file: MappedFile
-  ) throws -> NamedTensors {
-    var seen = Set<Int>()
-    guard let stateDict = try stateDict(root, heap, file, seen: &seen, depth: 4) else {
+  private static func read(
+    _ root: PickleValue, _ heap: PickleHeap, _ source: some StorageSource, _ file: MappedFile, _ key: String?
+  ) throws -> (NamedTensors, String?) {
+    let all = try StateDictSearch.all(root, heap, file: file.path)
+    let wanted = key.flatMap { StateDictSearch.choose(all, key: $0, file: file.path) }
+    guard let (stateDict, note) = wanted ?? StateDictSearch.choose(all, key: nil, file: file.path) else {
+      if case .object(let index) = root {
+        throw FormatError.wholeModule(file: file.path, name: heap.objects[index].className)
+      }
       throw FormatError.unsupported(
         file: file.path,
-        reason: "holds no state dict: a dictionary of tensors is needed, at the top or under "
-          + stateDictKeys.map { "'\($0)'" }.joined(separator: ", "))
+        reason:
+          "holds no state dict: a dictionary of tensors is needed, at the top or under a key such as 'model'")
     }
-    let found = stateDict.pairs.compactMap { pair in
-      if case .tensor(let index) = pair.value { (pair.name, index) } else { nil }
-    }
-    let prefix = prefixLength(found.map(\.0))
     var builder = TensorBuilder(heap: heap, source: source, file: file)
-    return try NamedTensors(
-      found.map { name, index in
-        let short = name == counter ? name : String(decoding: name.utf8.dropFirst(prefix), as: UTF8.self)
-        return (short, try builder.tensor(index, name: name))
-      }, file: file.path)
+    let tensors = try NamedTensors(
+      stateDict.tensors.map { ($0.name, try builder.tensor($0.index, name: $0.name)) }, file: file.path)
+    return (tensors, note)
   }
-
-  /// The dictionary whose tensors are read: see the type's description. None is searched twice: a file may
-  /// have one under every key of every other.
-  private static func stateDict(
-    _ value: PickleValue, _ heap: PickleHeap, _ file: MappedFile, seen: inout Set<Int>, depth: Int
-  ) throws -> PickleDictionary? {
-    guard depth > 0, case .dictionary(let index) = value, seen.insert(index).inserted,
-      let dictionary = try PickleDictionary(value, heap, file)
-    else { return nil }
-    for key in stateDictKeys {
-      guard let inner = dictionary[key] else { continue }
-      if let found = try stateDict(inner, heap, file, seen: &seen, depth: depth - 1) { return found }
-    }
-    let hasTensors = dictionary.pairs.contains { if case .tensor = $0.value { true } else { false } }
-    return hasTensors ? dictionary : nil
-  }
-
-  /// The entry that `torch.optim.swa_utils.AveragedModel` adds to a state dict.
-  private static let counter = "n_averaged"
-
-  /// The number of bytes of a `module.` that begins all names, once or twice.
-  private static func prefixLength(_ names: [String]) -> Int {
-    let prefix = "module."
-    let names = names.filter { $0 != counter }
-    var length = 0
-    while !names.isEmpty, length < 2 * prefix.utf8.count,
-      names.allSatisfy({ $0.utf8.dropFirst(length).starts(with: prefix.utf8) })
-    {
-      length += prefix.utf8.count
-    }
-    return length
-  }
-}
-
-/// A dictionary of a pickle, by its keys that are text.
-private struct PickleDictionary {
-  let pairs: [(name: String, value: PickleValue)]
-  private let indices: [ExactName: Int]
-
-  /// `nil` where `value` is no dictionary.
-  ///
-  /// - Throws: ``FormatError/malformed(file:reason:)`` where a key was set twice, which torch.save never does.
-  init?(_ value: PickleValue, _ heap: PickleHeap, _ file: MappedFile) throws {
-    guard case .dictionary(let index) = value else { return nil }
-    var pairs: [(name: String, value: PickleValue)] = []
-    var indices: [ExactName: Int] = [:]
-    for case (.text(let name), let value) in heap.dictionaries[index] {
-      guard indices.updateValue(pairs.count, forKey: ExactName(name)) == nil else {
-        let reason = "pickle: the key '\(FormatError.shortened(name))' is set twice"
-        throw FormatError.malformed(file: file.path, reason: reason)
-      }
-      pairs.append((name, value))
-    }
-    self.pairs = pairs
-    self.indices = indices
-  }
-
-  subscript(key: String) -> PickleValue? { indices[ExactName(key)].map { pairs[$0].value } }
 }
 
 /// Makes tensors of a pickle's records.

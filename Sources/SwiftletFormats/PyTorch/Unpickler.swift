@@ -1,13 +1,13 @@
-// Unpickler.swift: runs a pickle (Python's Lib/pickletools.py describes the opcodes) that may hold tensors and
-// plain containers, and nothing else.
+// Unpickler.swift: runs a pickle (Python's Lib/pickletools.py describes the opcodes) of tensors, plain containers and
+// objects of any class.
 //
-// A pickle is a program for a stack machine, and Python's own reader lets it import and call anything. This one
-// accepts the names in TorchGlobal; any other name, and any opcode that would build an object or change one, ends
-// the reading. Nothing of the file is executed.
+// A pickle is a program for a stack machine, and Python's own reader lets it import and call anything. This one has a
+// meaning for the names in TorchGlobal that make tensors and containers. Every other object is a record of the class's
+// name, its items and its attributes: nothing of the file is imported or executed.
 
 import SwiftletCore
 
-/// A stack machine for the pickles that `torch.save` writes, protocols 2 to 5.
+/// A stack machine for the pickles that `torch.save` writes, protocols 0 to 5.
 ///
 /// Each opcode makes one value at most, and their number is limited, so memory is, too: nothing that a pickle
 /// shares is ever copied out.
@@ -56,13 +56,13 @@ struct Unpickler {
     case UInt8(ascii: "2"): stack.append(try top())
     case UInt8(ascii: ")"), UInt8(ascii: "]"): stack.append(heap.sequence([]))
     case UInt8(ascii: "}"): stack.append(heap.dictionary())
-    case 0x8F: stack.append(.opaque)  // EMPTY_SET
+    case 0x8F: stack.append(heap.object("builtins.set"))  // EMPTY_SET
     case 0x91:  // FROZENSET
       _ = try popToMark()
       stack.append(.opaque)
     case 0x90:  // ADDITEMS
       _ = try popToMark()
-      guard case .opaque = try top() else { throw wrongOperand(opcode) }
+      guard case .object = try top() else { throw wrongOperand(opcode) }
     case UInt8(ascii: "t"), UInt8(ascii: "l"): stack.append(heap.sequence(try popToMark()))
     case 0x85, 0x86, 0x87:  // TUPLE1 to TUPLE3
       var elements: [PickleValue] = []
@@ -96,6 +96,15 @@ struct Unpickler {
     case UInt8(ascii: "M"): value = .integer(Int(try stream.number(UInt16.self)))
     case 0x8A: value = try wholeNumber(byteCount: Int(stream.byte()))  // LONG1
     case 0x8B: value = try wholeNumber(byteCount: Int(stream.number(Int32.self)))  // LONG4
+    case UInt8(ascii: "I"): value = try line()
+    case UInt8(ascii: "L"): value = try longLine()
+    case UInt8(ascii: "F"):
+      let range = try stream.lineRange()
+      value =
+        String(validating: stream.bytes[range], as: UTF8.self).flatMap(Double.init).map(PickleValue.float)
+        ?? .opaque
+    case UInt8(ascii: "S"): value = quoted(try stream.lineRange())
+    case UInt8(ascii: "V"): value = pythonString(try stream.lineRange())
     case UInt8(ascii: "G"): value = .float(Double(bitPattern: try stream.number(UInt64.self).byteSwapped))
     case UInt8(ascii: "X"): value = .text(try stream.text(Int(stream.number(UInt32.self))))
     case 0x8C: value = .text(try stream.text(Int(stream.byte())))  // SHORT_BINUNICODE
@@ -123,11 +132,13 @@ struct Unpickler {
     switch opcode {
     case 0x80:  // PROTO
       let version = try stream.byte()
-      guard (2...5).contains(version) else {
+      guard version <= 5 else {
         throw PickleError.unsupported("protocol \(version) is not read")
       }
     case 0x95: _ = try stream.take(8)  // FRAME: a hint about buffering
     case UInt8(ascii: "q"): memo[Int(try stream.byte())] = try top()
+    case UInt8(ascii: "p"): memo[try memoIndex()] = try top()
+    case UInt8(ascii: "g"): try recall(memoIndex())
     case UInt8(ascii: "r"): memo[Int(try stream.number(UInt32.self))] = try top()
     case 0x94: memo[memo.count] = try top()  // MEMOIZE
     case UInt8(ascii: "h"): try recall(Int(stream.byte()))
@@ -142,36 +153,55 @@ struct Unpickler {
     switch opcode {
     case UInt8(ascii: "c"):
       let module = try stream.line()
-      stack.append(.global(try global(module, stream.line())))
+      stack.append(.global(TorchGlobal(module: module, name: try stream.line())))
     case 0x93:  // STACK_GLOBAL
       guard case .text(let name) = try pop(), case .text(let module) = try pop() else {
         throw wrongOperand(opcode)
       }
-      stack.append(.global(try global(module, name)))
+      stack.append(.global(TorchGlobal(module: module, name: name)))
+    case 0x82, 0x83, 0x84:  // EXT1, EXT2, EXT4: a class by a number that only its program knows
+      _ = try stream.take(1 << Int(opcode - 0x82))
+      stack.append(.global(.other("an extension")))
     case UInt8(ascii: "i"):  // INST: a name and a call in one
       let module = try stream.line()
-      _ = try global(module, stream.line())
-      throw refused("INST")
-    case UInt8(ascii: "R"):
-      let arguments = try pop()
-      guard case .global(let function) = try pop(), case .sequence(let index) = arguments else {
+      let name = try stream.line()
+      try build(.global(TorchGlobal(module: module, name: name)), popToMark(), opcode)
+    case UInt8(ascii: "o"):  // OBJ
+      let parts = try popToMark()
+      guard let function = parts.first else { throw wrongOperand(opcode) }
+      try build(function, Array(parts.dropFirst()), opcode)
+    case UInt8(ascii: "R"), 0x81:  // REDUCE, NEWOBJ
+      guard case .sequence(let index) = try pop() else { throw wrongOperand(opcode) }
+      try build(pop(), heap.sequences[index], opcode)
+    case 0x92:  // NEWOBJ_EX
+      let named = try pop()
+      guard case .dictionary = named, case .sequence(let index) = try pop() else {
         throw wrongOperand(opcode)
       }
-      stack.append(try call(function, heap.sequences[index]))
-    case UInt8(ascii: "b"):
-      // An OrderedDict's attributes, such as a state dict's version numbers: nothing that is needed.
-      _ = try pop()
-      guard case .dictionary = try top() else { throw refused("BUILD on anything but a dictionary") }
-    case UInt8(ascii: "Q"): stack.append(try storage(pop()))
-    case UInt8(ascii: "P"): throw refused("PERSID")
-    case UInt8(ascii: "o"): throw refused("OBJ")
-    case 0x81: throw refused("NEWOBJ")
-    case 0x92: throw refused("NEWOBJ_EX")
-    case 0x82, 0x83, 0x84: throw refused("EXT")
+      try build(pop(), heap.sequences[index], opcode)
+    case UInt8(ascii: "b"): try setState(pop(), opcode)
+    case UInt8(ascii: "Q"): stack.append(try persistent(pop()))
+    case UInt8(ascii: "P"):
+      _ = try stream.lineRange()
+      stack.append(heap.object("a persistent object"))
     case 0x97, 0x98: throw refused("a buffer outside the file")
     default:
       throw PickleError.unsupported(
         "opcode 0x\(String(opcode, radix: 16)) at byte \(stream.position - 1) is none that torch.save writes")
+    }
+  }
+
+  /// BUILD: attributes of the object on top of the stack.
+  private mutating func setState(_ state: PickleValue, _ opcode: UInt8) throws {
+    switch try top() {
+    case .object(let index):
+      // Objects with slots have a pair of dictionaries.
+      var state = state
+      if case .sequence(let pair) = state, let first = heap.sequences[pair].first { state = first }
+      if case .dictionary(let attributes) = state { heap.objects[index].attributes = attributes }
+    // A dictionary's attributes, such as a state dict's version numbers: nothing that is needed.
+    case .dictionary, .opaque: break
+    default: throw refused("BUILD on a tensor or a plain value")
     }
   }
 
@@ -209,17 +239,36 @@ struct Unpickler {
   private mutating func append(_ values: [PickleValue], _ opcode: UInt8) throws {
     switch try top() {
     case .sequence(let index): heap.sequences[index].append(contentsOf: values)
+    case .object: break
     default: throw wrongOperand(opcode)
     }
   }
 
   private mutating func setItems(_ items: [PickleValue], _ opcode: UInt8) throws {
-    guard case .dictionary(let index) = try top(), items.count.isMultiple(of: 2) else {
+    guard let index = try itemsIndex(of: top()), items.count.isMultiple(of: 2) else {
       throw wrongOperand(opcode)
     }
     for position in stride(from: 0, to: items.count, by: 2) {
       heap.dictionaries[index].append((items[position], items[position + 1]))
     }
+  }
+
+  /// The dictionary that holds a value's items; an object of a subclass of `dict` gets one.
+  private mutating func itemsIndex(of value: PickleValue) throws -> Int? {
+    switch value {
+    case .dictionary(let index): return index
+    case .object(let object):
+      if let items = heap.objects[object].items { return items }
+      heap.dictionaries.append([])
+      heap.objects[object].items = heap.dictionaries.count - 1
+      return heap.objects[object].items
+    default: return nil
+    }
+  }
+
+  private mutating func memoIndex() throws -> Int {
+    guard let index = try stream.decimal() else { throw PickleError.malformed("the memo has no such entry") }
+    return index
   }
 
   private mutating func recall(_ index: Int) throws {
@@ -242,15 +291,34 @@ struct Unpickler {
     String(validating: stream.bytes[range], as: UTF8.self).map(PickleValue.text) ?? .opaque
   }
 
-  private func global(_ module: String, _ name: String) throws -> TorchGlobal {
-    if let global = TorchGlobal(module: module, name: name) { return global }
-    let full = "\(module).\(name)"
-    throw TorchGlobal.isModule(full) ? PickleError.wholeModule(full) : PickleError.refusedGlobal(full)
+  /// INT: a number in text; 00 and 01 are booleans.
+  private mutating func line() throws -> PickleValue {
+    let start = stream.position
+    let number = try stream.decimal()
+    let isBool = stream.position - start == 3 && stream.bytes[start] == UInt8(ascii: "0")
+    guard let number else { return .opaque }
+    return isBool ? .bool(number != 0) : .integer(number)
+  }
+
+  /// LONG: a number in text that ends with L. The older form's magic number is more than 64 bits.
+  private mutating func longLine() throws -> PickleValue {
+    let start = stream.position
+    if let number = try stream.decimal() { return .integer(number) }
+    return .largeInteger(start..<(stream.position - 1))
+  }
+
+  /// STRING: Python's literal, between quotes. One with escapes is no name of a tensor.
+  private func quoted(_ range: Range<Int>) -> PickleValue {
+    let bytes = stream.bytes[range]
+    guard bytes.count >= 2, let quote = bytes.first, quote == bytes.last,
+      [UInt8(ascii: "'"), UInt8(ascii: "\"")].contains(quote), !bytes.contains(UInt8(ascii: "\\"))
+    else { return .opaque }
+    return pythonString((range.lowerBound + 1)..<(range.upperBound - 1))
   }
 
   private func refused(_ what: String) -> PickleError {
     .unsupported(
-      "\(what) at byte \(stream.position - 1) is refused: only tensors and plain containers are read")
+      "\(what) at byte \(stream.position - 1) is refused")
   }
 
   private func wrongOperand(_ opcode: UInt8) -> PickleError {
@@ -259,7 +327,34 @@ struct Unpickler {
 
   // MARK: Calls
 
-  private mutating func call(_ function: TorchGlobal, _ arguments: [PickleValue]) throws -> PickleValue {
+  /// Puts the result of a call on the stack: a container or a tensor; or a record of an object.
+  private mutating func build(_ function: PickleValue, _ arguments: [PickleValue], _ opcode: UInt8) throws {
+    switch function {
+    case .global(.other(let name)): stack.append(object(name, arguments))
+    case .global(let global): stack.append(try call(global, arguments, depth: 4))
+    // The result of another call, such as `getattr`, or an instance.
+    case .object(let index): stack.append(heap.object(heap.objects[index].className))
+    case .opaque: stack.append(heap.object("an object"))
+    default: throw wrongOperand(opcode)
+    }
+  }
+
+  /// The record of an object. `copyreg`'s functions name the class in their first argument.
+  private mutating func object(_ function: String, _ arguments: [PickleValue]) -> PickleValue {
+    var name = function
+    if ["copyreg.", "copy_reg."].contains(where: function.hasPrefix),
+      case .global(let named)? = arguments.first
+    {
+      name = named.text
+    }
+    // Counter({…}), and the base's value of `copyreg._reconstructor(class, dict, {…})`.
+    guard case .dictionary(let items)? = arguments.last else { return heap.object(name) }
+    return heap.object(name, items: items)
+  }
+
+  private mutating func call(
+    _ function: TorchGlobal, _ arguments: [PickleValue], depth: Int
+  ) throws -> PickleValue {
     switch (function, arguments.count) {
     case (.orderedDictionary, 0): return heap.dictionary()
     case (.orderedDictionary, 1): return try orderedDictionary(arguments[0])
@@ -273,11 +368,18 @@ struct Unpickler {
       }
     case (.rebuildTensorV3, 7), (.rebuildTensorV3, 8):
       if arguments.count == 8, !isEmpty(arguments[7]) { throw refused("a tensor with a pending operation") }
+      if case .global(.other(let type)) = arguments[6] { throw PickleError.refusedGlobal(type) }
       if case .storage(let storage) = arguments[0], case .global(.scalarType(let type)) = arguments[6] {
         return try tensor(storage, type, arguments)
       }
-    case (.rebuildParameter, 3):
+    case (.rebuildParameter, 3...4):
       if case .tensor = arguments[0] { return arguments[0] }
+    case (.rebuildFromType, 4) where depth > 0:
+      if case .global(let inner) = arguments[0], case .sequence(let index) = arguments[2] {
+        if case .other(let name) = inner { throw PickleError.refusedGlobal(name) }
+        return try call(inner, heap.sequences[index], depth: depth - 1)
+      }
+    case (.refusedTensor(let name), _): throw PickleError.refusedGlobal(name)
     default: break
     }
     throw PickleError.malformed("a call before byte \(stream.position) has wrong arguments")
@@ -317,10 +419,17 @@ struct Unpickler {
     return .tensor(heap.tensors.count - 1)
   }
 
-  /// ('storage', type, key, location, count), and in the old form (key, offset, count) or None for a view.
-  private mutating func storage(_ identifier: PickleValue) throws -> PickleValue {
-    guard case .sequence(let index) = identifier else { throw wrongOperand(UInt8(ascii: "Q")) }
+  /// A storage; in the old form also ('module', class, file, source), which stands for the class.
+  private mutating func persistent(_ identifier: PickleValue) throws -> PickleValue {
+    guard case .sequence(let index) = identifier else { return heap.object("a persistent object") }
     let parts = heap.sequences[index]
+    if parts.count >= 2, case .text("module") = parts[0] { return parts[1] }
+    return try storage(parts)
+  }
+
+  /// ('storage', type, key, location, count), and in the old form (key, offset, count) or None for a view.
+  private mutating func storage(_ parts: [PickleValue]) throws -> PickleValue {
+    if parts.count >= 2, case .global(.other(let type)) = parts[1] { throw PickleError.refusedGlobal(type) }
     guard parts.count == 5 || parts.count == 6, case .text("storage") = parts[0],
       case .global(.storageType(let type)) = parts[1],
       case .text(let key) = parts[2], case .integer(let count) = parts[4], count >= 0

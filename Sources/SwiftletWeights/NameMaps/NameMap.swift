@@ -105,13 +105,22 @@ package struct NameMap: Sendable {
       throw ParametersError(network: "\(graph.name) as \(name) names it", problems: [])
     }
     if !problems.isEmpty { throw ParametersError(network: graph.name, problems: problems) }
-    // Each tensor is laid out by itself, so all of them at once.
+    return try parameters(
+      from: sources.compactMap { source in tensors[source.name].map { (source.parameter, $0) } })
+  }
+
+  /// Parameters from the tensors that hold them, laid out as ours.
+  ///
+  /// - Parameter found: each parameter with a tensor of its shape in PyTorch's layout.
+  /// - Throws: never in practice: each tensor has its parameter's count.
+  package func parameters(from found: [(parameter: ParameterSpec, tensor: Tensor)]) throws -> Parameters {
+    // The first linear layer after the flattened map.
+    let first = found.first { $0.parameter.role == .linear }?.parameter.name
     let flattened = flattened
-    let found = sources.compactMap { source in tensors[source.name].map { (source.parameter, $0) } }
+    // Each tensor is laid out by itself, so all of them at once.
     let converted = try ThreadPool.map(found.count) { index in
       let (parameter, tensor) = found[index]
-      return try parameter.fromPyTorch(
-        tensor, flattened: parameter.name == "head.hidden.0.weight" ? flattened : nil)
+      return try parameter.fromPyTorch(tensor, flattened: parameter.name == first ? flattened : nil)
     }
     var parameters = Parameters()
     for ((parameter, _), tensor) in zip(found, converted) { parameters[parameter.name] = tensor }
@@ -121,7 +130,7 @@ package struct NameMap: Sendable {
 
 extension Shape {
   /// `[O, I, 1, 1]` and `[O, I]` are the same weights.
-  fileprivate var droppingUnitKernel: Shape {
+  package var droppingUnitKernel: Shape {
     rank == 4 && self[2] == 1 && self[3] == 1 ? [self[0], self[1]] : self
   }
 }
