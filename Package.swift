@@ -39,7 +39,7 @@ let package = Package(
         "SwiftletWeights",
       ]),
     // Data sets, and batches from them on threads of their own.
-    .target(name: "SwiftletData", dependencies: ["SwiftletVision", "SwiftletFormats"]),
+    .target(name: "SwiftletData", dependencies: ["SwiftletVision", "SwiftletFormats", "CArchive"]),
     // Losses, optimisers, schedules, the trainer, checkpoints, reports. It sees backends, not the engine.
     .target(
       name: "SwiftletTraining",
@@ -67,6 +67,9 @@ let package = Package(
       name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
     .systemLibrary(
       name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
+    .systemLibrary(
+      name: "CArchive", pkgConfig: "libarchive",
+      providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
     .systemLibrary(
       name: "CCRC", pkgConfig: "libisal", providers: [.apt(["libisal-dev"]), .brew(["isa-l"])]),
     .systemLibrary(

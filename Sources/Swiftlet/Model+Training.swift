@@ -132,11 +132,24 @@ extension Model {
   public func evaluate(
     on dataset: any Dataset, engine: CPUBackend = .automatic, batch: Int = 64
   ) throws -> Evaluation {
+    let matching = try ClassMatching(dataset.classes, labels: labels, count: classes)
+    return try evaluate(on: dataset, matching: matching, engine: engine, batch: batch)
+  }
+
+  /// The same with classes that are matched already; images of classes that the model does not know are left out.
+  package func evaluate(
+    on dataset: any Dataset, matching: ClassMatching, engine: CPUBackend = .automatic, batch: Int = 64
+  ) throws -> Evaluation {
     try checkTakesImages()
+    let known = (0..<dataset.count).filter { matching.numbers[dataset.label($0)] != nil }
+    let images: any Dataset = known.count == dataset.count ? dataset : try Subset(dataset, indices: known)
+    guard images.count > 0 else {
+      throw EvaluationError(description: "the data have no image of a class that the model knows")
+    }
     let evaluator = try Evaluator(
       definition, parameters: parameters, backend: engine,
-      batch: max(1, min(batch, dataset.count)))
-    let known = try RelabeledImages(dataset, labels: labels, classes: classes) { $1[$0] }
-    return try evaluator.run(on: known, preprocessing: preprocessing, threads: 2).evaluation
+      batch: max(1, min(batch, images.count)))
+    return try evaluator.run(
+      on: RelabeledImages(images, matching) { $1[$0] }, preprocessing: preprocessing, threads: 2).evaluation
   }
 }

@@ -23,7 +23,9 @@ struct TrainCommand: Command {
     positionals: "", count: 0...0,
     discussion: """
       Trains --model from scratch, or from the weights --from, on --data: a folder with a folder of images for each
-      class (or train/ and val/ with those), a zip of one, a .csv list of path,class, or CIFAR's files. With --task
+      class (or train/, val/ and test/ with those), a zip or tar of one, a list of paths and classes, or CIFAR's files
+      ('swiftlet data' shows how it is understood). Validation chooses the best epoch; a test part is looked at once, at
+      the end, and its figures are in test.json, too. With --task
       multi-label an image may have any number of classes, and --data is a .csv list (or a folder with labels.csv):
       path,labels with the labels separated by ';', or a header path,CLASS,CLASS,… and a 0 or 1 for each class.
 
@@ -54,14 +56,12 @@ struct TrainCommand: Command {
       .value("batch", "N", "Images in a step, instead of the recipe's."),
       .value("learning-rate", "X", "Learning rate, instead of the recipe's."),
       .value("seed", "N", "Seed of everything random (default 1)."),
-      .value(
-        "hold-out", "SHARE", "Share held out for validation if the data has no such part (default 0.2)."),
       .value("threads", "N", "Threads of each step (default: those of the processor)."),
       .value("output", "DIR", "Folder of the run (default: runs/MODEL-N)."),
       .flag("resume", "Continue the run in the folder; without --output the last run of the model."),
       .value("checkpoint-every", "N", "Steps between checkpoints (default: 5 minutes, and every epoch)."),
-    ] + NetworkOptions.specs.filter { $0.name != "classes" } + [
-      .flag("json", "Print one JSON object per epoch.")
+    ] + DataChoice.specs + NetworkOptions.specs.filter { $0.name != "classes" } + [
+      .flag("json", "Print one JSON object per epoch, and one for the test part.")
     ],
     examples: [
       "swiftlet train --data flowers/ --from mobilenet_v2-b0353104.pth --output runs/flowers",
@@ -81,20 +81,15 @@ struct TrainCommand: Command {
   static func run(_ arguments: Arguments) throws -> Int32 {
     guard let path = arguments.string("data") else { throw UsageError("'train' needs --data PATH") }
     let engine = try arguments.engine()
-    let recipe = try recipe(arguments)
+    var recipe = try recipe(arguments)
     try recipe.check()
     let freeze = try Freeze(arguments.string("freeze") ?? "none")
-    let holdOut = try arguments.number("hold-out") ?? 0.2
-    let task: any TrainingTask
-    let data: Split<any ImageDataset>
-    switch try arguments.choice("task", TaskChoice.self) ?? .classification {
-    case .classification:
-      task = ClassificationTask()
-      data = try DatasetSplit.open(path: path, holdOut: holdOut, seed: recipe.seed).anyTargets
-    case .multiLabel:
-      task = MultiLabelTask()
-      data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: recipe.seed).anyTargets
-    }
+    let choice = try arguments.choice("task", TaskChoice.self) ?? .classification
+    let task: any TrainingTask = choice == .multiLabel ? MultiLabelTask() : ClassificationTask()
+    let opened = try DataChoice(
+      arguments, path: path, isMultiLabel: choice == .multiLabel, seed: recipe.seed)
+    let data = opened.split
+    let batchNote = DataChoice.fit(&recipe, to: data.training.count)
     let model = try start(arguments, classes: data.training.classes, seed: recipe.seed)
     let resumes = arguments.flag("resume")
     let folder = try outputFolder(arguments, model.name, resumes: resumes)
@@ -104,6 +99,8 @@ struct TrainCommand: Command {
     options.checkpointSteps = try arguments.integer("checkpoint-every", in: 1...Int.max)
     options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(Model(contentsOf: $0)) }
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
+    options.overview = opened.overview
+    let recipeOfRun = recipe
     let trainer = try Trainer(
       model, recipe, task: task, on: data, freeze: freeze, folder: folder, engine: engine, options: options)
 
@@ -112,14 +109,19 @@ struct TrainCommand: Command {
     var line = ProgressLine()
     // Errors in the folder or the checkpoint are reported before the first epoch is announced.
     var isAnnounced = json
+    if json { for remark in opened.overview.remarks { Console.warn(remark) } }
     func announce() throws {
       if isAnnounced { return }
       isAnnounced = true
-      let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
+      for line in opened.overview.lines { try Console.print(line) }
+      if let batchNote { try Console.print(batchNote) }
+      let held =
+        (data.validation.map { ", \($0.count.grouped) held out" } ?? "")
+        + (data.test.map { ", \($0.count.grouped) for the test" } ?? "")
       try Console.print(
         "\(folder): \(trainer.network.name), \(data.training.classes.count) classes, "
           + "\(data.training.count.grouped) images\(held), "
-          + "\(recipe.epochs) \(recipe.epochs == 1 ? "epoch" : "epochs")")
+          + "\(recipeOfRun.epochs) \(recipeOfRun.epochs == 1 ? "epoch" : "epochs")")
       if let note = trainer.referenceNote { try Console.print(note) }
     }
     do {
@@ -135,11 +137,15 @@ struct TrainCommand: Command {
           if json {
             try Console.printJSON(record)
           } else {
-            try Console.print(text(record, of: recipe, task.metrics))
+            try Console.print(text(record, of: recipeOfRun, task.metrics))
           }
         })
       line.clear()
-      if !json { try Console.print(summary(result, folder)) }
+      if !json {
+        try Console.print(summary(result, folder))
+      } else if let test = result.testEvaluation {
+        try Console.printJSON(TestRecord(test, epoch: result.bestEpoch))
+      }
       if !result.skipped.isEmpty {
         let count = result.skipped.count
         Console.warn(
@@ -232,8 +238,9 @@ struct TrainCommand: Command {
 
   private static func summary(_ result: TrainingResult, _ folder: String) -> String {
     let score = result.taskEvaluation.map { ", " + $0.summary } ?? ""
+    let test = result.testEvaluation.map { "\ntest part, with the weights of that epoch: \($0.summary)" } ?? ""
     return
-      "\(folder): the best is epoch \(result.bestEpoch)\(score); see \(Trainer.modelName) and report.html"
+      "\(folder): the best is epoch \(result.bestEpoch)\(score); see \(Trainer.modelName) and report.html\(test)"
   }
 
   /// 1:02:03, 2:03 or 3 s.

@@ -38,6 +38,8 @@ public final class Trainer: Sendable {
     public var resumes = false
     /// The name of the data set in reports.
     public var dataName = "images"
+    /// The data set at a glance, for the report.
+    package var overview: DataOverview?
     /// Writes the best weights as a model's file into the folder.
     public var writeModel: (@Sendable (Parameters, _ path: String) throws -> Void)?
 
@@ -68,8 +70,8 @@ public final class Trainer: Sendable {
   /// Further settings.
   public let options: Options
 
-  /// The two parts with their targets as the task takes them.
-  let images: TaskImages, heldOut: TaskImages?
+  /// The parts with their targets as the task takes them.
+  let images: TaskImages, heldOut: TaskImages?, test: TaskImages?
 
   private let slowOps = Mutex<[String]>([])
   private let result = Mutex<TrainingResult?>(nil)
@@ -108,6 +110,7 @@ public final class Trainer: Sendable {
     try options.teacher?.check(for: network, preprocessing, classes: data.training.classes)
     images = try TaskImages(task, data.training)
     heldOut = try data.validation.map { try TaskImages(task, $0) }
+    test = try data.test.map { try TaskImages(task, $0) }
     self.network = network
     self.parameters = parameters
     self.backend = backend
@@ -206,6 +209,8 @@ public struct TrainingResult: Sendable {
   public let taskEvaluation: (any TaskEvaluation)?
   /// The excitations of that validation.
   public let gates: [GateRecord]
+  /// The evaluation of the best weights on the test part; `nil` where there is none.
+  public let testEvaluation: (any TaskEvaluation)?
   /// Training images that could not be read.
   public let skipped: [SkippedFile]
 
