@@ -66,7 +66,8 @@ package struct ClassMatching: Sendable {
     if let unknown = numbers.firstIndex(of: nil), !allowsUnknown || numbers.allSatisfy({ $0 == nil }) {
       let some = names.prefix(4).joined(separator: ", ") + (count > 4 ? ", …" : "")
       throw EvaluationError(
-        description: "the data's class '\(classes[unknown])' is not one of the model's \(count) classes: \(some)"
+        description:
+          "the data's class '\(classes[unknown])' is not one of the model's \(count) classes: \(some)"
           + (allowsUnknown ? "" : "; --known-classes leaves such images out"))
     }
     var seen: [Int: String] = [:]
@@ -93,7 +94,9 @@ package struct ClassMatching: Sendable {
     var result: [String: Int] = [:]
     for name in classes {
       let id = name.prefix(9)
-      guard let number = known[String(id)], name.dropFirst(9).first.map({ !$0.isNumber }) ?? true else { continue }
+      guard let number = known[String(id)], name.dropFirst(9).first.map({ !$0.isNumber }) ?? true else {
+        continue
+      }
       result[name] = number
     }
     return result
@@ -102,7 +105,9 @@ package struct ClassMatching: Sendable {
   /// The numbers that all classes are; `nil` where they are not numbers of classes.
   private static func indices(_ classes: [String], below count: Int) -> [Int]? {
     let numbers = classes.compactMap { name -> Int? in
-      guard name.count <= 4, name.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(name) else { return nil }
+      guard name.count <= 4, name.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(name) else {
+        return nil
+      }
       return number < count ? number : nil
     }
     return numbers.count == classes.count ? numbers : nil

@@ -150,6 +150,7 @@ extension Model {
       definition, parameters: parameters, backend: engine,
       batch: max(1, min(batch, images.count)))
     return try evaluator.run(
-      on: RelabeledImages(images, matching) { $1[$0] }, preprocessing: preprocessing, threads: 2).evaluation
+      on: RelabeledImages(images, matching) { $1[$0] }, preprocessing: preprocessing, threads: 2
+    ).evaluation
   }
 }

@@ -102,7 +102,8 @@ package struct DataOverview: Sendable, Codable, Equatable {
     for index in 0..<images.count {
       switch images.target(index) {
       case let label as Int: if counts.indices.contains(label) { counts[label] += 1 }
-      case let labels as [Int]: for label in labels where counts.indices.contains(label) { counts[label] += 1 }
+      case let labels as [Int]:
+        for label in labels where counts.indices.contains(label) { counts[label] += 1 }
       default: break
       }
     }
@@ -144,7 +145,9 @@ package struct DataOverview: Sendable, Codable, Equatable {
     }
     let suspects = groups.values.filter { $0.count > 1 }.flatMap(\.self)
     let heads = keys(suspects) { image in
-      (try? image.source.head(image.index)).map { "\(image.size) \($0.withUnsafeBytes { FowlerNollVo.hash($0) })" }
+      (try? image.source.head(image.index)).map {
+        "\(image.size) \($0.withUnsafeBytes { FowlerNollVo.hash($0) })"
+      }
     }
     var close: [String: [Image]] = [:]
     for (image, key) in zip(suspects, heads) { if let key { close[key, default: []].append(image) } }
@@ -202,7 +205,8 @@ package struct DataOverview: Sendable, Codable, Equatable {
     if classes.count > 5 { lines.append("  the smallest: " + text(smallest)) }
     if let imbalance, imbalance >= 1.5 {
       let tenths = Int((10 * min(imbalance, 1e6)).rounded())
-      lines.append("  the largest class has \(tenths / 10).\(tenths % 10) times the training images of the smallest")
+      lines.append(
+        "  the largest class has \(tenths / 10).\(tenths % 10) times the training images of the smallest")
     }
     lines += notes.map { "  \($0)" }
     lines += remarks.map { "  ! \($0)" }
@@ -273,7 +277,9 @@ extension Split where Images == any ImageDataset<[Int]> {
       to: count, seed: seed, size: { $0.count },
       members: { images in
         var members = [[Int]](repeating: [], count: images.classes.count + 1)
-        for index in 0..<images.count { members[images.target(index).first ?? images.classes.count].append(index) }
+        for index in 0..<images.count {
+          members[images.target(index).first ?? images.classes.count].append(index)
+        }
         return members
       }, subset: { try SubsetOf($0, indices: $1) })
   }

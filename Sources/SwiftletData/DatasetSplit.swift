@@ -42,7 +42,8 @@ public struct Split<Images: Sendable>: Sendable {
   /// Each part changed.
   package func map<Other: Sendable>(_ change: (Images, Part) throws -> Other) rethrows -> Split<Other> {
     Split<Other>(
-      training: try change(training, .training), validation: try validation.map { try change($0, .validation) },
+      training: try change(training, .training),
+      validation: try validation.map { try change($0, .validation) },
       test: try test.map { try change($0, .test) }, notes: notes)
   }
 
@@ -146,7 +147,8 @@ extension Split where Images == any Dataset {
     case .tar: return try open(TarTree(path), options)
     case .list: return try CSVList.split(path, options: options)
     case .other(let reason):
-      throw reason.map { DatasetError.malformed(path: path, reason: $0) } ?? DatasetError.notADataset(path: path)
+      throw reason.map { DatasetError.malformed(path: path, reason: $0) }
+        ?? DatasetError.notADataset(path: path)
     }
   }
 

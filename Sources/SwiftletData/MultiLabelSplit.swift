@@ -54,7 +54,9 @@ extension Split where Images == any ImageDataset<[Int]> {
 
   /// Opens a list with further choices.
   package static func open(path: String, options: DatasetOptions) throws -> MultiLabelSplit {
-    guard options.holdOut >= 0, options.holdOut < 1 else { throw DatasetError.holdOut(share: options.holdOut) }
+    guard options.holdOut >= 0, options.holdOut < 1 else {
+      throw DatasetError.holdOut(share: options.holdOut)
+    }
     var status = stat()
     guard !path.isEmpty, !path.utf8.contains(0), stat(path, &status) == 0 else {
       throw DatasetError.missing(path: path)

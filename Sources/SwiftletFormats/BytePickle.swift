@@ -178,7 +178,9 @@ private struct BytePickleMachine {
       }
       stack.append(.integer(number))
     case 0x80:
-      guard (0...5).contains(try stream.byte()) else { throw PickleError.unsupported("its protocol is not read") }
+      guard (0...5).contains(try stream.byte()) else {
+        throw PickleError.unsupported("its protocol is not read")
+      }
     case 0x95: _ = try stream.take(8)
     default: return false
     }
@@ -226,8 +228,11 @@ private struct BytePickleMachine {
       let module = try stream.line()
       stack.append(.name(try known(module, stream.line())))
     case 0x93:
-      guard case .bytes(let name) = try pop(), case .bytes(let module) = try pop() else { throw wrong(opcode) }
-      stack.append(.name(try known(String(decoding: module, as: UTF8.self), String(decoding: name, as: UTF8.self))))
+      guard case .bytes(let name) = try pop(), case .bytes(let module) = try pop() else {
+        throw wrong(opcode)
+      }
+      stack.append(
+        .name(try known(String(decoding: module, as: UTF8.self), String(decoding: name, as: UTF8.self))))
     case UInt8(ascii: "R"):
       let arguments = try sequence(pop(), opcode)
       guard case .name(let name) = try pop() else { throw wrong(opcode) }
@@ -237,7 +242,8 @@ private struct BytePickleMachine {
       try build(state, opcode)
     default:
       throw PickleError.unsupported(
-        "opcode 0x\(String(opcode, radix: 16)) at byte \(stream.position - 1): only plain values and arrays of bytes are read")
+        "opcode 0x\(String(opcode, radix: 16)) at byte \(stream.position - 1): only plain values and arrays of bytes are read"
+      )
     }
   }
 
@@ -280,7 +286,8 @@ private struct BytePickleMachine {
         bytes.append(byte)
         position += 1
       } else {
-        guard byte == 0xC2 || byte == 0xC3, position + 1 < text.count, text[position + 1] & 0xC0 == 0x80 else {
+        guard byte == 0xC2 || byte == 0xC3, position + 1 < text.count, text[position + 1] & 0xC0 == 0x80
+        else {
           throw PickleError.malformed("a byte string is no Latin-1 text")
         }
         bytes.append((byte & 3) << 6 | text[position + 1] & 0x3F)
@@ -297,14 +304,16 @@ private struct BytePickleMachine {
     case .type: return
     case .array:
       guard state.count == 5, case .container(let shape) = state[1], case .container(let type) = state[2],
-        case .type(let name) = heap[type], case .integer(let isFortran) = state[3], case .bytes(let bytes) = state[4]
+        case .type(let name) = heap[type], case .integer(let isFortran) = state[3],
+        case .bytes(let bytes) = state[4]
       else { throw wrong(opcode) }
       let dimensions = try sequence(.container(shape), opcode).map { item -> Int in
         guard case .integer(let size) = item, size >= 0 else { throw wrong(opcode) }
         return size
       }
       guard ["u1", "|u1", "uint8"].contains(name) else {
-        throw PickleError.unsupported("an array of '\(FormatError.shortened(name))'; only bytes (u1) are read")
+        throw PickleError.unsupported(
+          "an array of '\(FormatError.shortened(name))'; only bytes (u1) are read")
       }
       guard isFortran == 0 || dimensions.count < 2 else {
         throw PickleError.unsupported("an array in Fortran's order")
@@ -353,7 +362,9 @@ private struct BytePickleMachine {
   }
 
   private func sequence(_ item: Item, _ opcode: UInt8) throws -> [Item] {
-    guard case .container(let index) = item, case .sequence(let items) = heap[index] else { throw wrong(opcode) }
+    guard case .container(let index) = item, case .sequence(let items) = heap[index] else {
+      throw wrong(opcode)
+    }
     return items
   }
 

@@ -14,7 +14,8 @@ struct DataCommand: Command {
       Documentation/data-sets.md describes what is read.
       """,
     options: [
-      .flag("multi-label", "An image may have any number of classes: a list, as for train --task multi-label.")
+      .flag(
+        "multi-label", "An image may have any number of classes: a list, as for train --task multi-label.")
     ] + DataChoice.specs + [
       .value("seed", "N", "Seed of the held-out share (default 1)."),
       .flag("json", "Print one JSON object."),

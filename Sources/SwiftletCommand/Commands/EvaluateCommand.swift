@@ -66,7 +66,8 @@ struct EvaluateCommand: Command {
     let threshold = try arguments.probability("threshold")
     let part = try arguments.choice("part", Part.self)
     let options = DatasetOptions(
-      holdOut: holdOut, seed: UInt64(seed), leastClasses: 1, labelsFromNames: arguments.flag("label-from-name"))
+      holdOut: holdOut, seed: UInt64(seed), leastClasses: 1,
+      labelsFromNames: arguments.flag("label-from-name"))
     if case .any = model.task.rule {
       let data = try images(of: MultiLabelSplit.open(path: path, options: options), part, path)
       let evaluation = try model.evaluate(
@@ -78,7 +79,8 @@ struct EvaluateCommand: Command {
     guard threshold == nil else { throw UsageError("--threshold is for multi-label models") }
     let data = try images(of: DatasetSplit.open(path: path, options: options), part, path)
     let matching = try ClassMatching(
-      data.classes, labels: model.labels, count: model.classes, allowsUnknown: arguments.flag("known-classes"))
+      data.classes, labels: model.labels, count: model.classes, allowsUnknown: arguments.flag("known-classes")
+    )
     let evaluation = try model.evaluate(on: data, matching: matching, engine: engine, batch: batch)
     if let note = matching.note { Console.warn(note) }
     let unknown = zip(data.classes, matching.numbers).filter { $1 == nil }.map(\.0)
@@ -116,7 +118,8 @@ struct EvaluateCommand: Command {
   }
 
   /// The images to evaluate; what was left out of them is said.
-  private static func images<Images>(of split: Split<Images>, _ part: Part?, _ path: String) throws -> Images {
+  private static func images<Images>(of split: Split<Images>, _ part: Part?, _ path: String) throws -> Images
+  {
     for remark in split.notes.remarks { Console.warn(remark) }
     guard let part else { return split.validation ?? split.training }
     guard let images = split.parts.first(where: { $0.part == part })?.images else {

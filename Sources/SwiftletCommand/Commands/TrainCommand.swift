@@ -238,7 +238,8 @@ struct TrainCommand: Command {
 
   private static func summary(_ result: TrainingResult, _ folder: String) -> String {
     let score = result.taskEvaluation.map { ", " + $0.summary } ?? ""
-    let test = result.testEvaluation.map { "\ntest part, with the weights of that epoch: \($0.summary)" } ?? ""
+    let test =
+      result.testEvaluation.map { "\ntest part, with the weights of that epoch: \($0.summary)" } ?? ""
     return
       "\(folder): the best is epoch \(result.bestEpoch)\(score); see \(Trainer.modelName) and report.html\(test)"
   }

@@ -71,7 +71,8 @@ package struct CIFARBinary: Dataset {
     guard count > 0 else { throw DatasetError.noImages(path: contents.first?.path ?? "CIFAR") }
     guard classes.count == variety.classCount else {
       throw DatasetError.malformed(
-        path: contents.first?.path ?? "CIFAR", reason: "\(classes.count) class names, not \(variety.classCount)")
+        path: contents.first?.path ?? "CIFAR",
+        reason: "\(classes.count) class names, not \(variety.classCount)")
     }
     self.files = files
     self.count = count

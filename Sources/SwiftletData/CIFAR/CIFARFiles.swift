@@ -52,7 +52,8 @@ struct CIFARFiles {
     let test = variety.testFile(isPickled)
     if byName[test] != nil { parts[.test] = try images([test], classes) }
     var notes = DatasetNotes()
-    notes.note("\(variety == .cifar10 ? "CIFAR-10" : "CIFAR-100") in \(isPickled ? "Python's" : "binary") files")
+    notes.note(
+      "\(variety == .cifar10 ? "CIFAR-10" : "CIFAR-100") in \(isPickled ? "Python's" : "binary") files")
     return try .opened(parts, notes: notes, path: tree.path, options: options) {
       try DatasetSplit(holdingOut: options.holdOut, of: $0, seed: options.seed)
     }
@@ -93,7 +94,9 @@ struct CIFARFiles {
   private func records(_ file: MappedFile) throws -> MappedFile {
     func malformed(_ reason: String) -> DatasetError { .malformed(path: file.path, reason: reason) }
     let pickle = try file.storage.withUnsafeBytes { try BytePickle($0, path: file.path) }
-    guard case .array(let shape, let pixels) = pickle["data"] else { throw malformed("it has no array 'data'") }
+    guard case .array(let shape, let pixels) = pickle["data"] else {
+      throw malformed("it has no array 'data'")
+    }
     let key = variety == .cifar10 ? "labels" : "fine_labels"
     guard let labels = pickle[key]?.integers else { throw malformed("it has no list '\(key)'") }
     let planes = 3 * CIFARBinary.planeBytes
@@ -107,7 +110,9 @@ struct CIFARFiles {
         let start = record * bytes
         memory[start] = 0
         memory[start + variety.labelBytes - 1] = byte
-        for index in 0..<planes { memory[start + variety.labelBytes + index] = pixels[record * planes + index] }
+        for index in 0..<planes {
+          memory[start + variety.labelBytes + index] = pixels[record * planes + index]
+        }
       }
     }
     guard !labels.isEmpty else { throw DatasetError.noImages(path: file.path) }

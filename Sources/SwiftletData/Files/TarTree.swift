@@ -76,7 +76,8 @@ final class TarTree: FileTree {
     unpacked = position > 0 ? try scratch.mapped(byteCount: position) : nil
   }
 
-  private func bytes<Result>(_ file: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+  private func bytes<Result>(_ file: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
+  {
     guard let unpacked, files[file].byteCount > 0 else {
       throw DatasetError.unreadable(path: fullPath(file), reason: "the file is empty")
     }

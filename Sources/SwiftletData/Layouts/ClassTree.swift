@@ -32,8 +32,10 @@ enum ClassTree {
   enum NameRule {
     /// Words that cameras, phones and programs begin names with.
     private static let generic: Set<String> = [
-      "img", "image", "images", "im", "photo", "photos", "pic", "picture", "dsc", "dscn", "dscf", "frame", "screenshot",
-      "screen shot", "scan", "file", "pxl", "whatsapp image", "snap", "capture", "cam", "thumb", "untitled", "download",
+      "img", "image", "images", "im", "photo", "photos", "pic", "picture", "dsc", "dscn", "dscf", "frame",
+      "screenshot",
+      "screen shot", "scan", "file", "pxl", "whatsapp image", "snap", "capture", "cam", "thumb", "untitled",
+      "download",
       "crop", "sample", "p", "i", "x", "mvimg", "vid", "gopr", "test", "train", "val", "valid", "n", "a",
     ]
 

@@ -15,7 +15,6 @@ package enum Part: String, Sendable, Codable, CaseIterable {
   /// not. `trainval` is for training.
   package init?(naming name: some StringProtocol) {
     let words = Self.words(of: name)
-    guard !words.isEmpty else { return nil }
     var found: Set<Part> = []
     for (position, word) in words.enumerated() {
       if let part = Self.vocabulary[word] { found.insert(part) }
@@ -48,15 +47,18 @@ package enum Part: String, Sendable, Codable, CaseIterable {
   private static let vocabulary: [String: Part] = {
     let words: [Part: [String]] = [
       .training: [
-        "train", "training", "trn", "trainset", "trainingset", "traindata", "trainingdata", "trainval", "learn",
+        "train", "training", "trn", "trainset", "trainingset", "traindata", "trainingdata", "trainval",
+        "learn",
         "learning", "trains", "traindir",
       ],
       .validation: [
-        "val", "valid", "validation", "validate", "validating", "valset", "validset", "validationset", "dev", "devset",
+        "val", "valid", "validation", "validate", "validating", "valset", "validset", "validationset", "dev",
+        "devset",
         "development", "eval", "evaluation", "evalset", "evaluationset", "vali", "valdata", "vals",
       ],
       .test: [
-        "test", "testing", "tst", "testset", "testingset", "testdata", "testingdata", "holdout", "heldout", "tests",
+        "test", "testing", "tst", "testset", "testingset", "testdata", "testingdata", "holdout", "heldout",
+        "tests",
       ],
     ]
     var vocabulary: [String: Part] = [:]

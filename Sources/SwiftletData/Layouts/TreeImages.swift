@@ -36,7 +36,8 @@ struct TreeImages: Dataset, EncodedImages {
       if !missing.isEmpty {
         notes.remark(
           "the \(part.word) part has no image of \(LeftOutFiles.counted(missing.count, "class")): "
-            + missing.prefix(5).map { classes[$0] }.joined(separator: ", ") + (missing.count > 5 ? ", …" : ""))
+            + missing.prefix(5).map { classes[$0] }.joined(separator: ", ") + (missing.count > 5 ? ", …" : "")
+        )
       }
     }
     var groups = [[Int]](repeating: [], count: classes.count)

@@ -68,7 +68,7 @@ struct TreeLayout {
     }
     if let parts = try splitByFolders(node) { return parts }
     if let parts = try splitInClasses(node) { return parts }
-    return [.training: try classes(node)]
+    return [.training: try classes(node, least: options.leastClasses)]
   }
 
   /// The folder in the folder that holds everything, down to the first with a choice.
@@ -147,7 +147,8 @@ struct TreeLayout {
       if rest.count == 1 {
         throw DatasetError.ambiguous(
           path: path(node),
-          reason: "'\(only.name)' holds folders and '\(rest[0].name)' holds images: a part and something else, "
+          reason:
+            "'\(only.name)' holds folders and '\(rest[0].name)' holds images: a part and something else, "
             + "or two classes? Give \(path(only)), or rename the folder")
       }
       return asClasses(named)
@@ -160,7 +161,8 @@ struct TreeLayout {
       }
       throw DatasetError.ambiguous(
         path: path(node),
-        reason: "\(Self.list(named)) share no class: \(Self.list(inner(withClasses[0]).filled)) in the first, "
+        reason:
+          "\(Self.list(named)) share no class: \(Self.list(inner(withClasses[0]).filled)) in the first, "
           + "\(Self.list(inner(withClasses[1]).filled)) in the second")
     }
     return asClasses(named)
@@ -178,11 +180,14 @@ struct TreeLayout {
   }
 
   private static func isUnlabeled(_ name: String) -> Bool {
-    let words = ["pred", "unlabel", "unlabeled", "unlabelled", "unsup", "extra", "submission", "query", "distractor"]
+    let words = [
+      "pred", "unlabel", "unlabeled", "unlabelled", "unsup", "extra", "submission", "query", "distractor",
+    ]
     return words.contains { name.lowercased().contains($0) }
   }
 
-  private mutating func parts(_ node: TreeNode, _ folders: [TreeNode], leaving all: [TreeNode]) throws -> [Part:
+  private mutating func parts(_ node: TreeNode, _ folders: [TreeNode], leaving all: [TreeNode]) throws
+    -> [Part:
     [Item]]
   {
     var groups: [Part: [TreeNode]] = [:]
@@ -215,7 +220,10 @@ struct TreeLayout {
         .joined(separator: ", "))
     var result: [Part: [Item]] = [:]
     for part in Part.allCases {
-      if let folder = chosen[part] { result[part] = try classes(inner(folder)) }
+      // Of another part one class may be all there is; the notes say so.
+      if let folder = chosen[part] {
+        result[part] = try classes(inner(folder), least: part == .training ? options.leastClasses : 1)
+      }
     }
     return result
   }
@@ -230,7 +238,10 @@ struct TreeLayout {
       if let folder = split[part] { result[part] = try names(folder, folder.allImages) }
     }
     let known = Set((result[.training] ?? []).map(\.name))
-    guard result.filter({ $0.key != .training }).values.contains(where: { $0.contains { known.contains($0.name) } })
+    guard
+      result.filter({ $0.key != .training }).values.contains(where: {
+        $0.contains { known.contains($0.name) }
+      })
     else { throw DatasetError.noClassFolders(path: path(training), hint: hint) }
     sayLoose(node.images, "beside the folders of the parts")
     sayUnfilled(node)
@@ -277,7 +288,7 @@ struct TreeLayout {
   }
 
   /// Folders for classes.
-  private mutating func classes(_ node: TreeNode) throws -> [Item] {
+  private mutating func classes(_ node: TreeNode, least: Int) throws -> [Item] {
     let folders = node.filled
     guard let first = folders.first else { return try names(node, node.images) }
     if folders.count == 1, first.filled.isEmpty, node.images.isEmpty, Self.isContainer(first.name),
@@ -287,7 +298,7 @@ struct TreeLayout {
       notes.note("the data set is in \(first.path)/")
       return try named(items, first)
     }
-    if folders.count == 1, options.leastClasses > 1 {
+    if folders.count == 1, least > 1 {
       throw DatasetError.noClassFolders(path: path(node), hint: hint, only: first.name)
     }
     sayLoose(node.images, "beside the class folders")
@@ -300,9 +311,11 @@ struct TreeLayout {
     return folders.flatMap { folder in folder.allImages.map { Item(file: $0, name: folder.name) } }
   }
 
-  private static func isContainer(_ name: String) -> Bool {
+  static func isContainer(_ name: String) -> Bool {
     Part(naming: name) != nil
-      || ["image", "images", "img", "imgs", "jpg", "jpgs", "jpegs", "jpegimages", "png", "photo", "photos", "picture",
+      || [
+        "image", "images", "img", "imgs", "jpg", "jpgs", "jpegs", "jpegimages", "png", "photo", "photos",
+        "picture",
         "pictures", "pics", "data", "dataset", "all", "files", "raw",
       ].contains(name.lowercased())
   }
@@ -328,7 +341,9 @@ struct TreeLayout {
 
   private mutating func named(_ items: [Item], _ node: TreeNode) throws -> [Item] {
     let example = items.first.map { "\(tree.files[$0.file].name) is '\($0.name)'" } ?? ""
-    notes.note("classes from the names of the files in \(node.names.isEmpty ? "the data set" : node.path + "/"): \(example)")
+    notes.note(
+      "classes from the names of the files in \(node.names.isEmpty ? "the data set" : node.path + "/"): \(example)"
+    )
     return items
   }
 
@@ -356,7 +371,9 @@ struct TreeLayout {
   /// Folders without images beside classes: they are classes themselves where images were meant to be in them.
   private mutating func sayUnfilledClasses(_ node: TreeNode) throws {
     for folder in node.unfilled {
-      guard !folder.others.isEmpty, leftOut(folder.others, usable: false).isEmpty else { throw emptyClass(folder) }
+      guard !folder.others.isEmpty, leftOut(folder.others, usable: false).isEmpty else {
+        throw emptyClass(folder)
+      }
       say(folder)
     }
   }

@@ -57,7 +57,8 @@ public struct CSVList: Dataset {
 
   // MARK: Reading
 
-  private static func read(_ path: String, least: Int) throws -> (classes: [String], ImageList, labels: [Int]) {
+  private static func read(_ path: String, least: Int) throws -> (classes: [String], ImageList, labels: [Int])
+  {
     var list = try ImageList(path)
     let choice = try ClassColumn(list)
     let names = try list.rows.map { row in
@@ -70,13 +71,16 @@ public struct CSVList: Dataset {
     for (row, name) in zip(list.rows, names) {
       if let other = seen[row.path] {
         guard other.name == name else {
-          throw list.malformed(row, "'\(row.listed)' is listed with two classes, '\(other.name)' and '\(name)'")
+          throw list.malformed(
+            row, "'\(row.listed)' is listed with two classes, '\(other.name)' and '\(name)'")
         }
         repeated += 1
       }
       seen[row.path] = (name, 1)
     }
-    if repeated > 0 { list.remark("\(LeftOutFiles.counted(repeated, "line")) of images that are listed before") }
+    if repeated > 0 {
+      list.remark("\(LeftOutFiles.counted(repeated, "line")) of images that are listed before")
+    }
     let classes = try ClassTree.classes(TreeImages.distinct(names), path: path, least: least)
     let numbers = Dictionary(zip(classes, 0...)) { first, _ in first }
     list.say(classes: choice.words(list), unused: choice.unused(list))
@@ -106,7 +110,8 @@ private enum ClassColumn {
         self = .column(try Self.one(of: named, list))
         return
       }
-      let indicators = others.filter { column in list.rows.allSatisfy { Indicator($0.fields[column]) != nil } }
+      let indicators = others.filter { column in list.rows.allSatisfy { Indicator($0.fields[column]) != nil }
+      }
       if indicators.count >= 2 {
         self = .indicators(indicators)
         return
@@ -133,8 +138,14 @@ private enum ClassColumn {
   /// Names of columns, those that say most clearly what they are first.
   private static let usualNames: [Set<String>] = [
     ["class", "classname", "class_name", "class name", "label_name", "labelname", "category_name"],
-    ["label", "labels", "category", "categories", "target", "classes", "tag", "tags", "targets", "klasse", "classe"],
-    ["class_id", "classid", "label_id", "category_id", "y", "dx", "diagnosis", "species", "breed", "variety", "type", "kind"],
+    [
+      "label", "labels", "category", "categories", "target", "classes", "tag", "tags", "targets", "klasse",
+      "classe",
+    ],
+    [
+      "class_id", "classid", "label_id", "category_id", "y", "dx", "diagnosis", "species", "breed", "variety",
+      "type", "kind",
+    ],
   ]
 
   /// One of several columns that say the same: the one in words.
@@ -148,7 +159,8 @@ private enum ClassColumn {
         guard pairs[a, default: b] == b, back[b, default: a] == a else {
           throw DatasetError.ambiguous(
             path: list.path,
-            reason: "\(columns.prefix(6).map(list.name).joined(separator: ", ")) may each be the class; name that "
+            reason:
+              "\(columns.prefix(6).map(list.name).joined(separator: ", ")) may each be the class; name that "
               + "column 'class'\(list.header == nil ? " in a first line" : ""), and the others not")
         }
         pairs[a] = b
@@ -165,14 +177,16 @@ private enum ClassColumn {
       let set = columns.filter { Indicator(row.fields[$0]) == .on }
       guard set.count == 1 else {
         throw list.malformed(
-          row, "\(set.count) of the \(columns.count) columns of classes are 1; for any number of classes use "
+          row,
+          "\(set.count) of the \(columns.count) columns of classes are 1; for any number of classes use "
             + "--task multi-label")
       }
       return list.header?[set[0]] ?? ""
     case .folder:
       let folder = row.listed.split { $0 == "/" || $0 == "\\" }.dropLast().last.map(String.init)
       guard let folder else {
-        throw list.malformed(row, "1 field, not a path and a class, and the path has no folder that could be one")
+        throw list.malformed(
+          row, "1 field, not a path and a class, and the path has no folder that could be one")
       }
       return folder
     }

@@ -57,7 +57,9 @@ struct ImageList {
       pathColumn < record.fields.count && paths.find(record.fields[pathColumn]) != .missing
     }
     var header: [String]?
-    if let first = table.records.first, Self.isHeader(first.fields, table.records.dropFirst(), pathColumn, isFound) {
+    if let first = table.records.first,
+      Self.isHeader(first.fields, table.records.dropFirst(), pathColumn, isFound)
+    {
       header = first.fields
       table.records.removeFirst()
     }
@@ -109,6 +111,7 @@ struct ImageList {
 
   /// Tries each separator; the one with files in a column is right.
   private static func table(_ text: [UInt8], path: String) throws -> Table {
+    let folders = ListFolders(list: path)
     var best: (table: Table, score: Double)?
     var firstError: (any Error)?
     var isEmpty = true
@@ -125,13 +128,15 @@ struct ImageList {
       isEmpty = false
       let columns = usualCount(records)
       guard columns >= 2 || separator == .none else { continue }
-      let found = pathColumn(records, columns: columns, path: path)
+      let found = pathColumn(records, columns: columns, folders)
       // Lines that do not fit count against a separator.
       let fitting = Double(records.count { $0.fields.count == columns }) / Double(records.count)
       let score = found.paths.share * fitting
       if score > (best?.score ?? 0) + 1e-9 {
         best = (
-          Table(records: records, separator: separator, columns: columns, column: found.column, paths: found.paths),
+          Table(
+            records: records, separator: separator, columns: columns, column: found.column, paths: found.paths
+          ),
           score
         )
       }
@@ -139,7 +144,9 @@ struct ImageList {
       if separator == .pipe, let best, best.score >= 0.5 { break }
     }
     // Damage in one line shows as another separator's mediocre success.
-    if let firstError, best.map({ $0.score < 0.5 || $0.table.separator == .none }) ?? true { throw firstError }
+    if let firstError, best.map({ $0.score < 0.5 || $0.table.separator == .none }) ?? true {
+      throw firstError
+    }
     guard let best else {
       guard !isEmpty else { throw DatasetError.noImages(path: path) }
       let records = try ListRecords.read(text, .comma, path: path)
@@ -160,29 +167,34 @@ struct ImageList {
     for record in records { counts[record.fields.count, default: 0] += 1 }
     let usual = counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key ?? 0
     let longer = records.filter { $0.fields.count == usual + 1 }
-    let areParts = !longer.isEmpty && longer.allSatisfy { Part(naming: $0.fields[usual]) != nil || $0.fields[usual].isEmpty }
+    let areParts =
+      !longer.isEmpty
+      && longer.allSatisfy { Part(naming: $0.fields[usual]) != nil || $0.fields[usual].isEmpty }
     return areParts && usual >= 2 ? usual + 1 : usual
   }
 
   /// The column whose entries are files.
   private static func pathColumn(
-    _ records: [ListRecords.Record], columns: Int, path: String
+    _ records: [ListRecords.Record], columns: Int, _ folders: ListFolders
   ) -> (column: Int, paths: ListPaths) {
     var best: (column: Int, paths: ListPaths)?
     for column in 0..<min(columns, 64) {
       let entries = records.compactMap { column < $0.fields.count ? $0.fields[column] : nil }
       // Numbers and words that repeat are no paths of images.
-      let sample = entries.dropFirst().prefix(64)
-      guard !sample.allSatisfy({ ["0", "1", "0.0", "1.0", "-1", ""].contains($0) }) || sample.isEmpty else { continue }
-      let paths = ListPaths(entries, list: path)
+      let sample = entries.dropFirst().prefix(64).filter { !$0.isEmpty }
+      guard sample.isEmpty || !sample.allSatisfy({ ["0", "1", "0.0", "1.0", "-1"].contains($0) }) else {
+        continue
+      }
+      let paths = ListPaths(entries, folders)
       if paths.share > (best?.paths.share ?? -1) + 1e-9 { best = (column, paths) }
       if paths.share == 1 { break }
     }
-    return best ?? (0, ListPaths([], list: path))
+    return best ?? (0, ListPaths([], folders))
   }
 
   private static func isHeader(
-    _ first: [String], _ rest: ArraySlice<ListRecords.Record>, _ pathColumn: Int, _ isFound: (ListRecords.Record) -> Bool
+    _ first: [String], _ rest: ArraySlice<ListRecords.Record>, _ pathColumn: Int,
+    _ isFound: (ListRecords.Record) -> Bool
   ) -> Bool {
     guard !isFound((1, first)), pathColumn < first.count else { return false }
     if FileKind.hasImageEnding(first[pathColumn]) { return false }
@@ -199,7 +211,8 @@ struct ImageList {
   ) throws {
     if let header, header.count != columns {
       throw DatasetError.malformedLine(
-        path: path, line: 1, reason: "the header names \(LeftOutFiles.counted(header.count, "column")), the lines have \(columns)")
+        path: path, line: 1,
+        reason: "the header names \(LeftOutFiles.counted(header.count, "column")), the lines have \(columns)")
     }
     for index in records.indices {
       let count = records[index].fields.count
@@ -221,8 +234,11 @@ struct ImageList {
     func words(_ column: Int) -> [String] { records.map { $0.fields[column] }.filter { !$0.isEmpty } }
     func isNamed(_ column: Int) -> Bool {
       guard let header else { return false }
-      return ["part", "split", "subset", "set", "phase", "usage", "partition", "data_split", "dataset", "fold", "data set", "mode"]
-        .contains(header[column].lowercased())
+      return [
+        "part", "split", "subset", "set", "phase", "usage", "partition", "data_split", "dataset", "fold",
+        "data set", "mode",
+      ]
+      .contains(header[column].lowercased())
     }
     let candidates = others.filter { column in
       let words = words(column)
@@ -236,12 +252,15 @@ struct ImageList {
     if named.count == 1 { return named[0] }
     guard candidates.isEmpty else {
       throw DatasetError.ambiguous(
-        path: path, reason: "\(candidates.count) columns name parts; name the one that counts 'split', and the others not")
+        path: path,
+        reason: "\(candidates.count) columns name parts; name the one that counts 'split', and the others not"
+      )
     }
     // A column that is called so, and some of whose words are parts: a misspelling is not to be a class.
     if let column = others.first(where: { column in
       (isNamed(column) || header == nil && columns >= 3)
-        && 2 * words(column).count { Part(naming: $0) != nil } >= max(words(column).count, 1) && !words(column).isEmpty
+        && 2 * words(column).count { Part(naming: $0) != nil } >= max(words(column).count, 1)
+        && !words(column).isEmpty
     }) {
       return column
     }

@@ -96,7 +96,9 @@ enum ListRecords {
         let end = bytes[position...].firstIndex(where: isLineEnd) ?? bytes.endIndex
         let text = try text(bytes[position..<end]).trimmingSpaces()
         position = end
-        guard separator == .lastSpace, let space = text.lastIndex(where: \.isWhitespace) else { return ([text], false) }
+        guard separator == .lastSpace, let space = text.lastIndex(where: \.isWhitespace) else {
+          return ([text], false)
+        }
         return (
           [text[..<space].trimmingSpaces(), String(text[text.index(after: space)...])], false
         )

@@ -65,7 +65,8 @@ public struct MultiLabelList: ImageDataset {
         let columns = indicators.count >= 2 ? indicators : list.others
         let (classes, labels) = try columned(list, columns)
         list.say(
-          classes: "\(columns.count) columns of 0 and 1", unused: list.others.filter { !columns.contains($0) })
+          classes: "\(columns.count) columns of 0 and 1", unused: list.others.filter { !columns.contains($0) }
+        )
         return (classes, list, labels)
       }
       let (classes, labels) = try listed(list, named[0])
@@ -75,7 +76,8 @@ public struct MultiLabelList: ImageDataset {
     guard list.others.count == 1 else {
       throw DatasetError.ambiguous(
         path: path,
-        reason: "\(LeftOutFiles.counted(list.columns, "column")), not path,labels or path,labels,part; a first line has to "
+        reason:
+          "\(LeftOutFiles.counted(list.columns, "column")), not path,labels or path,labels,part; a first line has to "
           + "name the columns")
     }
     let (classes, labels) = try listed(list, list.others[0])
@@ -89,7 +91,8 @@ public struct MultiLabelList: ImageDataset {
   }
 
   /// Classes in one field.
-  private static func listed(_ list: ImageList, _ column: Int) throws -> (classes: [String], labels: [[Int]]) {
+  private static func listed(_ list: ImageList, _ column: Int) throws -> (classes: [String], labels: [[Int]])
+  {
     var separators: Set<Character> = [";", "|"]
     switch list.separator {
     case .semicolon: separators = ["|", ","]
@@ -112,7 +115,9 @@ public struct MultiLabelList: ImageDataset {
   }
 
   /// A column for each class.
-  private static func columned(_ list: ImageList, _ columns: [Int]) throws -> (classes: [String], labels: [[Int]]) {
+  private static func columned(_ list: ImageList, _ columns: [Int]) throws -> (
+    classes: [String], labels: [[Int]]
+  ) {
     let classes = columns.map { list.header?[$0] ?? "" }
     guard !classes.contains("") else {
       throw DatasetError.malformedLine(path: list.path, line: 1, reason: "a class has no name")

@@ -16,7 +16,7 @@ package struct TestRecord: Sendable, Encodable {
     evaluation.fill(&record)
     test = Figures(
       epoch: epoch, count: evaluation.count, loss: evaluation.loss, accuracy: evaluation.accuracy,
-      top5: record.validationTop5, metrics: record.metrics)
+      top5: evaluation.classes.count > 5 ? record.validationTop5 : nil, metrics: record.metrics)
   }
 
   private struct Figures: Sendable, Encodable {
