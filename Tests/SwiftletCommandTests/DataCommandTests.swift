@@ -48,11 +48,11 @@ import Testing
       let sound = try Tool.run(["data", data.path, "--strict"])
       #expect(
         sound.status == 0 && sound.output.contains("2 classes, images: 8 training, 4 validation"), "\(sound)")
-      try Data("GIF89a and more".utf8).write(to: data.appending(path: "train/cat/x.gif"))
+      try Data("8BPS and more".utf8).write(to: data.appending(path: "train/cat/x.jpg"))
       try FileManager.default.copyItem(
         at: data.appending(path: "train/cat/train0.png"), to: data.appending(path: "val/cat/copy.png"))
       let text = try Tool.run(["data", data.path])
-      #expect(text.output.contains("! left out: ") || text.output.contains("10 training"), "\(text)")
+      #expect(text.output.contains("! left out: 1 Photoshop image (train/cat/x.jpg)"), "\(text)")
       #expect(
         text.output.contains("! duplicates: 1 image of validation or test is in another part, too"), "\(text)"
       )
@@ -61,7 +61,7 @@ import Testing
         try Tool.run(train(data, root.appending(path: "run"), ["--strict"])).isCleanFailure(
           naming: "--strict"))
       let json = try object(try Tool.run(["data", data.path, "--json"]).output)
-      #expect(json["training"] as? Int ?? 0 >= 8 && json["validation"] as? Int == 5)
+      #expect(json["training"] as? Int == 8 && json["validation"] as? Int == 5)
       #expect((json["duplicates"] as? [String: Any])?["acrossParts"] as? Int == 1)
       #expect((json["classes"] as? [[String: Any]])?.compactMap { $0["name"] as? String } == ["cat", "dog"])
       #expect((json["remarks"] as? [String])?.isEmpty == false)

@@ -213,12 +213,12 @@ struct Layout: Sendable, CustomTestStringConvertible {
       Layout(
         "other kinds",
         [
-          "cat/a.jpg*2", "cat/anim.gif", "cat/b.tiff", "dog/b.jpg*2", "dog/empty.jpg", "dog/page.jpg",
+          "cat/a.jpg*2", "cat/layers.psd", "cat/b.jxl", "dog/b.jpg*2", "dog/empty.jpg", "dog/page.jpg",
           "readme.txt",
         ],
         "training cat 2 dog 2",
         remarks: [
-          "left out: 1 GIF image (cat/anim.gif), 1 TIFF image (cat/b.tiff), 1 empty file (dog/empty.jpg), 1 web page (dog/page.jpg)"
+          "left out: 1 JPEG XL image (cat/b.jxl), 1 Photoshop image (cat/layers.psd), 1 empty file (dog/empty.jpg), 1 web page (dog/page.jpg)"
         ],
         notes: ["not images: 1 text file (readme.txt)"]),
       Layout(
@@ -232,11 +232,11 @@ struct Layout: Sendable, CustomTestStringConvertible {
         "annotations", ["cat/a.jpg*2", "dog/b.jpg*2", "annotations/a.xml*2"], "training cat 2 dog 2",
         notes: ["annotations/ has no images (2 XML files"]),
       Layout(
-        "a class that cannot be read", ["cat/a.jpg*2", "dog/b.jpg*2", "owl/a.gif*2"],
-        "refused: owl: the folder of a class, but it has no images that can be read, but 2 GIF images"),
+        "a class that cannot be read", ["cat/a.jpg*2", "dog/b.jpg*2", "owl/a.psd*2"],
+        "refused: owl: the folder of a class, but it has no images that can be read, but 2 Photoshop images"),
       Layout(
-        "nothing that can be read", ["cat/a.gif*2", "dog/a.gif*2"],
-        "refused: no images that can be read, but 4 GIF images"),
+        "nothing that can be read", ["cat/a.psd*2", "dog/a.psd*2"],
+        "refused: no images that can be read, but 4 Photoshop images"),
     ]
 }
 
@@ -244,8 +244,8 @@ struct Layout: Sendable, CustomTestStringConvertible {
   /// Bytes that suit a name: pictures, but for some endings.
   private static func content(_ path: String, _ number: Int) -> [UInt8] {
     let name = path.lowercased()
-    if name.hasSuffix(".gif") { return Array("GIF89a".utf8) + [UInt8](repeating: 1, count: 40 + number) }
-    if name.hasSuffix(".tiff") { return [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 1, 2] }
+    if name.hasSuffix(".psd") { return Array("8BPS".utf8) + [UInt8](repeating: 1, count: 40 + number) }
+    if name.hasSuffix(".jxl") { return [0xFF, 0x0A, 1, 2, 3, 4] }
     if name.hasSuffix("empty.jpg") { return [] }
     if name.hasSuffix("page.jpg") { return Array("<!DOCTYPE html><html></html>".utf8) }
     if name.hasSuffix("readme.txt") { return Array("text".utf8) }

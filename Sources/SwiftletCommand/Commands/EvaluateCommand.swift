@@ -69,19 +69,23 @@ struct EvaluateCommand: Command {
       holdOut: holdOut, seed: UInt64(seed), leastClasses: 1,
       labelsFromNames: arguments.flag("label-from-name"))
     if case .any = model.task.rule {
-      let data = try images(of: MultiLabelSplit.open(path: path, options: options), part, path)
+      let split = try MultiLabelSplit.open(path: path, options: options)
+      let data = try images(of: split, part, path)
       let evaluation = try model.evaluate(
         on: data, threshold: threshold, engine: engine, batch: batch)
       try MultiLabelOutput(data: path, model: model.name, evaluation: evaluation)
         .print(json: arguments.flag("json"))
+      for remark in split.notes.remarks { Console.warn(remark) }
       return 0
     }
     guard threshold == nil else { throw UsageError("--threshold is for multi-label models") }
-    let data = try images(of: DatasetSplit.open(path: path, options: options), part, path)
+    let split = try DatasetSplit.open(path: path, options: options)
+    let data = try images(of: split, part, path)
     let matching = try ClassMatching(
       data.classes, labels: model.labels, count: model.classes, allowsUnknown: arguments.flag("known-classes")
     )
     let evaluation = try model.evaluate(on: data, matching: matching, engine: engine, batch: batch)
+    for remark in split.notes.remarks { Console.warn(remark) }
     if let note = matching.note { Console.warn(note) }
     let unknown = zip(data.classes, matching.numbers).filter { $1 == nil }.map(\.0)
     if let first = unknown.first {
@@ -117,10 +121,9 @@ struct EvaluateCommand: Command {
     return 0
   }
 
-  /// The images to evaluate; what was left out of them is said.
+  /// The images to evaluate.
   private static func images<Images>(of split: Split<Images>, _ part: Part?, _ path: String) throws -> Images
   {
-    for remark in split.notes.remarks { Console.warn(remark) }
     guard let part else { return split.validation ?? split.training }
     guard let images = split.parts.first(where: { $0.part == part })?.images else {
       throw UsageError("\(path): there is no \(part.rawValue) part")

@@ -109,7 +109,6 @@ struct TrainCommand: Command {
     var line = ProgressLine()
     // Errors in the folder or the checkpoint are reported before the first epoch is announced.
     var isAnnounced = json
-    if json { for remark in opened.overview.remarks { Console.warn(remark) } }
     func announce() throws {
       if isAnnounced { return }
       isAnnounced = true
@@ -141,6 +140,8 @@ struct TrainCommand: Command {
           }
         })
       line.clear()
+      // On a terminal they are part of the overview.
+      if json { for remark in opened.overview.remarks { Console.warn(remark) } }
       if !json {
         try Console.print(summary(result, folder))
       } else if let test = result.testEvaluation {
