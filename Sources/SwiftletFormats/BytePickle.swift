@@ -253,6 +253,7 @@ private struct BytePickleMachine {
     switch (module, name) {
     case ("_codecs", "encode"), ("numpy", "ndarray"), ("numpy", "dtype"): return name
     case ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"): return name
+    case ("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer"): return name
     case ("__builtin__", "bytes"), ("builtins", "bytes"): return name
     default: throw PickleError.refusedGlobal("\(module).\(name)")
     }
@@ -267,6 +268,13 @@ private struct BytePickleMachine {
       else { throw wrong(UInt8(ascii: "R")) }
       stack.append(.bytes(try Self.latin1(text)))
     case ("bytes", 0): stack.append(.bytes([]))
+    case ("_frombuffer", 4):
+      // Protocol 5: (bytes, dtype, shape, order).
+      guard case .bytes(let order) = arguments[3] else { throw wrong(UInt8(ascii: "R")) }
+      push(.array(shape: [], bytes: nil))
+      let isFortran = order == Array("F".utf8) ? 1 : 0
+      try build(
+        [.integer(1), arguments[2], arguments[1], .integer(isFortran), arguments[0]], UInt8(ascii: "R"))
     case ("_reconstruct", 3): push(.array(shape: [], bytes: nil))
     case ("dtype", 1...3):
       guard case .bytes(let type) = arguments[0] else { throw wrong(UInt8(ascii: "R")) }

@@ -15,6 +15,8 @@ private struct Pickler {
     /// Python 3's protocol 2, where byte strings are encoded text.
     case python3Protocol2
     case protocol4
+    /// Protocol 5, where an array is made of a buffer.
+    case protocol5
   }
 
   let style: Style
@@ -22,8 +24,10 @@ private struct Pickler {
 
   init(_ style: Style) {
     self.style = style
-    bytes = [0x80, style == .protocol4 ? 4 : 2]
+    bytes = [0x80, style == .protocol5 ? 5 : style == .protocol4 ? 4 : 2]
   }
+
+  private var isNew: Bool { style == .protocol4 || style == .protocol5 }
 
   mutating func op(_ text: String) { bytes += Array(text.utf8) }
 
@@ -39,7 +43,7 @@ private struct Pickler {
       bytes +=
         [0x58] + littleEndian(UInt32(text.count)) + text + [0x58] + littleEndian(UInt32(6))
         + Array("latin1".utf8) + [0x86, 0x52]
-    case .protocol4:
+    case .protocol4, .protocol5:
       bytes +=
         value.count < 256
         ? [0x43, UInt8(value.count)] + value : [0x42] + littleEndian(UInt32(value.count)) + value
@@ -51,13 +55,30 @@ private struct Pickler {
   mutating func number(_ value: Int) { bytes += [0x4B, UInt8(value)] }
 
   mutating func name(_ module: String, _ name: String) {
-    guard style == .protocol4 else { return op("c\(module)\n\(name)\n") }
+    guard isNew else { return op("c\(module)\n\(name)\n") }
     for word in [module, name] { bytes += [0x8C, UInt8(word.utf8.count)] + Array(word.utf8) + [0x94] }
     bytes += [0x93, 0x94]
   }
 
   /// `numpy.ndarray` of `uint8`, `[rows, columns]`.
   mutating func array(_ values: [UInt8], rows: Int, columns: Int) {
+    if style == .protocol5 {
+      name("numpy._core.numeric", "_frombuffer")
+      bytes += [0x28, 0x96] + littleEndian(UInt64(values.count)) + values
+      name("numpy", "dtype")
+      text("u1")
+      bytes += [0x89, 0x88, 0x87, 0x52, 0x28]
+      number(3)
+      text("|")
+      op("NNN")
+      bytes += [0x4A] + littleEndian(Int32(-1)) + [0x4A] + littleEndian(Int32(-1))
+      number(0)
+      op("tb")
+      bytes += [0x4D] + littleEndian(UInt16(rows)) + [0x4D] + littleEndian(UInt16(columns)) + [0x86]
+      text("C")
+      op("tR")
+      return
+    }
     name(style == .python2 ? "numpy.core.multiarray" : "numpy._core.multiarray", "_reconstruct")
     name("numpy", "ndarray")
     number(0)
