@@ -47,7 +47,7 @@ let package = Package(
         "SwiftletWeights",
       ]),
     // Data sets, and batches from them on threads of their own.
-    .target(name: "SwiftletData", dependencies: ["SwiftletVision", "SwiftletFormats"]),
+    .target(name: "SwiftletData", dependencies: ["SwiftletVision", "SwiftletFormats", "CArchive"]),
     // Losses, optimisers, schedules, the trainer, checkpoints, reports. It sees backends, not the engine.
     .target(
       name: "SwiftletTraining",
@@ -94,6 +94,9 @@ let package = Package(
       name: "CHEIF", pkgConfig: "libheif", providers: [.apt(["libheif-dev"]), .brew(["libheif"])]),
     .systemLibrary(
       name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
+    .systemLibrary(
+      name: "CArchive", pkgConfig: "libarchive",
+      providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
     .systemLibrary(
       name: "CCRC", pkgConfig: "libisal", providers: [.apt(["libisal-dev"]), .brew(["isa-l"])]),
     .systemLibrary(

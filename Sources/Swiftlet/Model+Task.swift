@@ -60,10 +60,8 @@ extension Model {
     let evaluator = try Evaluator(
       definition, parameters: parameters, backend: engine,
       task: MultiLabelTask(threshold: threshold ?? own.threshold), batch: max(1, min(batch, dataset.count)))
-    let known = try RelabeledImages(dataset, labels: labels, classes: classes) {
-      labels, numbers in
-      labels.map { numbers[$0] }
-    }
+    let matching = try ClassMatching(dataset.classes, labels: labels, count: classes)
+    let known = RelabeledImages(dataset, matching) { labels, numbers in labels.map { numbers[$0] } }
     let evaluation = try evaluator.evaluate(known, preprocessing: preprocessing, threads: 2)
     guard let evaluation = evaluation as? MultiLabelEvaluation else {
       throw EvaluationError(description: "the evaluation is of another task")

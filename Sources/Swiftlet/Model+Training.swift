@@ -135,15 +135,29 @@ extension Model {
     on dataset: any Dataset, engine: CPUBackend = .automatic, batch: Int = 64,
     each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void = { _, _, _ in }
   ) throws -> Evaluation {
+    let matching = try ClassMatching(dataset.classes, labels: labels, count: classes)
+    return try evaluate(on: dataset, matching: matching, engine: engine, batch: batch, each: each)
+  }
+
+  /// The same with classes that are matched already; images of classes that the model does not know are left out.
+  package func evaluate(
+    on dataset: any Dataset, matching: ClassMatching, engine: CPUBackend = .automatic, batch: Int = 64,
+    each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void = { _, _, _ in }
+  ) throws -> Evaluation {
     try checkTakesImages()
     try checkHasClassifier()
+    let known = (0..<dataset.count).filter { matching.numbers[dataset.label($0)] != nil }
+    let images: any Dataset = known.count == dataset.count ? dataset : try Subset(dataset, indices: known)
+    guard images.count > 0 else {
+      throw EvaluationError(description: "the data have no image of a class that the model knows")
+    }
     let evaluator = try Evaluator(
       definition, parameters: parameters, backend: engine,
-      batch: max(1, min(batch, dataset.count)))
-    let known = try RelabeledImages(dataset, labels: labels, classes: classes) { $1[$0] }
+      batch: max(1, min(batch, images.count)))
+    let relabeled = RelabeledImages(images, matching) { $1[$0] }
     return try evaluator.run(
-      on: known, preprocessing: preprocessing, threads: 2,
-      each: { index, logits in each(index, known.label(index), Array(logits)) }
+      on: relabeled, preprocessing: preprocessing, threads: 2,
+      each: { index, logits in each(known[index], relabeled.label(index), Array(logits)) }
     ).evaluation
   }
 }

@@ -3,11 +3,6 @@
 import SwiftletData
 import SwiftletVision
 
-/// A data set whose classes are not the model's.
-public struct EvaluationError: Error, Equatable, CustomStringConvertible {
-  public let description: String
-}
-
 /// Images with their classes by a model's numbers.
 struct RelabeledImages<Target: Sendable>: ImageDataset {
   let classes: [String]
@@ -15,39 +10,19 @@ struct RelabeledImages<Target: Sendable>: ImageDataset {
   private let numbers: [Int]
   private let renumbered: @Sendable (Target, _ numbers: [Int]) -> Target
 
-  /// Finds the data's classes among a model's labels by name; without labels they are taken in order.
+  /// Renumbers the data's classes.
   ///
   /// - Parameters:
-  ///   - labels: the model's.
-  ///   - count: the model's classes.
+  ///   - matching: the data's classes among the model's. No image has a class that the model does not know.
   ///   - renumbered: the target with the model's numbers in place of the data's.
-  /// - Throws: ``EvaluationError`` where a class is unknown to the model, or the numbers of classes differ.
   init(
-    _ base: some ImageDataset<Target>, labels: [String], classes count: Int,
+    _ base: some ImageDataset<Target>, _ matching: ClassMatching,
     renumbered: @escaping @Sendable (Target, _ numbers: [Int]) -> Target
-  ) throws {
+  ) {
     self.base = base
     self.renumbered = renumbered
-    guard labels.count == count, labels != base.classes else {
-      guard base.classes.count == count else {
-        throw EvaluationError(
-          description:
-            "the data have \(base.classes.count) classes, the model has \(count) and no names for them")
-      }
-      classes = base.classes
-      numbers = Array(0..<count)
-      return
-    }
-    classes = labels
-    let known = Dictionary(zip(labels, 0...)) { first, _ in first }
-    numbers = try base.classes.map { name in
-      guard let number = known[name] else {
-        let some = labels.prefix(4).joined(separator: ", ") + (count > 4 ? ", …" : "")
-        throw EvaluationError(
-          description: "the data's class '\(name)' is not one of the model's \(count) classes: \(some)")
-      }
-      return number
-    }
+    classes = matching.names
+    numbers = matching.numbers.map { $0 ?? -1 }
   }
 
   var count: Int { base.count }

@@ -16,7 +16,7 @@ enum SwiftletTool {
   /// The commands, in the order of the help.
   static let commands: [any Command.Type] = [
     ClassifyCommand.self, TrainCommand.self, EvaluateCommand.self, EmbedCommand.self, ModelsCommand.self,
-    SummaryCommand.self, CompareCommand.self, PullCommand.self,
+    DataCommand.self, SummaryCommand.self, CompareCommand.self, PullCommand.self,
     PreprocessCommand.self, ConvertCommand.self, BenchCommand.self, TuneCommand.self,
     InspectCommand.self, CompletionCommand.self,
   ]

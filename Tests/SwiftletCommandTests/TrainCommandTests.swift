@@ -292,7 +292,6 @@ import Testing
       try refused(["train", "--data", data.path], "--model")
       try refused(["train", "--data", data.path, "--model", "cifar_resnet21"], "cifar_resnet2")
       try refused(["train", "--data", scratch.path + "/none", "--model", "cifar_resnet20"], "none")
-      try refused(arguments(data, output).map { $0 == "8" ? "25" : $0 }, "25", "24")
       try refused(arguments(data, output, ["--freeze", "half"]), "freeze", "half")
       try refused(arguments(data, output, ["--freeze", "stages:99"]), "stages")
       try refused(arguments(data, output).map { $0 == "quick" ? "slow" : $0 }, "slow", "fine-tune")

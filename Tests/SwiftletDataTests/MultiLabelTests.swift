@@ -20,7 +20,7 @@ import Testing
       let lists = [
         "photos/1.bmp,sky;water\nphotos/2.bmp,sky,train\nphotos/3.bmp,,val\nphotos/4.bmp, water | sky ,val\n",
         "path,labels,part\nphotos/1.bmp,water;sky,\nphotos/2.bmp,sky,train\nphotos/3.bmp,,val\nphotos/4.bmp,sky|water,val",
-        "Image,sky,water,split\nphotos/1.bmp,1,1,train\nphotos/2.bmp,1,0,train\nphotos/3.bmp,0,0,val\nphotos/4.bmp,1,1,test\n",
+        "Image,sky,water,split\nphotos/1.bmp,1,1,train\nphotos/2.bmp,1,0,train\nphotos/3.bmp,0,0,val\nphotos/4.bmp,1,1,val\n",
       ]
       for text in lists {
         try root.write("labels.csv", text)
@@ -38,23 +38,25 @@ import Testing
   @Test(arguments: [
     ("1.bmp,a;b\n1.bmp,a\n", "line 2: '1.bmp' is listed twice"),
     ("1.bmp,a;;b\n", "line 1: a class is empty in 'a;;b'"),
-    ("1.bmp\n", "line 1: 1 field, not path,labels or path,labels,part"),
-    ("1.bmp,a;b,later\n", "line 1: the part 'later' is neither train nor val"),
-    (",a;b\n", "line 1: the path is empty"),
+    ("1.bmp\n", "1 column, not path,labels or path,labels,part; a first line has to name the columns"),
+    ("1.bmp,a;b,train\n2.bmp,a,later\n", "line 2: the part 'later' is none of train, val and test"),
+    ("1.bmp,a\n,a;b\n", "line 2: the path is empty"),
     ("1.bmp,a\n2.bmp,a\n", "1 class; at least 2 are needed"),
     ("1.bmp,a;A\n", "the classes 'A' and 'a' have the same name but for case, spaces or spelling"),
     ("path,a,b\n1.bmp,1,2\n", "line 2: '2' for b is neither 0 nor 1"),
-    ("path,a,b\n1.bmp,1\n", "line 2: 2 fields where the header names 3"),
+    ("path,a,b\n1.bmp,1\n", "line 2: '' for b is neither 0 nor 1"),
     ("path,a,,b\n1.bmp,1,0,1\n", "line 1: a class has no name"),
-    ("path,a,b\n", "no images (jpg, jpeg, jpe, png, webp, bmp)"),
-    ("path,labels\n1.bmp,a;b,val\n", "no images (jpg, jpeg, jpe, png, webp, bmp)"),
+    ("path,a,b\n", "no images"),
+    ("path,labels,part\n1.bmp,a;b,val\n", "there are parts, but none for training"),
   ])
   func badListsAreRefused(_ text: String, _ reason: String) throws {
     try Files.withScratch { root in
+      for index in 1...2 { try root.write("\(index).bmp", bitmap(red: 1)) }
       try root.write("list.csv", text)
       let path = root.appending(path: "list.csv").path
       let error = #expect(throws: DatasetError.self) { try MultiLabelSplit.open(path: path, seed: 1) }
-      #expect("\(try #require(error))" == "\(path): \(reason)")
+      let line = "\(try #require(error))"
+      #expect(line == "\(path): \(reason)")
       #expect(throws: DatasetError.notAMultiLabelList(path: root.path)) {
         try MultiLabelSplit.open(path: root.path, seed: 1)
       }
@@ -63,6 +65,7 @@ import Testing
 
   @Test func aShareIsHeldOut() throws {
     try Files.withScratch { root in
+      for index in 0..<20 { try root.write("\(index).bmp", bitmap(red: 1)) }
       try root.write("list.csv", (0..<20).map { "\($0).bmp,\($0 % 3);x\n" }.joined())
       let path = root.appending(path: "list.csv").path
       let split = try MultiLabelSplit.open(path: path, holdOut: 0.25, seed: 3)

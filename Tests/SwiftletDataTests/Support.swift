@@ -101,3 +101,44 @@ struct Colors: Dataset {
     return try RGBImage(width: side, height: side, pixels: pixels)
   }
 }
+
+/// A tar archive (ustar).
+func tarArchive(_ entries: [(name: String, content: [UInt8])]) -> [UInt8] {
+  var file: [UInt8] = []
+  func field(_ text: String, _ size: Int) -> [UInt8] {
+    Array(text.utf8.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - text.utf8.count))
+  }
+  func octal(_ number: Int, _ size: Int) -> [UInt8] {
+    let digits = String(number, radix: 8)
+    return field(String(repeating: "0", count: size - 1 - digits.count) + digits, size)
+  }
+  for (name, content) in entries {
+    var header =
+      field(name, 100) + octal(0o644, 8) + octal(0, 8) + octal(0, 8) + octal(content.count, 12) + octal(0, 12)
+      + Array("        0".utf8) + field("", 100) + Array("ustar\u{0}00".utf8)
+    header += [UInt8](repeating: 0, count: 512 - header.count)
+    header.replaceSubrange(148..<156, with: octal(header.reduce(0) { $0 + Int($1) }, 7) + [32])
+    file += header + content + [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
+  }
+  return file + [UInt8](repeating: 0, count: 1024)
+}
+
+/// A gzip file of stored blocks.
+func gzip(_ bytes: [UInt8]) -> [UInt8] {
+  var file: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]
+  var position = 0
+  repeat {
+    let piece = bytes[position..<min(position + 65_535, bytes.count)]
+    position += piece.count
+    let size = UInt16(piece.count)
+    file += [position == bytes.count ? 1 : 0] + littleEndian(size) + littleEndian(~size) + piece
+  } while position < bytes.count
+  var table = [UInt32](repeating: 0, count: 256)
+  for index in 0..<256 {
+    var value = UInt32(index)
+    for _ in 0..<8 { value = value & 1 == 0 ? value >> 1 : value >> 1 ^ 0xEDB8_8320 }
+    table[index] = value
+  }
+  let sum = bytes.reduce(UInt32.max) { table[Int(($0 ^ UInt32($1)) & 255)] ^ $0 >> 8 }
+  return file + littleEndian(~sum) + littleEndian(UInt32(bytes.count))
+}

@@ -8,11 +8,13 @@ struct EvaluateCommand: Command {
     name: "evaluate", summary: "Measure a model on labeled images",
     positionals: "", count: 0...0,
     discussion: """
-      Classifies the images of --data (as for 'swiftlet train'): the validation part if there is one, otherwise all.
+      Classifies the images of --data (as for 'swiftlet train'): the part that --part names, by default the validation
+      part if there is one, otherwise all.
       Prints top-1 and top-5 accuracy, the mean loss, a table of the classes and the confusion matrix. For a model that
       was trained with --task multi-label --data is a list with any number of classes for each image; it prints mean
       average precision (mAP), F1 at --threshold, and a table of the classes. Without --weights the published weights of
-      --model (default mobilenet_v2) are used. Classes are matched by name.
+      --model (default mobilenet_v2) are used. Classes are matched by name, whatever the case and with _ for spaces; those of
+      ImageNet also by WordNet id (n01440764) or index (0 to 999). The data may have some of the model's classes only.
       """,
     options: [
       .value("data", "PATH", "The images."),
@@ -20,6 +22,9 @@ struct EvaluateCommand: Command {
         "weights", "FILE",
         "Weights: a file (Swiftlet's, torchvision's or timm's), a run's folder, or a name of 'pull --list'."),
       .value("model", "NAME", "Network, or 'embedded' (default: the network of the weights)."),
+      .value("part", "NAME", "Part of the data: training, validation or test."),
+      .flag("known-classes", "Leave out images of classes that the model does not know."),
+      .flag("label-from-name", "Take the class from the beginning of each file's name: beagle_12.jpg."),
       .value("hold-out", "SHARE", "Use only that share, the one that 'train' holds out (default 0: all)."),
       .value("seed", "N", "Seed of the held-out share (default 1)."),
       .value("batch", "N", "Images at a time (default 64)."),
@@ -84,25 +89,34 @@ struct EvaluateCommand: Command {
     let model = try ModelChoice(arguments).model()
     let holdOut = try arguments.number("hold-out") ?? 0
     let threshold = try arguments.probability("threshold")
+    let part = try arguments.choice("part", Part.self)
+    let options = DatasetOptions(
+      holdOut: holdOut, seed: UInt64(seed), leastClasses: 1,
+      labelsFromNames: arguments.flag("label-from-name"))
     if case .any = model.task.rule {
       guard !arguments.flag("csv") else {
         throw UsageError("--csv is for models of one class for each image")
       }
-      let data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
-      let tested: any ImageDataset<[Int]> = data.validation ?? data.training
+      let split = try MultiLabelSplit.open(path: path, options: options)
+      let tested = try images(of: split, part, path)
       let images = CountedImages(tested)
       let evaluation = try model.evaluate(on: images, threshold: threshold, engine: engine, batch: batch)
       images.finish()
       try MultiLabelOutput(data: path, model: model.name, evaluation: evaluation)
         .print(json: arguments.flag("json"))
+      for remark in split.notes.remarks { Console.warn(remark) }
       return 0
     }
     guard threshold == nil else { throw UsageError("--threshold is for multi-label models") }
-    let data = try DatasetSplit.open(path: path, holdOut: holdOut, seed: UInt64(seed))
-    let tested: any Dataset = data.validation ?? data.training
-    let images = CountedImages(tested)
+    let split = try DatasetSplit.open(path: path, options: options)
+    let data = try images(of: split, part, path)
+    let matching = try ClassMatching(
+      data.classes, labels: model.labels, count: model.classes, allowsUnknown: arguments.flag("known-classes")
+    )
+    let images = CountedImages(data)
     var answers: [(index: Int, label: Int, predicted: Int, probability: Double)] = []
-    let evaluation = try model.evaluate(on: images, engine: engine, batch: batch) { index, label, logits in
+    let evaluation = try model.evaluate(on: images, matching: matching, engine: engine, batch: batch) {
+      index, label, logits in
       let probabilities = ClassRule.one.probabilities(of: logits)
       guard let highest = probabilities.max(), let predicted = probabilities.firstIndex(of: highest) else {
         return
@@ -114,6 +128,14 @@ struct EvaluateCommand: Command {
       ImageResult(
         file: images.name($0.index), class: evaluation.classes[$0.label],
         predicted: evaluation.classes[$0.predicted], probability: $0.probability)
+    }
+    for remark in split.notes.remarks { Console.warn(remark) }
+    if let note = matching.note { Console.warn(note) }
+    let unknown = zip(data.classes, matching.numbers).filter { $1 == nil }.map(\.0)
+    if let first = unknown.first {
+      Console.warn(
+        "left out: \(data.count - evaluation.count - evaluation.skipped.count) images of \(unknown.count) classes that "
+          + "the model does not know ('\(first)'\(unknown.count > 1 ? ", …" : ""))")
     }
     let classes = perClass(evaluation)
     if arguments.flag("json") {
@@ -143,10 +165,21 @@ struct EvaluateCommand: Command {
     }
     try Console.print(
       "\n\(model.name): top-1 \((100 * evaluation.top1).fixed(2)) %, "
-        + "top-5 \((100 * evaluation.top5).fixed(2)) %, loss \(evaluation.loss.fixed(4)), "
+        + (evaluation.classes.count > 5 ? "top-5 \((100 * evaluation.top5).fixed(2)) %, " : "")
+        + "loss \(evaluation.loss.fixed(4)), "
         + "\(evaluation.count.grouped) images")
     warn(of: evaluation.skipped)
     return 0
+  }
+
+  /// The images to evaluate.
+  private static func images<Images>(of split: Split<Images>, _ part: Part?, _ path: String) throws -> Images
+  {
+    guard let part else { return split.validation ?? split.training }
+    guard let images = split.parts.first(where: { $0.part == part })?.images else {
+      throw UsageError("\(path): there is no \(part.rawValue) part")
+    }
+    return images
   }
 
   /// Says how many images could not be read.

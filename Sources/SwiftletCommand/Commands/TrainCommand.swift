@@ -23,7 +23,9 @@ struct TrainCommand: Command {
     positionals: "", count: 0...0,
     discussion: """
       Trains --model from scratch, or from the weights --from, on --data: a folder with a folder of images for each
-      class (or train/ and val/ with those), a zip of one, a .csv list of path,class, or CIFAR's files. With --task
+      class (or train/, val/ and test/ with those), a zip or tar of one, a list of paths and classes, or CIFAR's files
+      ('swiftlet data' shows how it is understood). Validation chooses the best epoch; a test part is looked at once, at
+      the end, and its figures are in test.json, too. With --task
       multi-label an image may have any number of classes, and --data is a .csv list (or a folder with labels.csv):
       path,labels with the labels separated by ';', or a header path,CLASS,CLASS,… and a 0 or 1 for each class.
 
@@ -51,8 +53,6 @@ struct TrainCommand: Command {
       .value("freeze", "PART", "Part that is not trained: none (default), backbone or stages:N."),
       .value("teacher", "FILE", "Trained model of the same classes to distill from."),
     ] + recipeOptions + [
-      .value(
-        "hold-out", "SHARE", "Share held out for validation if the data has no such part (default 0.2)."),
       .value("threads", "N", "Threads of each step (default: those of the processor)."),
       .value("output", "DIR", "Folder of the run (default: runs/MODEL-N)."),
       .optionalValue(
@@ -64,8 +64,8 @@ struct TrainCommand: Command {
         "Train 100 updates with a growing learning rate, and print and plot the loss (find-rate.html)."),
       .flag("print-recipe", "Print the recipe as JSON, and do not train."),
       .value("checkpoint-every", "N", "Steps between checkpoints (default: 5 minutes, and every epoch)."),
-    ] + NetworkOptions.specs.filter { $0.name != "classes" } + [
-      .flag("json", "Print one JSON object per epoch.")
+    ] + DataChoice.specs + NetworkOptions.specs.filter { $0.name != "classes" } + [
+      .flag("json", "Print one JSON object per epoch, and one for the test part.")
     ],
     examples: [
       "swiftlet train --data flowers/ --from mobilenet_v2-b0353104.pth --output runs/flowers",
@@ -92,7 +92,8 @@ struct TrainCommand: Command {
     {
       arguments = try RunProvenance.resumed(folder, arguments)
     }
-    let (recipe, recipeArchitecture) = try recipe(arguments)
+    let (given, recipeArchitecture) = try recipe(arguments)
+    var recipe = given
     try recipe.check()
     if arguments.flag("print-recipe") {
       try Console.print(try StableJSON.text(recipe, isIndented: true))
@@ -101,17 +102,12 @@ struct TrainCommand: Command {
     guard let path = arguments.string("data") else { throw UsageError("'train' needs --data PATH") }
     let engine = try arguments.engine()
     let freeze = try Freeze(arguments.string("freeze") ?? "none")
-    let holdOut = try arguments.number("hold-out") ?? 0.2
-    let task: any TrainingTask
-    let data: Split<any ImageDataset>
-    switch try arguments.choice("task", TaskChoice.self) ?? .classification {
-    case .classification:
-      task = ClassificationTask()
-      data = try DatasetSplit.open(path: path, holdOut: holdOut, seed: recipe.seed).anyTargets
-    case .multiLabel:
-      task = MultiLabelTask()
-      data = try MultiLabelSplit.open(path: path, holdOut: holdOut, seed: recipe.seed).anyTargets
-    }
+    let choice = try arguments.choice("task", TaskChoice.self) ?? .classification
+    let task: any TrainingTask = choice == .multiLabel ? MultiLabelTask() : ClassificationTask()
+    let opened = try DataChoice(
+      arguments, path: path, isMultiLabel: choice == .multiLabel, seed: recipe.seed)
+    let data = opened.split
+    let batchNote = DataChoice.fit(&recipe, to: data.training.count)
     if let recipeArchitecture { arguments = try modelOption(arguments, of: recipeArchitecture) }
     let model = try start(arguments, classes: data.training.classes, seed: recipe.seed)
     let resumes = arguments.flag("resume")
@@ -131,6 +127,8 @@ struct TrainCommand: Command {
       ("command", "swiftlet train " + arguments.text),
     ]
     options.dataName = path.split(separator: "/").last.map(String.init) ?? path
+    options.overview = opened.overview
+    let recipeOfRun = recipe
     let findsRate = arguments.flag("find-rate")
     let trainer = try Trainer(
       model, recipe, task: task, on: data, freeze: freeze, folder: findsRate ? nil : folder, engine: engine,
@@ -153,11 +151,15 @@ struct TrainCommand: Command {
       isRecorded = true
       if isAnnounced { return }
       isAnnounced = true
-      let held = data.validation.map { ", \($0.count.grouped) held out" } ?? ""
+      for line in opened.overview.lines { try Console.print(line) }
+      if let batchNote { try Console.print(batchNote) }
+      let held =
+        (data.validation.map { ", \($0.count.grouped) held out" } ?? "")
+        + (data.test.map { ", \($0.count.grouped) for the test" } ?? "")
       try Console.print(
         "\(folder): \(trainer.network.name), \(data.training.classes.count) classes, "
           + "\(data.training.count.grouped) images\(held), "
-          + "\(recipe.epochs) \(recipe.epochs == 1 ? "epoch" : "epochs")")
+          + "\(recipeOfRun.epochs) \(recipeOfRun.epochs == 1 ? "epoch" : "epochs")")
       if let note = trainer.referenceNote { try Console.print(note) }
     }
     do {
@@ -173,11 +175,17 @@ struct TrainCommand: Command {
           if json {
             try Console.printJSON(record)
           } else {
-            try Console.print(text(record, of: recipe, task.metrics))
+            try Console.print(text(record, of: recipeOfRun, task.metrics))
           }
         })
       line.clear()
-      if !json { try Console.print(summary(result, folder)) }
+      // On a terminal they are part of the overview.
+      if json { for remark in opened.overview.remarks { Console.warn(remark) } }
+      if !json {
+        try Console.print(summary(result, folder))
+      } else if let test = result.testEvaluation {
+        try Console.printJSON(TestRecord(test, epoch: result.bestEpoch))
+      }
       if !result.skipped.isEmpty {
         let count = result.skipped.count
         Console.warn(
@@ -290,8 +298,10 @@ struct TrainCommand: Command {
 
   private static func summary(_ result: TrainingResult, _ folder: String) -> String {
     let score = result.taskEvaluation.map { ", " + $0.summary } ?? ""
+    let test =
+      result.testEvaluation.map { "\ntest part, with the weights of that epoch: \($0.summary)" } ?? ""
     return
-      "\(folder): the best is epoch \(result.bestEpoch)\(score); see \(Trainer.modelName) and report.html"
+      "\(folder): the best is epoch \(result.bestEpoch)\(score); see \(Trainer.modelName) and report.html\(test)"
   }
 
   /// 1:02:03, 2:03 or 3 s.

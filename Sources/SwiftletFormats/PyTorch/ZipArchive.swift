@@ -87,6 +87,25 @@ package final class ZipArchive {
     }
   }
 
+  /// Unpacks the first bytes of an entry, or all where it has fewer. The checksum is not compared.
+  ///
+  /// - Throws: ``FormatError`` where it cannot be unpacked.
+  package func head(_ entry: Entry, count: Int) throws -> [UInt8] {
+    guard let handle = zip_fopen_index(archive, entry.index, 0) else {
+      throw failure(entry, String(cString: zip_strerror(archive)))
+    }
+    defer { zip_fclose(handle) }
+    let wanted = min(max(count, 0), entry.byteCount)
+    return try [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
+      while filled < wanted, let base = buffer.baseAddress {
+        let count = zip_fread(handle, base + filled, UInt64(wanted - filled))
+        guard count >= 0 else { throw failure(entry, String(cString: zip_file_strerror(handle))) }
+        if count == 0 { break }
+        filled += Int(count)
+      }
+    }
+  }
+
   private func failure(_ entry: Entry, _ reason: String) -> FormatError {
     .malformed(file: file.path, reason: "zip: the entry '\(FormatError.shortened(entry.name))': \(reason)")
   }
@@ -169,7 +188,8 @@ package final class ZipArchive {
   ///
   /// The end record has 16 bits for the number, which is harmless; the Zip64 record has 64. libzip looks for
   /// an end record within a comment's length of the end of the file, and a Zip64 record at the offset in the
-  /// locator in front of it. So every place where libzip could find one is checked.
+  /// locator in front of it. So every place where libzip could find one is checked. The end records of an archive
+  /// that is an entry of this one point to places where no record is.
   private static func checkDirectory(_ file: MappedFile) throws {
     try file.storage.withUnsafeBytes { bytes in
       func number<T: FixedWidthInteger>(_ offset: Int, _: T.Type) -> T {
@@ -178,6 +198,7 @@ package final class ZipArchive {
       let endRecord: UInt32 = 0x0605_4B50
       let locator: UInt32 = 0x0706_4B50
       let locatorBytes = 20
+      let longRecord: UInt32 = 0x0606_4B50
       let longRecordBytes = 56
       // An end record of 22 bytes, a comment of 65,535, and room for both being rounded up by libzip.
       let first = max(locatorBytes, bytes.count - (22 + 65_535 + 65_536))
@@ -186,7 +207,7 @@ package final class ZipArchive {
         guard number(offset, UInt32.self) == endRecord,
           number(offset - locatorBytes, UInt32.self) == locator,
           let record = Int(exactly: number(offset - locatorBytes + 8, UInt64.self)),
-          record <= bytes.count - longRecordBytes
+          record <= bytes.count - longRecordBytes, number(record, UInt32.self) == longRecord
         else { continue }
         // Both counts, on this disk and in all: whichever libzip believes.
         guard number(record + 24, UInt64.self) <= UInt64(mostEntries),

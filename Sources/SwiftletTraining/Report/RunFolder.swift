@@ -25,6 +25,7 @@ import SwiftletCore
 /// | `metrics.csv` | a header, and one line an epoch |
 /// | `steps.csv` | the smoothed loss and the learning rate, up to 300 lines |
 /// | `events.out.tfevents.….swiftlet` | the same for TensorBoard (``EventFile``) |
+/// | `test.json` | the figures of the best weights on the test part, where there is one (``TestRecord``) |
 /// | `report.html` | one page that needs nothing else (``TrainingReport``) |
 package struct RunFolder: Sendable, Equatable {
   /// The folder's path.
@@ -103,6 +104,14 @@ package struct RunFolder: Sendable, Equatable {
   /// - Throws: `AtomicFileError`.
   package func writeReport(_ report: TrainingReport) throws {
     try write(Array(report.html().utf8), to: "report.html")
+  }
+
+  /// Writes `test.json`: the figures of the test part.
+  ///
+  /// - Throws: `AtomicFileError`, or an encoding error.
+  package func writeTest(_ record: TestRecord) throws {
+    let text = try StableJSON.text(record, isIndented: true, namesNonFinite: true)
+    try write(Array((text + "\n").utf8), to: "test.json")
   }
 
   func write(_ bytes: [UInt8], to name: String) throws {

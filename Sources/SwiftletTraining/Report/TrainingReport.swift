@@ -26,8 +26,12 @@ package struct TrainingReport: Sendable {
   package var gates: [GateRecord]
   /// Images for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
   package var thumbnails: [Int: RGBImage]
+  /// The epoch of the best weights, where it is known.
+  package var bestEpoch: Int?
   /// Images that could not be read in training; the evaluation has its own.
   package var skipped: [SkippedFile]
+  /// The images at a glance, and the evaluation of the best weights on the test part.
+  package var overview: DataOverview?, test: (any TaskEvaluation)?
   /// Sentences at the beginning of the page, such as a note that the run was stopped.
   package var notes: [String]
 
@@ -56,7 +60,9 @@ package struct TrainingReport: Sendable {
   package func html() -> String {
     var sections: [(id: String, name: String, body: String)] = []
     let epochs = EpochSections(records: records, curve: curve, evaluation: evaluation, metrics: metrics)
+    let data = DataSection(overview: overview, test: test, bestEpoch: bestEpoch)
     sections.append(("curves", "Curves", epochs.curves()))
+    sections.append(("test", "Test", data.testFigures()))
     for section in evaluation?.sections(thumbnails: thumbnails) ?? [] {
       sections.append((section.id, section.title, section.body))
     }
@@ -65,6 +71,7 @@ package struct TrainingReport: Sendable {
         "gates", "Squeeze and excitation",
         GateSection(gates: gates, classes: evaluation?.classes ?? []).body()
       ))
+    sections.append(("data", "Data", data.body()))
     sections.append(("skipped", "Skipped files", skippedFiles()))
     sections.append(("configuration", "Configuration", configurationTable()))
     return ReportPage(

@@ -40,6 +40,8 @@ public final class Trainer: Sendable {
     public var dataName = "images"
     /// Further rows of the report's table of the configuration: the origin of the run.
     public var provenance: [(String, String)] = []
+    /// The data set at a glance, for the report.
+    package var overview: DataOverview?
     /// Writes the best weights as a model's file into the folder.
     public var writeModel: (@Sendable (Parameters, _ path: String) throws -> Void)?
 
@@ -70,8 +72,8 @@ public final class Trainer: Sendable {
   /// Further settings.
   public let options: Options
 
-  /// The two parts with their targets as the task takes them.
-  let images: TaskImages, heldOut: TaskImages?
+  /// The parts with their targets as the task takes them.
+  let images: TaskImages, heldOut: TaskImages?, test: TaskImages?
 
   private let slowOps = Mutex<[String]>([])
   private let result = Mutex<TrainingResult?>(nil)
@@ -110,6 +112,7 @@ public final class Trainer: Sendable {
     try options.teacher?.check(for: network, preprocessing, classes: data.training.classes)
     images = try TaskImages(task, data.training)
     heldOut = try data.validation.map { try TaskImages(task, $0) }
+    test = try data.test.map { try TaskImages(task, $0) }
     self.network = network
     self.parameters = parameters
     self.backend = backend
@@ -231,6 +234,8 @@ public struct TrainingResult: Sendable {
   public let taskEvaluation: (any TaskEvaluation)?
   /// The excitations of that validation.
   public let gates: [GateRecord]
+  /// The evaluation of the best weights on the test part; `nil` where there is none.
+  public let testEvaluation: (any TaskEvaluation)?
   /// Training images that could not be read.
   public let skipped: [SkippedFile]
 

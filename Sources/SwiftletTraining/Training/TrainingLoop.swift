@@ -31,6 +31,7 @@ final class TrainingLoop {
   /// The best weights so far, where this process has seen them.
   private var best: Parameters?
   private var evaluation: (any TaskEvaluation, [GateRecord])?
+  private var testEvaluation: (any TaskEvaluation)?
   private var skipped: [SkippedFile] = []
   private var validationSeconds = 0.0
   private var lastCheckpoint = ContinuousClock.now
@@ -371,14 +372,20 @@ final class TrainingLoop {
 
   private func evaluate(_ weights: Parameters) throws -> (any TaskEvaluation, [GateRecord]) {
     guard let validation else { throw TrainingError.badRecipe("there are no images to validate on") }
+    return try evaluate(weights, on: validation, recordsGates: true)
+  }
+
+  private func evaluate(
+    _ weights: Parameters, on images: TaskImages, recordsGates: Bool
+  ) throws -> (any TaskEvaluation, [GateRecord]) {
     let evaluator = try Evaluator(
       trainer.network, parameters: weights, backend: trainer.backend, task: trainer.task,
-      batch: min(trainer.options.validationBatch, validation.images.count), recordsGates: true,
+      batch: min(trainer.options.validationBatch, images.images.count), recordsGates: recordsGates,
       mirrors: recipe.mirrorsEvaluation ?? false,
       memoryLimit: trainer.options.memoryLimit)
     do {
       return try evaluator.run(
-        validation, preprocessing: trainer.preprocessing, threads: trainer.options.loaderThreads,
+        images, preprocessing: trainer.preprocessing, threads: trainer.options.loaderThreads,
         prefetch: trainer.options.prefetch, shouldStop: { trainer.shouldStop })
     } catch is CancellationError {
       try checkpoint()
@@ -397,13 +404,16 @@ final class TrainingLoop {
     }
     guard let best else { throw TrainingError.badRecipe("there are no epochs") }
     if evaluation == nil, validation != nil { evaluation = try evaluate(best) }
+    // Once, and with the weights that are chosen.
+    testEvaluation = try trainer.test.map { try evaluate(best, on: $0, recordsGates: false).0 }
     if let files {
+      if let testEvaluation { try files.run.writeTest(TestRecord(testEvaluation, epoch: chosen.epoch)) }
       try trainer.options.writeModel?(best, files.run.file(Trainer.modelName))
       try files.run.writeReport(report(evaluation))
     }
     return TrainingResult(
       parameters: best, records: progress.records, bestEpoch: chosen.epoch, taskEvaluation: evaluation?.0,
-      gates: evaluation?.1 ?? [], skipped: skipped)
+      gates: evaluation?.1 ?? [], testEvaluation: testEvaluation, skipped: skipped)
   }
 
   /// The page so far.
@@ -417,6 +427,9 @@ final class TrainingLoop {
     for index in evaluation?.0.shownImages ?? [] {
       report.thumbnails[index] = try? validation?.images.image(index)
     }
+    report.overview = trainer.options.overview
+    report.test = testEvaluation
+    report.bestEpoch = progress.best?.epoch
     if let note = trainer.referenceNote {
       report.notes.append(note.prefix(1).uppercased() + note.dropFirst() + ".")
     }

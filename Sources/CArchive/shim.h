@@ -1,0 +1,4 @@
+#pragma once
+#include <stdio.h>
+#include <archive.h>
+#include <archive_entry.h>
