@@ -5,6 +5,11 @@ package struct FileKind: Hashable, Sendable, CustomStringConvertible {
   /// The noun: "PDF document".
   package let noun: String
 
+  /// Whether it is a picture that is not decoded.
+  package var isPicture: Bool {
+    ["image", "photograph", "Photoshop", "GIMP", "SVG", "icon", "texture"].contains(where: noun.contains)
+  }
+
   /// The noun with its article.
   package var description: String { "\(Self.article(noun)) \(noun)" }
 

@@ -52,7 +52,7 @@ import Testing
       try FileManager.default.copyItem(
         at: data.appending(path: "train/cat/train0.png"), to: data.appending(path: "val/cat/copy.png"))
       let text = try Tool.run(["data", data.path])
-      #expect(text.output.contains("! left out: 1 Photoshop image (train/cat/x.jpg)"), "\(text)")
+      #expect(text.output.contains("! left out: 1 Photoshop document (train/cat/x.jpg)"), "\(text)")
       #expect(
         text.output.contains("! duplicates: 1 image of validation or test is in another part, too"), "\(text)"
       )

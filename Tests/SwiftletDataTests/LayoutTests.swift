@@ -218,7 +218,8 @@ struct Layout: Sendable, CustomTestStringConvertible {
         ],
         "training cat 2 dog 2",
         remarks: [
-          "left out: 1 JPEG XL image (cat/b.jxl), 1 Photoshop image (cat/layers.psd), 1 empty file (dog/empty.jpg), 1 web page (dog/page.jpg)"
+          "left out: 1 HTML page (dog/page.jpg), 1 JPEG XL image (cat/b.jxl), 1 Photoshop document (cat/layers.psd), "
+            + "1 empty file (dog/empty.jpg)"
         ],
         notes: ["not images: 1 text file (readme.txt)"]),
       Layout(
@@ -230,13 +231,14 @@ struct Layout: Sendable, CustomTestStringConvertible {
         remarks: ["left out: 1 image beside the class folders (cover.jpg)"]),
       Layout(
         "annotations", ["cat/a.jpg*2", "dog/b.jpg*2", "annotations/a.xml*2"], "training cat 2 dog 2",
-        notes: ["annotations/ has no images (2 XML files"]),
+        notes: ["annotations/ has no images (2 XML documents"]),
       Layout(
         "a class that cannot be read", ["cat/a.jpg*2", "dog/b.jpg*2", "owl/a.psd*2"],
-        "refused: owl: the folder of a class, but it has no images that can be read, but 2 Photoshop images"),
+        "refused: owl: the folder of a class, but it has no images that can be read, but 2 Photoshop documents"
+      ),
       Layout(
         "nothing that can be read", ["cat/a.psd*2", "dog/a.psd*2"],
-        "refused: no images that can be read, but 4 Photoshop images"),
+        "refused: no images that can be read, but 4 Photoshop documents"),
     ]
 }
 

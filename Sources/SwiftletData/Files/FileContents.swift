@@ -36,7 +36,7 @@ enum FileContents {
   }
 
   private static func list(_ head: [UInt8], _ name: String) -> FileContents {
-    let kind = FileKind(head: head, byteCount: head.count, name: "list")
+    let kind = DataFileKind(head: head, byteCount: head.count, name: "list")
     let isMarked = head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF])
     // UTF-16 without a mark has a zero in each pair; a .csv file with zeros gets its own error.
     if isMarked || [".csv", ".tsv"].contains(where: { name.hasSuffix($0) }) { return .list }

@@ -26,7 +26,7 @@ protocol FileTree: Sendable {
   var emptyFolders: [[String]] { get }
   /// Names of systems' and tools' own files and folders that were passed over, with how many there are of each.
   var junk: [String: Int] { get }
-  /// The first bytes of a file, ``FileKind/headBytes`` of them or all.
+  /// The first bytes of a file, ``DataFileKind/headBytes`` of them or all.
   func head(_ file: Int) throws -> [UInt8]
   /// All bytes of a file.
   func contents(_ file: Int) throws -> MappedFile
@@ -39,18 +39,18 @@ extension FileTree {
   func fullPath(_ file: Int) -> String { ImageFolder.join(path, files[file].path) }
 
   /// The kind of each file.
-  func kinds() -> [FileKind] {
+  func kinds() -> [DataFileKind] {
     let count = files.count
-    let kinds = Mutex([FileKind](repeating: .image, count: count))
+    let kinds = Mutex([DataFileKind](repeating: .image, count: count))
     let run = 64
     // Opening files is waiting for a disk, more than computing.
     ThreadPool(count: count > 256 ? 8 : 1).forEach((count + run - 1) / run) { piece in
       let range = (piece * run)..<min(count, (piece + 1) * run)
       let found = range.map { index in
         let file = files[index]
-        guard file.byteCount > 0 else { return FileKind(head: [], byteCount: 0, name: file.name) }
-        guard let head = try? head(index) else { return FileKind.unreadable(file.name) }
-        return FileKind(head: head, byteCount: file.byteCount, name: file.name)
+        guard file.byteCount > 0 else { return DataFileKind(head: [], byteCount: 0, name: file.name) }
+        guard let head = try? head(index) else { return DataFileKind.unreadable(file.name) }
+        return DataFileKind(head: head, byteCount: file.byteCount, name: file.name)
       }
       kinds.withLock { $0.replaceSubrange(range, with: found) }
     }

@@ -96,7 +96,7 @@ struct FolderTree: FileTree {
   static func head(_ path: String) throws -> [UInt8] {
     let (descriptor, byteCount) = try openRegularFile(path)
     defer { close(descriptor) }
-    let wanted = min(byteCount, FileKind.headBytes)
+    let wanted = min(byteCount, DataFileKind.headBytes)
     return try [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
       while filled < wanted, let base = buffer.baseAddress {
         let count = read(descriptor, base + filled, wanted - filled)

@@ -86,7 +86,7 @@ final class TarTree: FileTree {
     }
   }
 
-  func head(_ file: Int) throws -> [UInt8] { try bytes(file) { Array($0.prefix(FileKind.headBytes)) } }
+  func head(_ file: Int) throws -> [UInt8] { try bytes(file) { Array($0.prefix(DataFileKind.headBytes)) } }
 
   func contents(_ file: Int) throws -> MappedFile {
     let storage = try bytes(file) { source in

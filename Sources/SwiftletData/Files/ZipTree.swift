@@ -35,7 +35,7 @@ final class ZipTree: FileTree {
   }
 
   func head(_ file: Int) throws -> [UInt8] {
-    try archive.withLock { try $0.head(entries[file], count: FileKind.headBytes) }
+    try archive.withLock { try $0.head(entries[file], count: DataFileKind.headBytes) }
   }
 
   func contents(_ file: Int) throws -> MappedFile {

@@ -21,7 +21,7 @@ struct TreeLayout {
   private(set) var notes = DatasetNotes()
 
   private let tree: any FileTree
-  private let kinds: [FileKind]
+  private let kinds: [DataFileKind]
   private let options: DatasetOptions
   /// Files that are not looked at again: left out with their folder.
   private var said: Set<Int> = []

@@ -20,7 +20,7 @@ final class TreeNode {
   }
 
   /// The folders of a tree.
-  convenience init(_ tree: some FileTree, _ kinds: [FileKind]) {
+  convenience init(_ tree: some FileTree, _ kinds: [DataFileKind]) {
     self.init([])
     for (index, file) in tree.files.enumerated() {
       add(index, file.names, isImage: kinds[index] == .image)

@@ -150,13 +150,13 @@ struct ImageList {
     guard let best else {
       guard !isEmpty else { throw DatasetError.noImages(path: path) }
       let records = try ListRecords.read(text, .comma, path: path)
-      let first = records.first { $0.fields.contains(where: FileKind.hasImageEnding) } ?? records[0]
-      if records.count == 1, !first.fields.contains(where: { FileKind.hasImageEnding($0) }) {
+      let first = records.first { $0.fields.contains(where: DataFileKind.hasImageEnding) } ?? records[0]
+      if records.count == 1, !first.fields.contains(where: { DataFileKind.hasImageEnding($0) }) {
         throw DatasetError.noImages(path: path)
       }
       throw DatasetError.noListedFile(
         path: path, count: records.count,
-        first: first.fields.first(where: FileKind.hasImageEnding) ?? first.fields.first ?? "")
+        first: first.fields.first(where: DataFileKind.hasImageEnding) ?? first.fields.first ?? "")
     }
     return best.table
   }
@@ -197,7 +197,7 @@ struct ImageList {
     _ isFound: (ListRecords.Record) -> Bool
   ) -> Bool {
     guard !isFound((1, first)), pathColumn < first.count else { return false }
-    if FileKind.hasImageEnding(first[pathColumn]) { return false }
+    if DataFileKind.hasImageEnding(first[pathColumn]) { return false }
     // A file that is missing has a class as others have.
     for (column, word) in first.enumerated() where column != pathColumn && !word.isEmpty {
       if rest.contains(where: { column < $0.fields.count && $0.fields[column] == word }) { return false }

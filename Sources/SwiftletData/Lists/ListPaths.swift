@@ -34,7 +34,7 @@ struct ListPaths {
   private let folders: ListFolders
 
   private static let sampleCount = 24
-  private static let addedEndings = FileKind.endings.flatMap { [".\($0)", ".\($0.uppercased())"] }
+  private static let addedEndings = DataFileKind.endings.flatMap { [".\($0)", ".\($0.uppercased())"] }
 
   /// Learns from some entries of the list beside `folders`.
   init(_ entries: [String], _ folders: ListFolders) {
@@ -82,9 +82,9 @@ struct ListPaths {
   }
 
   private static func isImage(_ path: String) -> Bool {
-    guard !FileKind.hasImageEnding(path) else { return true }
+    guard !DataFileKind.hasImageEnding(path) else { return true }
     guard let head = try? FolderTree.head(path) else { return false }
-    return FileKind(head: head, byteCount: head.count, name: path) == .image
+    return DataFileKind(head: head, byteCount: head.count, name: path) == .image
   }
 
   /// A file of the list.
@@ -156,7 +156,7 @@ final class ListFolders {
   }()
 
   private func inside(_ folder: String, isMeant: (String) -> Bool = { _ in true }) -> [String] {
-    names(in: folder).filter { !JunkNames.contains($0) && !FileKind.hasImageEnding($0) && isMeant($0) }
+    names(in: folder).filter { !JunkNames.contains($0) && !DataFileKind.hasImageEnding($0) && isMeant($0) }
       .sorted(by: ClassTree.precedes).lazy.map { ImageFolder.join(folder, $0) }
       .filter { Self.type($0) == S_IFDIR }.prefix(Self.mostFolders).map { $0 }
   }
