@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test format lint goldens clean bootstrap
+.PHONY: help demo build dist test format lint goldens clean bootstrap
 
 # Every Swift file of ours; Examples is a package with a build folder of its own.
 swift_files = find Package.swift Sources Tests Examples -name .build -prune -o -name '*.swift' -print0
@@ -16,6 +16,11 @@ demo: bootstrap ## Build, and classify the photograph in Examples/photos
 
 build: bootstrap ## Build the libraries and the command, for speed
 	swift build -c release
+
+dist: bootstrap ## Build a swiftlet that needs no Swift runtime, stripped, in dist/
+	swift build -c release --product swiftlet --static-swift-stdlib --scratch-path .build/dist
+	@mkdir -p dist && cp .build/dist/release/swiftlet dist/swiftlet && strip dist/swiftlet
+	@ls -l dist/swiftlet
 
 test: bootstrap lint ## Everything that must hold: lint, no warnings, tests, examples, checks
 	Scripts/build-checked -c release --build-tests
@@ -46,7 +51,7 @@ goldens: .venv/installed ## Recompute Tests/Goldens with the pinned Python packa
 	@touch $@
 
 clean: ## Remove what was built
-	rm -rf .build Examples/.build .venv
+	rm -rf .build Examples/.build .venv dist
 
 bootstrap:
 	@Scripts/bootstrap

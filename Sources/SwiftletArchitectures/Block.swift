@@ -67,11 +67,13 @@ public struct TableColumns: Sendable, Hashable, Codable {
   public var squeeze: String?
   /// The non-linearity: `RE`, `R6`, `HS`.
   public var activation: String?
+  /// The non-linearity of the projection, where the block has one: `linear`.
+  public var projection: String?
 
   /// Creates a row's columns.
   public init(
     _ name: String, expand: String? = nil, channels: Int? = nil, stride: Int? = nil, squeeze: String? = nil,
-    activation: ActivationFunction? = nil
+    activation: ActivationFunction? = nil, projection: String? = nil
   ) {
     self.name = name
     self.expand = expand
@@ -79,6 +81,7 @@ public struct TableColumns: Sendable, Hashable, Codable {
     self.stride = stride
     self.squeeze = squeeze
     self.activation = activation?.tableName
+    self.projection = projection
   }
 }
 

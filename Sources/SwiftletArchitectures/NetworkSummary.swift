@@ -18,6 +18,10 @@ public struct NetworkSummary: Sendable, Codable, Hashable {
     public var squeeze: String?
     /// The non-linearity.
     public var activation: String?
+    /// The non-linearity of the projection: `linear`, for the blocks that have one.
+    public var projection: String?
+    /// The number of blocks with a shortcut.
+    public var shortcuts: Int
     /// `[N, H, W, C]` or `[N, C]`.
     public var input: Shape, output: Shape
     /// Trainable parameters, and multiply-adds of convolutions and linear layers.
@@ -71,7 +75,8 @@ extension Architecture {
       NetworkSummary.Row(
         operator: row.columns.name, expand: row.columns.expand, channels: row.columns.channels,
         repeats: row.repeats, stride: row.columns.stride, squeeze: row.columns.squeeze,
-        activation: row.columns.activation, input: row.input, output: row.output,
+        activation: row.columns.activation, projection: row.columns.projection,
+        shortcuts: graph.nodes[row.nodes].count { $0.operation is Add }, input: row.input, output: row.output,
         parameters: graph.parameters[row.parameters].reduce(0) {
           $0 + ($1.role.isTrainable ? $1.shape.count : 0)
         },

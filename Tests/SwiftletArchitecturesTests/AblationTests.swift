@@ -39,6 +39,15 @@ import Testing
     #expect(try sums("mobilenet_v2") == 10 && sums("mobilenet_v2+no-shortcut") == 0)
   }
 
+  /// arXiv 1801.04381, table 2: blocks after a row's first have a shortcut, and projections are linear.
+  @Test func tablesNameShortcutsAndProjections() throws {
+    let rows = try Zoo.architecture("mobilenet_v2").summary().rows
+    #expect(rows.map(\.shortcuts) == [0, 0, 1, 2, 3, 2, 2, 0] + [Int](repeating: 0, count: rows.count - 8))
+    #expect(rows[1...7].allSatisfy { $0.projection == "linear" } && rows[0].projection == nil)
+    #expect(try Zoo.architecture("mobilenet_v2+no-shortcut").summary().rows.allSatisfy { $0.shortcuts == 0 })
+    #expect(try Zoo.architecture("mobilenet_v2+nonlinear").summary().rows[1].projection == "R6")
+  }
+
   @Test func aNonlinearProjectionHasOneActivationMoreABlock() throws {
     let activations = { (name: String) in try self.operations(name).count { $0.contains(" activation") } }
     #expect(try activations("mobilenet_v2+nonlinear") == activations("mobilenet_v2") + 17)

@@ -27,7 +27,7 @@ func object(_ line: String) throws -> [String: Any] {
     let run = try Tool.run(["summary", "mobilenet_v2"])
     #expect(run.status == 0)
     for line in [
-      "112×112×16  bottleneck 3×3           6    24  2  2  –    R6   56×56×24        13,968     54,942,720",
+      "112×112×16  bottleneck 3×3           6    24  2  2  –    R6, linear  1  56×56×24        13,968     54,942,720",
       "3,504,872 parameters, 300,774,272 multiply-adds",
     ] { #expect(run.output.contains(line)) }
   }
@@ -111,7 +111,7 @@ func object(_ line: String) throws -> [String: Any] {
     (["summary", "mobilenet_v2", "-x"], "unknown option '-x'"),
     (["summary", "a", "b"], "does not take 'b'"), (["summary", "mobilenet_v2", "--json=yes"], "no value"),
     (["compare", "mobilenet_v2"], "two networks"),
-    (["compare", "mobilenet_v1", "resnet18", "--rows"], "rows"),
+    (["compare", "mobilenet_v1", "resnet18", "vgg16", "--rows"], "rows"),
     (["compare", "--preset", "vgg", "resnet18"], "--preset alone"),
     (["pull", "mobilenet_v7"], "did you mean"), (["pull", "senet154"], "no published weights"),
     (["pull"], "needs a NAME"), (["bench", "mobilenet_v2", "--threads", "0"], "--threads"),

@@ -140,4 +140,23 @@ import Testing
       #expect(result.output.contains(part))
     }
   }
+
+  @Test func tablesAreCSVAndMarkdown() throws {
+    let csv = try Tool.run(["summary", "mobilenet_v2", "--csv"]).lines
+    #expect(csv[0] == "input,operator,t/exp,c,n,s,SE,NL,+,output,parameters,multiply-adds")
+    #expect(csv.contains { $0.hasPrefix("112×112×32,bottleneck 3×3,1,16,1,1,,\"R6, linear\",,112×112×16,") })
+    let columns = csv.map { $0.replacing("R6, linear", with: "").count { $0 == "," } }
+    let markdown = try Tool.run(["summary", "mobilenet_v2", "--markdown"]).lines
+    #expect(markdown.count == csv.count + 1 && markdown[1].hasPrefix("| --- | --- |"))
+    #expect(Set(markdown.map { $0.count { $0 == "|" } }).count == 1)
+    #expect(columns.min() ?? 0 >= 11)
+  }
+
+  /// Tables of other lengths are compared by the size of the results; the sums are those of the networks.
+  @Test func rowsAreAlignedBySize() throws {
+    let result = try Tool.run(["compare", "mobilenet_v1", "mobilenet_v2", "--rows"])
+    #expect(result.status == 0 && result.lines.contains { $0.contains("14×14") }, "\(result.errors)")
+    let three = try Tool.run(["compare", "mobilenet_v1", "mobilenet_v2", "vgg16", "--rows"])
+    #expect(three.status != 0 && three.errors.contains("two networks"))
+  }
 }

@@ -30,7 +30,7 @@ package struct FusedInvertedResidual: BlockDefinition {
   package var columns: TableColumns {
     TableColumns(
       "fused bottleneck \(kernel)×\(kernel)", expand: expand.tableName, channels: channels,
-      stride: stride, activation: activation)
+      stride: stride, activation: activation, projection: "linear")
   }
 }
 

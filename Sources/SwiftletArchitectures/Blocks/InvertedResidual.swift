@@ -94,7 +94,8 @@ package struct InvertedResidual: BlockDefinition {
   package var columns: TableColumns {
     TableColumns(
       "bottleneck \(kernel)×\(kernel)", expand: expand.tableName, channels: channels, stride: stride,
-      squeeze: squeeze?.tableName, activation: activation)
+      squeeze: squeeze?.tableName, activation: activation,
+      projection: projectionActivation?.tableName ?? "linear")
   }
 }
 

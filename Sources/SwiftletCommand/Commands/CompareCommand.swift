@@ -151,16 +151,36 @@ struct CompareCommand: Command {
       ? entry.published?.top1 : nil
   }
 
-  /// The rows of two tables, one by one; both must have as many.
+  /// The rows of two tables, side by side: one by one where both have as many, else those whose results have the same height and
+  /// width, added up.
   private static func pairRows(_ summaries: [NetworkSummary]) throws -> [RowPair] {
-    guard summaries.count == 2, summaries[0].rows.count == summaries[1].rows.count else {
-      throw UsageError("--rows compares two networks whose tables have as many rows")
+    guard summaries.count == 2 else { throw UsageError("--rows compares two networks") }
+    let (first, second) = (summaries[0].rows, summaries[1].rows)
+    let pairs: [([NetworkSummary.Row], [NetworkSummary.Row])]
+    if first.count == second.count {
+      pairs = zip(first, second).map { ([$0], [$1]) }
+    } else {
+      func size(_ row: NetworkSummary.Row) -> [Int] { Array(row.output.dimensions.dropFirst().dropLast()) }
+      var sizes: [[Int]] = []
+      for row in first + second where !sizes.contains(size(row)) { sizes.append(size(row)) }
+      sizes.sort { ($0.first ?? 0) > ($1.first ?? 0) }
+      pairs = sizes.map { wanted in
+        (first.filter { size($0) == wanted }, second.filter { size($0) == wanted })
+      }
     }
-    return zip(summaries[0].rows, summaries[1].rows).filter { $0.0.multiplyAdds > 0 }.map { a, b in
-      RowPair(
-        output: b.output, first: a.operator, second: b.operator,
-        multiplyAdds: [a.multiplyAdds, b.multiplyAdds], parameters: [a.parameters, b.parameters],
-        ratio: Double(b.multiplyAdds) / Double(a.multiplyAdds))
+    func names(_ rows: [NetworkSummary.Row]) -> String {
+      rows.isEmpty ? "–" : rows.count == 1 ? rows[0].operator : "\(rows.count) rows"
+    }
+    func sum(_ rows: [NetworkSummary.Row], _ value: (NetworkSummary.Row) -> Int) -> Int {
+      rows.reduce(0) { $0 + value($1) }
+    }
+    return pairs.compactMap { a, b in
+      guard let output = (a.last ?? b.last)?.output, sum(a, \.multiplyAdds) > 0 else { return nil }
+      return RowPair(
+        output: output, first: names(a), second: names(b),
+        multiplyAdds: [sum(a, \.multiplyAdds), sum(b, \.multiplyAdds)],
+        parameters: [sum(a, \.parameters), sum(b, \.parameters)],
+        ratio: Double(sum(b, \.multiplyAdds)) / Double(sum(a, \.multiplyAdds)))
     }
   }
 

@@ -10,11 +10,14 @@ struct SummaryCommand: Command {
     discussion: """
       MODEL is a network's name or a model's file. Prints the rows of the paper's table with the output shape, the trainable parameters and the
       multiply-adds (of convolutions and linear layers, for one image) of each. 't/exp' is the expansion: a
-      factor in MobileNetV2, channels in V3. 'c' are channels at width 1, 'n' repeats, 's' strides. A file whose
+      factor in MobileNetV2, channels in V3. 'c' are channels at width 1, 'n' repeats, 's' strides, '+' the blocks with a
+      shortcut. 'R6, linear' is ReLU6 with a linear projection. A file whose
       network is a graph has no such table: its operations are listed.
       """,
     options: NetworkOptions.specs + [
       .flag("layers", "List every operation too."),
+      .flag("csv", "Print the table as CSV."),
+      .flag("markdown", "Print the table as Markdown."),
       .flag("json", "Print one JSON object: name, parameters, multiplyAdds, resolution, rows, …"),
     ],
     examples: [
@@ -27,6 +30,14 @@ struct SummaryCommand: Command {
     let summary = try network.definition.summary(layers: arguments.flag("layers"))
     if arguments.flag("json") {
       try Console.printJSON(summary)
+      return 0
+    }
+    if arguments.flag("csv") || arguments.flag("markdown") {
+      for part in [summary.rows.isEmpty ? nil : table(summary), summary.layers.map { table($0) }] {
+        for line in part.map({ arguments.flag("csv") ? $0.csv : $0.markdown }) ?? [] {
+          try Console.print(line)
+        }
+      }
       return 0
     }
     try Console.print(heading(summary))
@@ -60,18 +71,21 @@ struct SummaryCommand: Command {
 
   private static func table(_ summary: NetworkSummary) -> TextTable {
     var table = TextTable([
-      "input ", "operator ", "t/exp", "c", "n", "s", "SE ", "NL ", "output ", "parameters", "multiply-adds",
+      "input ", "operator ", "t/exp", "c", "n", "s", "SE ", "NL ", "+", "output ", "parameters",
+      "multiply-adds",
     ])
     for row in summary.rows {
       table.add([
         row.input.image, row.operator, row.expand, row.channels.map(String.init), String(row.repeats),
-        row.stride.map(String.init), row.squeeze, row.activation, row.output.image, row.parameters.grouped,
+        row.stride.map(String.init), row.squeeze,
+        row.activation.map { $0 + (row.projection.map { ", \($0)" } ?? "") },
+        row.shortcuts > 0 ? String(row.shortcuts) : nil, row.output.image, row.parameters.grouped,
         row.multiplyAdds.grouped,
       ])
     }
     table.addRule()
     table.add([
-      "", "total", "", "", "", "", "", "", "", summary.parameters.grouped, summary.multiplyAdds.grouped,
+      "", "total", "", "", "", "", "", "", "", "", summary.parameters.grouped, summary.multiplyAdds.grouped,
     ])
     return table
   }

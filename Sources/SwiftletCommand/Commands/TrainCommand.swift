@@ -186,11 +186,10 @@ struct TrainCommand: Command {
       } else if let test = result.testEvaluation {
         try Console.printJSON(TestRecord(test, epoch: result.bestEpoch))
       }
-      if !result.skipped.isEmpty {
-        let count = result.skipped.count
+      for file in result.skipped.prefix(5) { Console.warn("could not be read: \(file.name): \(file.reason)") }
+      if result.skipped.count > 5 {
         Console.warn(
-          "\(count) \(count == 1 ? "image" : "images") could not be read; report.html lists "
-            + (count == 1 ? "it" : "them"))
+          "and \(result.skipped.count - 5) more that could not be read; report.html lists them all")
       }
       return 0
     } catch let error as TrainingError {

@@ -14,6 +14,21 @@ struct TextTable {
   /// Adds a line between rows.
   mutating func addRule() { rows.append([]) }
 
+  /// The table as CSV: its titles and its rows, without rules. A missing value is empty.
+  var csv: [String] {
+    ([titles.map { $0.trimmingSpaces }] + rows.filter { !$0.isEmpty }.map { $0.map { $0 == "–" ? "" : $0 } })
+      .map { CSVText.line($0) }
+  }
+
+  /// The table as Markdown.
+  var markdown: [String] {
+    let head = titles.map { $0.trimmingSpaces }
+    let rule = titles.map { $0.hasSuffix(" ") ? "---" : "--:" }
+    return ([head, rule] + rows.filter { !$0.isEmpty }).map { cells in
+      "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
+    }
+  }
+
   /// The table, line by line.
   var lines: [String] {
     let widths = titles.indices.map { column in
@@ -29,4 +44,9 @@ struct TextTable {
     }
     return [line(titles), rule] + rows.map { $0.isEmpty ? rule : line($0) }
   }
+}
+
+extension String {
+  /// Without the space that marks a column of words.
+  fileprivate var trimmingSpaces: String { hasSuffix(" ") ? String(dropLast()) : self }
 }
