@@ -26,7 +26,7 @@ public struct Evaluator: Sendable {
   ///   - backend: the backend.
   ///   - task: the task that it was trained for.
   ///   - batch: images at a time.
-  ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
+  ///   - recordsGates: whether the gates of squeeze-and-excite are recorded, see ``run(on:preprocessing:threads:prefetch:shouldStop:each:)``.
   ///   - mirrors: whether outputs are averaged over an image and its mirror image.
   ///   - memoryLimit: bytes that it may take; the machine's available memory if `nil`.
   /// - Throws: ``GraphError``, ``ParametersError`` where the weights are not the network's,
@@ -88,7 +88,7 @@ public struct Evaluator: Sendable {
 
   /// Evaluates images of the task's targets, in their order.
   ///
-  /// - Parameters: as of ``run(on:preprocessing:threads:prefetch:shouldStop:)``.
+  /// - Parameters: as of ``run(on:preprocessing:threads:prefetch:shouldStop:each:)``.
   /// - Returns: the task's own evaluation.
   /// - Throws: ``TrainingError``, also where the targets are of another type; a reading error where no image can
   ///   be read.
