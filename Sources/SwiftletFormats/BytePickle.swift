@@ -91,8 +91,7 @@ private struct BytePickleMachine {
   }
 
   private var stream: PickleStream
-  private var stack: [Item] = []
-  private var marks: [Int] = []
+  private var stack = PickleStack<Item>()
   private var memo: [Int: Item] = [:]
   private var heap: [Container] = []
   private var operationsLeft = mostOperations
@@ -189,7 +188,7 @@ private struct BytePickleMachine {
 
   private mutating func container(_ opcode: UInt8) throws -> Bool {
     switch opcode {
-    case UInt8(ascii: "("): marks.append(stack.count)
+    case UInt8(ascii: "("): stack.mark()
     case UInt8(ascii: "0"): _ = try pop()
     case UInt8(ascii: "1"): _ = try popToMark()
     case UInt8(ascii: "2"): stack.append(try top())
@@ -347,27 +346,11 @@ private struct BytePickleMachine {
     stack.append(.container(heap.count - 1))
   }
 
-  private func top() throws -> Item {
-    guard let item = stack.last, stack.count > (marks.last ?? 0) else {
-      throw PickleError.malformed("the stack is empty at byte \(stream.position - 1)")
-    }
-    return item
-  }
+  private func top() throws -> Item { try stack.top(at: stream.position - 1) }
 
-  private mutating func pop() throws -> Item {
-    let item = try top()
-    stack.removeLast()
-    return item
-  }
+  private mutating func pop() throws -> Item { try stack.pop(at: stream.position - 1) }
 
-  private mutating func popToMark() throws -> [Item] {
-    guard let mark = marks.popLast() else {
-      throw PickleError.malformed("there is no mark at byte \(stream.position - 1)")
-    }
-    let items = Array(stack[mark...])
-    stack.removeSubrange(mark...)
-    return items
-  }
+  private mutating func popToMark() throws -> [Item] { try stack.popToMark(at: stream.position - 1) }
 
   private func sequence(_ item: Item, _ opcode: UInt8) throws -> [Item] {
     guard case .container(let index) = item, case .sequence(let items) = heap[index] else {

@@ -90,10 +90,11 @@ struct CompareCommand: Command {
       throw UsageError("'compare' needs two networks or more, or --preset alone")
     }
     let options = try NetworkOptions.parse(arguments)
-    let summaries = try names.map { try NetworkChoice($0, options).definition.summary() }
+    let networks = try names.map { try NetworkChoice($0, options) }
+    let summaries = try networks.map { try $0.definition.summary() }
     let first = summaries[0]
     let showsMemory = arguments.flag("memory") || preset == .v1v2
-    let memory = try names.map { showsMemory ? try engineMemory($0, options) : nil }
+    let memory = try networks.map { showsMemory ? try engineMemory($0) : nil }
     let entries = summaries.indices.map { index in
       let (name, summary) = (names[index], summaries[index])
       return
@@ -132,8 +133,7 @@ struct CompareCommand: Command {
   }
 
   /// Bytes of the arena in which the engine runs one image on one thread.
-  private static func engineMemory(_ name: String, _ options: ZooOptions) throws -> Int {
-    let network = try NetworkChoice(name, options)
+  private static func engineMemory(_ network: NetworkChoice) throws -> Int {
     let graph = try network.definition.graph(batch: 1)
     var backend = CPUBackend(threads: 1)
     backend.mostActivationBytes = .max

@@ -73,16 +73,10 @@ struct RunProvenance: Codable {
     do { stored = try JSONDecoder().decode(RunProvenance.self, from: data) } catch {
       throw UsageError("\(file(folder)): is not the JSON that Swiftlet writes; give the options again")
     }
-    for name in recipeOptions { stored.options[name] = nil }
+    // The config.json has the values of the options that change the recipe.
+    for option in TrainCommand.recipeOptions { stored.options[option.name] = nil }
     stored.options["recipe"] = folder + "/config.json"
     stored.options["output"] = folder
     return arguments.adding(stored.options)
   }
-
-  /// Options that change the recipe: `config.json` has their values.
-  private static let recipeOptions: Set = [
-    "recipe", "epochs", "batch", "learning-rate", "seed", "patience", "target-accuracy", "mirror",
-    "class-weights",
-    "layer-decay", "augment",
-  ]
 }

@@ -17,9 +17,7 @@ struct Unpickler {
 
   private(set) var stream: PickleStream
   private(set) var heap = PickleHeap()
-  private var stack: [PickleValue] = []
-  /// For each mark that is open, the height of the stack below it.
-  private var marks: [Int] = []
+  private var stack = PickleStack<PickleValue>()
   private var memo: [Int: PickleValue] = [:]
   private var operationsLeft = mostOperations
 
@@ -29,8 +27,7 @@ struct Unpickler {
   /// Runs one pickle up to its STOP and returns its value. The heap and the position stay, so that the next
   /// pickle of the stream can follow; stack and memo do not.
   mutating func run() throws -> PickleValue {
-    stack = []
-    marks = []
+    stack = PickleStack()
     memo = [:]
     while true {
       try spend(1)
@@ -48,10 +45,10 @@ struct Unpickler {
   /// Tuples, lists, dictionaries, sets and the stack itself. False: the opcode is something else.
   private mutating func container(_ opcode: UInt8) throws -> Bool {
     switch opcode {
-    case UInt8(ascii: "("): marks.append(stack.count)
+    case UInt8(ascii: "("): stack.mark()
     case UInt8(ascii: "0"):
       // As in Python: where there is nothing above the mark, the mark goes.
-      if stack.count == marks.last { marks.removeLast() } else { _ = try pop() }
+      if stack.isAtMark { stack.dropMark() } else { _ = try pop() }
     case UInt8(ascii: "1"): _ = try popToMark()
     case UInt8(ascii: "2"): stack.append(try top())
     case UInt8(ascii: ")"), UInt8(ascii: "]"): stack.append(heap.sequence([]))
@@ -214,27 +211,11 @@ struct Unpickler {
     }
   }
 
-  private func top() throws -> PickleValue {
-    guard let value = stack.last, stack.count > (marks.last ?? 0) else {
-      throw PickleError.malformed("the stack is empty at byte \(stream.position - 1)")
-    }
-    return value
-  }
+  private func top() throws -> PickleValue { try stack.top(at: stream.position - 1) }
 
-  private mutating func pop() throws -> PickleValue {
-    let value = try top()
-    stack.removeLast()
-    return value
-  }
+  private mutating func pop() throws -> PickleValue { try stack.pop(at: stream.position - 1) }
 
-  private mutating func popToMark() throws -> [PickleValue] {
-    guard let mark = marks.popLast() else {
-      throw PickleError.malformed("there is no mark at byte \(stream.position - 1)")
-    }
-    let values = Array(stack[mark...])
-    stack.removeSubrange(mark...)
-    return values
-  }
+  private mutating func popToMark() throws -> [PickleValue] { try stack.popToMark(at: stream.position - 1) }
 
   private mutating func append(_ values: [PickleValue], _ opcode: UInt8) throws {
     switch try top() {

@@ -165,15 +165,19 @@ final class TrainingLoop {
 
   // MARK: Steps
 
+  /// The batches of the epoch after those that are done.
+  private func loader(startBatch: Int) -> BatchLoader {
+    BatchLoader(
+      training.images, targets: training.encoding, preprocessing: trainer.preprocessing,
+      augmentation: recipe.augmentation, mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed,
+      epoch: progress.epochs, startBatch: startBatch, shuffles: true, dropsLast: true,
+      threads: trainer.options.loaderThreads, prefetch: trainer.options.prefetch)
+  }
+
   private func runSteps(_ onStep: (StepProgress) throws -> Void) throws {
     // All steps may be done: a run that was stopped during validation.
     guard progress.steps < stepsPerEpoch else { return }
-    let loader = BatchLoader(
-      training.images, targets: training.encoding, preprocessing: trainer.preprocessing,
-      augmentation: recipe.augmentation,
-      mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed, epoch: progress.epochs,
-      startBatch: progress.steps, shuffles: true, dropsLast: true, threads: trainer.options.loaderThreads,
-      prefetch: trainer.options.prefetch)
+    let loader = loader(startBatch: progress.steps)
     let (before, waitedBefore, start) = (progress.seconds, progress.waitingSeconds, ContinuousClock.now)
     while progress.steps < stepsPerEpoch, let batch = try loader.next() {
       try run(batch)
@@ -252,11 +256,7 @@ final class TrainingLoop {
     var (average, least) = (0.0, Double.infinity)
     let keep = 0.9
     while points.count < updates {
-      let loader = BatchLoader(
-        training.images, targets: training.encoding, preprocessing: trainer.preprocessing,
-        augmentation: recipe.augmentation, mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed,
-        epoch: progress.epochs, startBatch: 0, shuffles: true, dropsLast: true,
-        threads: trainer.options.loaderThreads, prefetch: trainer.options.prefetch)
+      let loader = loader(startBatch: 0)
       progress.steps = 0
       progress.epochs += 1
       var (sum, parts) = (0.0, 0)
