@@ -14,8 +14,12 @@ public enum Ablation: Sendable, Hashable {
   case nonlinear
   /// Another factor of expansion (arXiv 1801.04381, section 4).
   case expand(Int)
+  /// The first strides are 1, as many of them as the product of all needs to be this: a network made for large images then sees small
+  /// ones at a scale that it knows. All weights keep their shapes.
+  case totalStride(Int)
 
-  /// The word behind a `+`: an activation's name, `no-squeeze`, `squeeze=16`, `no-shortcut`, `nonlinear`, `expand=4`.
+  /// The word behind a `+`: an activation's name, `no-squeeze`, `squeeze=16`, `no-shortcut`, `nonlinear`, `expand=4`,
+  /// `total-stride=8`.
   ///
   /// - Throws: ``ArchitectureError/unknownChange(_:)``.
   public init(_ text: String) throws {
@@ -28,6 +32,7 @@ public enum Ablation: Sendable, Hashable {
     case ("no-shortcut", 1, _): self = .noShortcut
     case ("nonlinear", 1, _): self = .nonlinear
     case ("expand", 2, let number?): self = .expand(number)
+    case ("total-stride", 2, let number?): self = .totalStride(number)
     default:
       guard parts.count == 1, let function = names[text] ?? ActivationFunction(rawValue: text) else {
         throw ArchitectureError.unknownChange(text)
@@ -48,6 +53,7 @@ extension Architecture {
   ///
   /// - Throws: ``ArchitectureError/noSuchPart(_:network:)`` where no block has it.
   public func applying(_ ablation: Ablation, named name: String) throws -> Architecture {
+    if case .totalStride(let stride) = ablation { return try with(totalStride: stride, named: name) }
     var result = self
     var isChanged = false
     func changed(_ row: Row) -> Row {
@@ -62,6 +68,27 @@ extension Architecture {
       result.head = head
     }
     guard isChanged else { throw ArchitectureError.noSuchPart(name, network: self.name) }
+    return result
+  }
+}
+
+extension Architecture {
+  /// The architecture whose first strides are 1, so that the product of all is `stride`.
+  private func with(totalStride stride: Int, named name: String) throws -> Architecture {
+    var result = self
+    var rest = totalStride
+    func changed(_ row: Row) -> Row {
+      guard stride > 0, rest > stride, row.block.stride > 1 else { return row }
+      var row = row
+      rest /= row.block.stride
+      row.block.stride = 1
+      return row
+    }
+    result.stem = stem.map(changed)
+    result.stages = stages.map { $0.map(changed) }
+    guard rest == stride, rest != totalStride else {
+      throw ArchitectureError.noSuchPart(name, network: self.name)
+    }
     return result
   }
 }

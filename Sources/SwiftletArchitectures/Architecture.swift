@@ -182,7 +182,7 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
     case .unknownChange(let text):
       "'\(text)' is no change of a network; there are @WIDTH, @WIDTH:PIXELS, and after a +: "
         + "\(ActivationFunction.allCases.map(\.rawValue).joined(separator: ", ")), no-squeeze, squeeze=R, no-shortcut, nonlinear, "
-        + "expand=T"
+        + "expand=T, total-stride=N"
     case .noSuchPart(let change, let network): "\(network) has no block that '\(change)' could change"
     case .unknownBlock(let name): "unknown block '\(name)' in an architecture"
     case .unregisteredBlock(let name):

@@ -81,7 +81,26 @@ import Testing
         > Zoo.architecture("se_resnet50").summary().parameters)
   }
 
+  /// The first strides become 1, and every weight keeps its shape.
   @Test(arguments: [
+    ("cifar_mobilenet_v2", 8, [1, 1, 1, 2, 2, 1, 2, 1]), ("mobilenet_v2", 8, [1, 1, 1, 2, 2, 1, 2, 1]),
+    ("mobilenet_v2", 1, [1, 1, 1, 1, 1, 1, 1, 1]), ("cifar_resnet20", 2, [1, 1, 1, 2]),
+  ])
+  func earlyStridesAreTakenOut(name: String, stride: Int, strides: [Int]) throws {
+    let (plain, changed) = (
+      try Zoo.architecture(name), try Zoo.architecture("\(name)+total-stride=\(stride)")
+    )
+    #expect(changed.totalStride == stride)
+    #expect((changed.stem + changed.stages.flatMap { $0 }).map(\.block.stride) == strides)
+    let shapes = { (network: Architecture) in
+      try network.graph().parameters.map { "\($0.name) \($0.shape)" }
+    }
+    #expect(try shapes(changed) == shapes(plain))
+  }
+
+  @Test(arguments: [
+    ("mobilenet_v2+total-stride=32", "could change"), ("mobilenet_v2+total-stride=64", "could change"),
+    ("mobilenet_v2+total-stride=0", "could change"), ("mobilenet_v2+total-stride=3", "could change"),
     ("mobilenet_v2+foo", "'foo' is no change"), ("mobilenet_v2+", "'' is no change"),
     ("mobilenet_v2@half", "'mobilenet_v2@half' is no change"), ("mobilenet_v2@0.5:x", "is no change"),
     ("mobilenet_v2@0.5:96:3", "is no change"), ("mobilenet_v2+expand=many", "is no change"),

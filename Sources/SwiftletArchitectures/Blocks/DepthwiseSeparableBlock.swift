@@ -50,7 +50,7 @@ extension DepthwiseSeparableBlock: AblatableBlock {
     switch ablation {
     case .activation(let function): activation = function
     case .squeeze(let reduction): return squeeze.change(to: reduction, gate: .sigmoid)
-    case .noShortcut, .nonlinear, .expand: return false
+    case .noShortcut, .nonlinear, .expand, .totalStride: return false
     }
     return true
   }

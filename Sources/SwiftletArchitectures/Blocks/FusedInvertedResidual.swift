@@ -52,7 +52,7 @@ extension FusedInvertedResidual: AblatableBlock {
     switch ablation {
     case .activation(let function): activation = function
     case .expand(let factor): expand = .by(factor)
-    case .squeeze, .noShortcut, .nonlinear: return false
+    case .squeeze, .noShortcut, .nonlinear, .totalStride: return false
     }
     return true
   }

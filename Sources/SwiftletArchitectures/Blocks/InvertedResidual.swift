@@ -125,6 +125,7 @@ extension InvertedResidual: AblatableBlock {
     case .expand(let factor):
       if case .by(1) = expand { return false }
       expand = .by(factor)
+    case .totalStride: return false
     }
     return true
   }

@@ -16,6 +16,7 @@ extension Recipe {
   /// All presets.
   public static let presets = [
     Preset(name: "cifar", summary: "small images from scratch: SGD, one cycle, 30 epochs", recipe: .cifar),
+    Preset(name: "fast", summary: "small images from scratch in 12 epochs", recipe: .fast),
     Preset(name: "fine-tune", summary: "a network that was trained on other images", recipe: .fineTune),
     Preset(name: "quick", summary: "three epochs, to see whether it works", recipe: .quick),
     Preset(name: "mobilenet-v1", summary: "MobileNetV1's paper, for ImageNet", recipe: .mobileNetV1),
@@ -39,6 +40,13 @@ extension Recipe {
   public static let cifar = Recipe(
     epochs: 30, batch: 64, learningRate: 0.08, schedule: Schedule(.oneCycle(peak: 0.15)),
     weightDecay: 4e-4, labelSmoothing: 0.1, augmentation: [.padAndCrop(4), .horizontalFlip], dropout: 0)
+
+  /// For CIFAR in few epochs.
+  public static let fast = Recipe(
+    epochs: 12, batch: 128, learningRate: 0.2, schedule: Schedule(.oneCycle(peak: 0.25)), weightDecay: 5e-4,
+    decayExclusions: [.normScale, .normOffset, .bias],
+    labelSmoothing: 0.1, augmentation: [.padAndCrop(4), .horizontalFlip], dropout: 0, averageDecay: 0.998,
+    whitensStem: true)
 
   /// For a network that was trained on other images, with a new classifier.
   public static let fineTune = Recipe(

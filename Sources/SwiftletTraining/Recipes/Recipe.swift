@@ -46,6 +46,9 @@ public struct Recipe: Sendable, Hashable, Codable {
   /// The factor of the learning rate from one stage to the stage before it: the classifier has the full rate, the last stage this
   /// share of it, the stage before that its square (Howard and Ruder 2018, arXiv 1801.06146, section 3.2); `nil` for one rate.
   public var layerDecay: Double?
+  /// Whether the first convolution starts with the principal components of the training images' patches, where its weights are the
+  /// seeded ones of ``seed``: weights that were trained stay. See ``StemWhitening``.
+  public var whitensStem: Bool?
   /// Whether an evaluation averages the outputs for an image and its mirror image.
   public var mirrorsEvaluation: Bool?
   /// Whether a rare class weighs as much as a frequent one in the loss: each has the weight N / (C · its images).
@@ -65,8 +68,8 @@ public struct Recipe: Sendable, Hashable, Codable {
     decayExclusions: [ParameterRole] = [.depthwise, .normScale, .normOffset, .bias], clipNorm: Double? = nil,
     labelSmoothing: Double = 0, augmentation: [Augmentation] = [], mixing: Mixing? = nil,
     dropout: Double? = nil, stochasticDepth: Double = 0, averageDecay: Double? = nil,
-    distillation: Distillation? = nil, layerDecay: Double? = nil, mirrorsEvaluation: Bool? = nil,
-    balancesClasses: Bool? = nil, patience: Int? = nil, targetScore: Double? = nil, seed: UInt64 = 1
+    distillation: Distillation? = nil, layerDecay: Double? = nil, whitensStem: Bool? = nil,
+    mirrorsEvaluation: Bool? = nil, balancesClasses: Bool? = nil, patience: Int? = nil, targetScore: Double? = nil, seed: UInt64 = 1
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -85,6 +88,7 @@ public struct Recipe: Sendable, Hashable, Codable {
     self.averageDecay = averageDecay
     self.distillation = distillation
     self.layerDecay = layerDecay
+    self.whitensStem = whitensStem
     self.mirrorsEvaluation = mirrorsEvaluation
     self.balancesClasses = balancesClasses
     self.patience = patience

@@ -114,7 +114,9 @@ public final class Trainer: Sendable {
     heldOut = try data.validation.map { try TaskImages(task, $0) }
     test = try data.test.map { try TaskImages(task, $0) }
     self.network = network
-    self.parameters = parameters
+    self.parameters =
+      recipe.whitensStem ?? false
+      ? try StemWhitening.applied(to: parameters, of: network, recipe, data.training, preprocessing) : parameters
     self.backend = backend
     self.recipe = recipe
     self.task = task
