@@ -64,7 +64,12 @@ import Testing
       for part in text.components(separatedBy: "// snippet: ").dropFirst() {
         let body = try #require(part.components(separatedBy: "// end\n").first)
         let name = try #require(body.split(separator: "\n").first)
-        snippets[String(name)] = String(body.dropFirst(name.count + 1))
+        // A snippet inside of a `do` is indented, and so is the line of its end.
+        let lines = body.dropFirst(name.count + 1).split(separator: "\n", omittingEmptySubsequences: false)
+        let indent = lines.first?.prefix { $0 == " " } ?? ""
+        snippets[String(name)] = lines.map {
+          String($0.hasPrefix(indent) ? $0.dropFirst(indent.count) : $0)
+        }.joined(separator: "\n")
       }
     }
     let quotes = readme.components(separatedBy: "<!-- snippet: ").dropFirst()

@@ -1,4 +1,0 @@
-/// What is printed when there are too few arguments.
-struct Usage: Error, CustomStringConvertible {
-  var description: String { "usage: ClassifyPhoto WEIGHTS PHOTO…" }
-}
