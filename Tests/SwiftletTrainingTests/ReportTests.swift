@@ -11,7 +11,7 @@ import Testing
 #endif
 
 /// Walks a page as XML, which the page is too: what is not closed or not escaped is an error.
-private final class PageReader: NSObject, XMLParserDelegate {
+final class PageReader: NSObject, XMLParserDelegate {
   var elements: [String: Int] = [:]
   var text = ""
   var ids: Set<String> = []
@@ -166,7 +166,9 @@ private final class PageReader: NSObject, XMLParserDelegate {
       page(
         Evaluation(classes: [], count: 0, loss: 0, top1: 0, top5: 0, confusion: [], mistakes: [], skipped: [])
       )
-      .contains("No epoch was completed."))
+      .contains("<strong>n</strong> on <strong>d</strong>.</p>"))
+    #expect(
+      TrainingReport(title: "t", network: "n", dataset: "d").html().contains("No epoch was completed."))
   }
 
   @Test func theConfusionIsReadableForAnyNumberOfClasses() throws {

@@ -64,23 +64,28 @@ struct CompareCommand: Command {
 
   static let spec = CommandSpec(
     name: "compare", summary: "Put networks side by side",
-    positionals: "[MODEL…]", count: 0...12,
+    positionals: "[MODEL|RUN…]", count: 0...12,
     discussion: """
       MODEL is a network's name or a model's file. Behind a name may be a width, a resolution and ablations:
       mobilenet_v1@0.5:160, mobilenet_v2+relu+no-shortcut; there are activations, no-squeeze, squeeze=R, no-shortcut,
-      nonlinear and expand=T. Compares parameters, multiply-adds, peak activation memory (one operation at a time, f32) and published
+      nonlinear, expand=T and total-stride=N. Compares parameters, multiply-adds, peak activation memory (one operation at a time, f32) and published
       accuracy; ratios are to the first network. --preset gives a paper's own comparison instead:
         separable  depthwise separable against full convolution, layer by layer (MobileNetV1, Table 4)
         vgg        MobileNetV1 against VGG-16 (MobileNetV1, Table 8)
         v1-v2      MobileNetV2 against MobileNetV1 (MobileNetV2, Table 4)
+      Folders of runs are compared by their results instead: best and last score, losses, speed and time, and with
+      --output their curves over each other, by epochs and by minutes.
       """,
-    options: [.value("preset", "NAME", "separable, vgg or v1-v2.")] + NetworkOptions.specs + [
-      .flag("memory", "Show the memory of the engine's plans too (always with v1-v2); it fuses blocks."),
-      .flag("rows", "Show two networks row by row as well."),
-      .flag("json", "Print one JSON object: networks with ratios, and rows."),
-    ],
+    options: [.value("preset", "NAME", "separable, vgg or v1-v2.")] + [NetworkOptions.stateDict]
+      + NetworkOptions.specs + [
+        .flag("memory", "Show the memory of the engine's plans too (always with v1-v2); it fuses blocks."),
+        .flag("rows", "Show two networks row by row as well."),
+        .value("output", "FILE.html", "Write a page with the curves of runs."),
+        .flag("json", "Print one JSON object: networks with ratios, and rows; or runs."),
+      ],
     examples: [
       "swiftlet compare mobilenet_v1 mobilenet_v2 mobilenet_v3_large", "swiftlet compare --preset separable",
+      "swiftlet compare runs/plain runs/se --output runs.html",
     ])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
@@ -89,8 +94,20 @@ struct CompareCommand: Command {
     guard names.count >= 2, preset == nil || arguments.positionals.isEmpty else {
       throw UsageError("'compare' needs two networks or more, or --preset alone")
     }
+    let folders = names.filter(RunComparison.isRun)
+    if !folders.isEmpty {
+      guard folders.count == names.count else {
+        throw UsageError(
+          "'compare' takes runs or networks, not both: '\(names.first { !folders.contains($0) } ?? "")' is not a run's folder"
+        )
+      }
+      return try compareRuns(names, arguments)
+    }
+    guard arguments.string("output") == nil else {
+      throw UsageError("--output is a page of runs' curves; these are networks")
+    }
     let options = try NetworkOptions.parse(arguments)
-    let networks = try names.map { try NetworkChoice($0, options) }
+    let networks = try names.map { try NetworkChoice($0, options, stateDict: arguments.string("state-dict")) }
     let summaries = try networks.map { try $0.definition.summary() }
     let first = summaries[0]
     let showsMemory = arguments.flag("memory") || preset == .v1v2
