@@ -201,4 +201,28 @@ private struct Ghost: BlockDefinition {
     #expect(WidthRule.truncated.apply(1024 * 0.3) == 307)
     #expect(WidthRule.truncated.apply(3) == 8)
   }
+
+  /// One box for each operation, one arrow for each value that it reads, all operations of a block in one frame.
+  @Test(arguments: ["mobilenet_v2", "se_resnet50", "mobilenet_v3_small"])
+  func drawingsShowEveryOperation(name: String) throws {
+    let graph = try Zoo.architecture(name).graph()
+    let lines = graph.dot.split(separator: "\n").map(String.init)
+    #expect(lines.count { $0.hasPrefix("    node") } == graph.nodes.count)
+    let parameters = Set(graph.parameters.map(\.value.id))
+    let reads = graph.nodes.reduce(0) { $0 + $1.inputs.count { !parameters.contains($0.id) } }
+    #expect(lines.count { $0.contains(" -> ") } == reads + graph.outputs.count)
+    let frames = lines.filter { $0.contains("subgraph") }
+    #expect(Set(frames).count == frames.count && frames.contains { $0.contains("\"stages.1.0\"") })
+    #expect(lines.count { $0.hasSuffix("{") } == lines.count { $0.trimmingPrefix(" ").hasPrefix("}") })
+  }
+
+  /// Names come from files: quotes, backslashes and control characters must not end a string.
+  @Test func drawingsQuoteNames() throws {
+    var builder = GraphBuilder(name: "a\"; b\\ \n")
+    let x = builder.input("im\"age", TensorType([1, 2, 2, 1]))
+    builder.output("out\u{1B}", try builder.apply(Activation(.relu), x, label: "l\"1\\"))
+    let text = try builder.finish().dot
+    #expect(text.hasPrefix("digraph \"a\\\"; b\\\\ \\n\" {\n"))
+    #expect(text.contains("[label=\"im\\\"age\"") && text.contains("\"out?\"") && !text.contains("\u{1B}"))
+  }
 }
