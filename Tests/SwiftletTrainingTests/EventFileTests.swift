@@ -148,6 +148,27 @@ private struct EventReader {
     #expect(try EventReader(file.bytes([])).scalars.isEmpty)
   }
 
+  /// Points lie between the epochs in step and in time; a point of an unfinished epoch waits for it.
+  @Test func pointsOverStepsComeBack() throws {
+    let file = EventFile(start: 1_700_000_000, host: "host")
+    let records = sampleRecords(2)
+    let curve = [39, 390, 585, 781].map { StepPoint(step: $0, loss: Double($0) / 4, learningRate: 0.5) }
+    let reader = try EventReader(file.bytes(records, curve: curve))
+    #expect(reader.scalars.count == 2 * 9 + 3 * 2)
+    let losses = reader.scalars.filter { $0.tag == "step/loss" }
+    #expect(losses.map(\.step) == [39, 390, 585] && losses.map(\.value) == [9.75, 97.5, 146.25])
+    #expect(reader.scalars.filter { $0.tag == "step/learning_rate" }.map(\.value) == [0.5, 0.5, 0.5])
+    let length = records[0].trainingSeconds
+    #expect(abs(losses[0].wall - 1_700_000_000 - 0.1 * length) < 1e-6)
+    #expect(abs(losses[2].wall - 1_700_000_065.75 - 0.5 * length) < 1e-6)
+    #expect(zip(reader.scalars, reader.scalars.dropFirst()).allSatisfy { $0.wall <= $1.wall })
+    // More epochs append: the first bytes stay.
+    let (first, all) = (file.bytes(records, curve: curve), file.bytes(sampleRecords(3), curve: curve))
+    #expect(file.bytes(Array(sampleRecords(3).prefix(2)), curve: curve).count == first.count)
+    #expect(all.starts(with: file.bytes(Array(sampleRecords(3).prefix(2)), curve: curve)))
+    #expect(try EventReader(all).scalars.filter { $0.tag == "step/loss" }.map(\.step) == [39, 390, 585, 781])
+  }
+
   @Test func aRunKeepsOneFileAndAppends() throws {
     try Files.withScratch { folder in
       let run = try RunFolder(folder.path)

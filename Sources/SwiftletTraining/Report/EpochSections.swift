@@ -51,9 +51,13 @@ struct EpochSections {
   /// One or two sentences: the network, the data set and the accuracy.
   func lead(network: String, dataset: String) -> String {
     let what = "<strong>\(HTML.text(network))</strong> on <strong>\(HTML.text(dataset))</strong>"
-    guard let last else { return "\(what). No epoch was completed." }
-    let epochs = records.count == 1 ? "one epoch" : "\(Format.grouped(records.count)) epochs"
-    var text = "\(what), trained for \(epochs) (\(Format.grouped(last.step)) steps)."
+    var text = "\(what)."
+    if let last {
+      let epochs = records.count == 1 ? "one epoch" : "\(Format.grouped(records.count)) epochs"
+      text = "\(what), trained for \(epochs) (\(Format.grouped(last.step)) steps)."
+    } else if evaluation == nil {
+      text += " No epoch was completed."
+    }
     if let evaluation, evaluation.count > 0 {
       text +=
         " On \(Format.grouped(evaluation.count)) image\(evaluation.count == 1 ? "" : "s") "

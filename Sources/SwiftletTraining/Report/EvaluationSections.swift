@@ -263,7 +263,7 @@ struct EvaluationSections {
   }
 
   /// `nil` where there is no memory for it: a report without an image is better than none.
-  private static func dataURI(_ image: RGBImage) -> String? {
+  static func dataURI(_ image: RGBImage) -> String? {
     (try? image.pngBytes()).map { "data:image/png;base64,\(Data($0).base64EncodedString())" }
   }
 }

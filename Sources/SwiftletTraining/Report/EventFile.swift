@@ -68,14 +68,28 @@ package struct EventFile: Sendable, Equatable {
 
   /// The whole file.
   ///
-  /// - Parameter records: the epochs from the first on, in order.
-  package func bytes(_ records: [EpochRecord]) -> [UInt8] {
+  /// - Parameters:
+  ///   - records: the epochs from the first on, in order.
+  ///   - curve: points of the curves over steps, in order; those of an epoch that has no record yet are left out.
+  package func bytes(_ records: [EpochRecord], curve: [StepPoint] = []) -> [UInt8] {
     var wall = Double(start)
     var version = ProtocolBuffer()
     version.double(wall, field: 1)
     version.bytes(Array("brain.Event:2".utf8), field: 3)
     var result = Self.frame(version.bytes)
+    var (points, done) = (curve[...], 0)
     for record in records {
+      let length = record.trainingSeconds.isFinite ? record.trainingSeconds : 0
+      while let point = points.first, point.step <= record.step {
+        // At the time of its step, if all steps of an epoch take as long.
+        let share = Double(point.step - done) / Double(max(record.step - done, 1))
+        for (tag, value) in [("step/loss", point.loss), ("step/learning_rate", point.learningRate)] {
+          result += Self.frame(
+            Self.event(wall: wall + share * length, step: point.step, tag: tag, value: value))
+        }
+        points = points.dropFirst()
+      }
+      done = record.step
       for seconds in [record.trainingSeconds, record.validationSeconds] where seconds.isFinite {
         wall += seconds
       }
@@ -87,8 +101,8 @@ package struct EventFile: Sendable, Equatable {
   }
 
   /// Appends the new events where the file holds the first ones, and replaces the file otherwise.
-  func write(_ records: [EpochRecord], folder: RunFolder) throws {
-    let all = bytes(records)
+  func write(_ records: [EpochRecord], curve: [StepPoint], folder: RunFolder) throws {
+    let all = bytes(records, curve: curve)
     // A file that a killed run left half-written is a beginning too: the rest completes it.
     if let old = try RunFolder.read(folder.file(name)), !old.isEmpty, all.starts(with: old) {
       try Self.append(Array(all[old.count...]), to: folder.file(name))

@@ -92,11 +92,13 @@ package struct RunFolder: Sendable, Equatable {
   /// A run has one event file, also when it is resumed. Its contents are a function of the records, so that new epochs
   /// are appended, which a TensorBoard that watches the folder follows; a history that differs replaces the file.
   ///
-  /// - Parameter records: the epochs from the first on, in order.
+  /// - Parameters:
+  ///   - records: the epochs from the first on, in order.
+  ///   - curve: points of the curves over steps, in order.
   /// - Throws: `AtomicFileError`, or ``RunFolderError`` where the folder cannot be read.
-  package func writeEvents(_ records: [EpochRecord]) throws {
+  package func writeEvents(_ records: [EpochRecord], curve: [StepPoint] = []) throws {
     let events = try EventFile.inFolder(path)
-    try events.write(records, folder: self)
+    try events.write(records, curve: curve, folder: self)
   }
 
   /// Writes `report.html`.

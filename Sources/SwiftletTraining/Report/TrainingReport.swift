@@ -8,8 +8,8 @@ import SwiftletData
 /// are not finite are shown as gaps with a note; a run without an epoch, without validation or without an
 /// evaluation has a page too.
 package struct TrainingReport: Sendable {
-  /// The page's title.
-  package var title: String
+  /// The line above the title, and the title.
+  package var kicker = "Training report", title: String
   /// The names of the network and of the data set.
   package var network: String, dataset: String
   /// The run's configuration: names and values, in the order of the page.
@@ -24,6 +24,8 @@ package struct TrainingReport: Sendable {
   package var metrics: [TaskMetric]
   /// The excitations of a network's squeeze-and-excite gates, in the order of its depth.
   package var gates: [GateRecord]
+  /// The layers of the best weights, once the run is over.
+  package var layers = LayerProbe()
   /// Images for the evaluation's mistakes, by their index in the data set. Large ones are shown smaller.
   package var thumbnails: [Int: RGBImage]
   /// The epoch of the best weights, where it is known.
@@ -71,11 +73,12 @@ package struct TrainingReport: Sendable {
         "gates", "Squeeze and excitation",
         GateSection(gates: gates, classes: evaluation?.classes ?? []).body()
       ))
+    sections.append(("layers", "Layers", LayerSection(layers).body()))
     sections.append(("data", "Data", data.body()))
     sections.append(("skipped", "Skipped files", skippedFiles()))
     sections.append(("configuration", "Configuration", configurationTable()))
     return ReportPage(
-      kicker: "Training report", title: title, lead: epochs.lead(network: network, dataset: dataset),
+      kicker: kicker, title: title, lead: epochs.lead(network: network, dataset: dataset),
       notes: notes + epochs.warnings(), figures: epochs.figures(), sections: sections
     ).html
   }
