@@ -10,7 +10,8 @@ public struct EvaluationError: Error, Equatable, CustomStringConvertible {
 /// The model's number of each class of a data set.
 ///
 /// Names are compared exactly, then without case, spaces, hyphens and underscores. The classes of ImageNet are also known by
-/// their WordNet ids (`n01440764`, `n01440764_tench`) and, where all names are numbers, by their indices (`0`, `0999`).
+/// their WordNet ids (`n01440764`, `n01440764_tench`) and, where all names are numbers, by their indices (`0`, `0999`), in models with
+/// a class "background" before them too.
 package struct ClassMatching: Sendable {
   /// The number of each class; `nil` where the model does not know it.
   package let numbers: [Int?]
@@ -29,9 +30,12 @@ package struct ClassMatching: Sendable {
   /// - Throws: ``EvaluationError`` where a class is unknown, or two are the same to the model.
   package init(_ classes: [String], labels: [String], count: Int, allowsUnknown: Bool = false) throws {
     let hasLabels = labels.count == count
-    let isImageNet = count == Labels.imageNet.count && (!hasLabels || labels == Labels.imageNet)
-    let synsets = isImageNet ? Self.synsets(classes) : [:]
-    let indices = isImageNet ? Self.indices(classes, below: count) : nil
+    // TensorFlow's networks have a class before those of ImageNet.
+    let known = [Labels.imageNet, ["background"] + Labels.imageNet].first { $0.count == count }
+    let imageNet = !hasLabels || labels == known ? known : nil
+    let before = imageNet.map { $0.count - Labels.imageNet.count } ?? 0
+    let synsets = imageNet == nil ? [:] : Self.synsets(classes).mapValues { $0 + before }
+    let indices = imageNet == nil ? nil : Self.indices(classes, below: count, before: before)
     guard hasLabels || !synsets.isEmpty || indices != nil else {
       guard classes.count == count else {
         throw EvaluationError(
@@ -40,7 +44,7 @@ package struct ClassMatching: Sendable {
       (numbers, names, note) = (Array(0..<count), classes, nil)
       return
     }
-    names = hasLabels ? labels : Labels.imageNet
+    names = hasLabels ? labels : imageNet ?? []
     let exact = Dictionary(zip(names, 0...)) { first, _ in first }
     var loose: [String: Int?] = [:]
     for (number, name) in names.enumerated() {
@@ -102,14 +106,16 @@ package struct ClassMatching: Sendable {
     return result
   }
 
-  /// The numbers that all classes are; `nil` where they are not numbers of classes.
-  private static func indices(_ classes: [String], below count: Int) -> [Int]? {
+  /// The numbers that all classes are; `nil` where they are not numbers of classes. With a class before ImageNet's they are those of
+  /// ImageNet, from 0 to 999, unless there is a 1000.
+  private static func indices(_ classes: [String], below count: Int, before: Int) -> [Int]? {
     let numbers = classes.compactMap { name -> Int? in
       guard name.count <= 4, name.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(name) else {
         return nil
       }
       return number < count ? number : nil
     }
-    return numbers.count == classes.count ? numbers : nil
+    guard numbers.count == classes.count else { return nil }
+    return numbers.contains(Labels.imageNet.count) ? numbers : numbers.map { $0 + before }
   }
 }

@@ -70,7 +70,7 @@ package struct DataOverview: Sendable, Codable, Equatable {
     let empty = self.classes.filter { $0.training == 0 }
     if !empty.isEmpty {
       remarks.append(
-        "no training image of \(LeftOutFiles.counted(empty.count, "class")): "
+        "no training image of \("class".counted(empty.count)): "
           + empty.prefix(5).map(\.name).joined(separator: ", ") + (empty.count > 5 ? ", …" : ""))
     }
     if let imbalance, imbalance >= Self.largestImbalance,
@@ -85,12 +85,12 @@ package struct DataOverview: Sendable, Codable, Equatable {
     let example = duplicates.examples.first.map { ": \($0.joined(separator: " and "))" } ?? ""
     if duplicates.acrossParts > 0 {
       remarks.append(
-        "duplicates: \(LeftOutFiles.counted(duplicates.acrossParts, "image")) of validation or test "
+        "duplicates: \("image".counted(duplicates.acrossParts)) of validation or test "
           + "\(duplicates.acrossParts == 1 ? "is" : "are") in another part, too\(example)")
     }
     if duplicates.acrossClasses > 0 {
       remarks.append(
-        "duplicates: \(LeftOutFiles.counted(duplicates.acrossClasses, "image")) "
+        "duplicates: \("image".counted(duplicates.acrossClasses)) "
           + "\(duplicates.acrossClasses == 1 ? "occurs" : "occur") with another class, too\(example)")
     }
     notes = split.notes.notes
@@ -192,7 +192,7 @@ package struct DataOverview: Sendable, Codable, Equatable {
     if validation > 0 { parts.append("\(Self.grouped(validation)) validation") }
     if test > 0 { parts.append("\(Self.grouped(test)) test") }
     var lines = [
-      "\(data): \(LeftOutFiles.counted(classes.count, "class")), images: \(parts.joined(separator: ", "))"
+      "\(data): \("class".counted(classes.count)), images: \(parts.joined(separator: ", "))"
     ]
     func text(_ classes: [ClassCount]) -> String {
       classes.map { "\($0.name) \(Self.grouped($0.total))" }.joined(separator: ", ")

@@ -141,7 +141,15 @@ extension Split where Images == any Dataset {
     guard !path.isEmpty, !path.utf8.contains(0), stat(path, &status) == 0 else {
       throw DatasetError.missing(path: path)
     }
-    if status.st_mode & S_IFMT == S_IFDIR { return try open(FolderTree(path), options) }
+    if status.st_mode & S_IFMT == S_IFDIR {
+      do { return try open(FolderTree(path), options) } catch let error as DatasetError {
+        // Where no folder is a class, a list beside the images may have the classes.
+        guard case .noClassFolders = error, let split = try FolderLists.split(path, options: options) else {
+          throw error
+        }
+        return split
+      }
+    }
     switch try FileContents(path) {
     case .zip: return try open(ZipTree(path), options)
     case .tar: return try open(TarTree(path), options)

@@ -13,16 +13,6 @@ package struct FileKind: Hashable, Sendable, CustomStringConvertible {
   /// The noun with its article.
   package var description: String { "\(Self.article(noun)) \(noun)" }
 
-  /// The noun for `count` files: "3 PDF documents".
-  package func counted(_ count: Int) -> String {
-    guard count > 1 else { return "1 \(noun)" }
-    // Of "video (MP4)" the word before the brackets changes.
-    let parts = noun.split(separator: " (", maxSplits: 1)
-    guard let word = parts.first else { return "\(count) \(noun)" }
-    let plural = word.hasSuffix("x") ? "es" : "s"
-    return "\(count) \(word)\(plural)" + (parts.count > 1 ? " (\(parts[1])" : "")
-  }
-
   /// "a" or "an".
   static func article(_ noun: String) -> String {
     let spoken = noun.split(separator: " ").first.map(String.init) ?? noun

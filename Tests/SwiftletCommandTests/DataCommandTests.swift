@@ -155,6 +155,17 @@ import Testing
         try ClassMatching(classes, labels: labels, count: labels.count)
       }
     }
+    // TensorFlow's networks begin with a class for the background.
+    let background = ["background"] + imageNet
+    for labels in [background, []] {
+      func match(_ classes: [String]) throws -> [Int?] {
+        try ClassMatching(classes, labels: labels, count: 1001).numbers
+      }
+      #expect(try match(["n01440764", "n15075141", "hen"]) == [1, 1000, 9])
+      #expect(try match(["0", "0160", "999"]) == [1, 161, 1000])
+      #expect(try match(["1", "161", "1000"]) == [1, 161, 1000])
+    }
+    #expect(try ClassMatching(["background"], labels: background, count: 1001).numbers == [0])
     let some = try ClassMatching(
       ["tiger", "wombat"], labels: ["tiger", "cat"], count: 2, allowsUnknown: true)
     #expect(some.numbers == [0, nil])

@@ -343,6 +343,45 @@ struct Layout: Sendable, CustomTestStringConvertible {
     }
   }
 
+  /// Links in a tar archive are the files that they lead to; those that lead out of it are counted.
+  @Test func linksInTarArchivesAreFollowed() throws {
+    try Files.withScratch { root in
+      let set = root.appending(path: "set")
+      for index in 0..<4 {
+        try set.write("\(index % 2 == 0 ? "cat" : "dog")/\(index).jpg", bitmap(red: UInt8(index)))
+      }
+      let manager = FileManager.default
+      func path(_ name: String) -> String { set.appending(path: name).path }
+      try manager.linkItem(atPath: path("cat/0.jpg"), toPath: path("dog/hard.jpg"))
+      for (link, target) in [
+        ("cat/soft.jpg", "../dog/1.jpg"), ("cat/chain.jpg", "soft.jpg"), ("cat/out.jpg", "/etc/hostname"),
+        ("dog/above.jpg", "../../../x.jpg"), ("dog/gone.jpg", "nothing.jpg"), ("dog/loop.jpg", "loop.jpg"),
+      ] { try manager.createSymbolicLink(atPath: path(link), withDestinationPath: target) }
+      let tar = Process()
+      tar.executableURL = URL(filePath: "/usr/bin/env")
+      let archive = root.appending(path: "set.tar").path
+      tar.arguments = ["tar", "-cf", archive, "-C", root.path, "set"]
+      try tar.run()
+      tar.waitUntilExit()
+      #expect(tar.terminationStatus == 0)
+      let split = try DatasetSplit.open(path: archive, holdOut: 0, seed: 1)
+      #expect(Self.text(split) == "training cat 4 dog 3")
+      let reds = try (0..<split.training.count).map { index in
+        (
+          split.training.name(index).split(separator: "/").last.map(String.init) ?? "",
+          try split.training.image(index).pixels[0]
+        )
+      }
+      let expected: [String: UInt8] = [
+        "0.jpg": 0, "2.jpg": 2, "soft.jpg": 1, "chain.jpg": 1, "1.jpg": 1, "3.jpg": 3, "hard.jpg": 0,
+      ]
+      #expect(Dictionary(uniqueKeysWithValues: reds) == expected)
+      #expect(
+        split.notes.notes.contains { $0.contains("links to no file of the archive (4)") },
+        "\(split.notes.notes)")
+    }
+  }
+
   /// An archive with an archive as its last entry is read by its own directory.
   @Test func anInnerArchiveIsAFile() throws {
     let pictures = (0..<4).map { ("\($0 % 2 == 0 ? "cat" : "dog")/\($0).jpg", bitmap(red: UInt8($0))) }

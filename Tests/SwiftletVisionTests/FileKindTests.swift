@@ -53,9 +53,12 @@ import Testing
   }
 
   @Test func kindsAreCounted() {
-    #expect(FileKind("video (MP4)").counted(1) == "1 video (MP4)")
-    #expect(FileKind("video (MP4)").counted(3) == "3 videos (MP4)")
-    #expect(FileKind("text file").counted(2) == "2 text files")
+    #expect("video (MP4)".counted(1) == "1 video (MP4)" && "video (MP4)".counted(3) == "3 videos (MP4)")
+    #expect("text file".counted(2) == "2 text files" && "class".counted(0) == "0 classes")
+    #expect("file of zeros".counted(2) == "2 files of zeros" && "entry".counted(2) == "2 entries")
+    #expect("file without permission".counted(5) == "5 files without permission")
+    #expect(
+      "archive of another kind".counted(2) == "2 archives of another kind" && "day".counted(2) == "2 days")
   }
 
   @Test func brandsTellHEICFromAVIFAndVideo() {

@@ -117,7 +117,7 @@ struct PhotoList {
   /// Kinds with their numbers, the most frequent first.
   private static func text(of kinds: [FileKind: Int]) -> String {
     kinds.sorted { $0.value == $1.value ? $0.key.noun < $1.key.noun : $0.value > $1.value }
-      .map { $0.key.counted($0.value) }.joined(separator: ", ")
+      .map { $0.key.noun.counted($0.value) }.joined(separator: ", ")
   }
 }
 

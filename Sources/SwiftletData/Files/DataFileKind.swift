@@ -87,20 +87,7 @@ struct LeftOutFiles: Sendable {
   var text: String {
     let sorted = counts.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
     return sorted.map { reason, value in
-      "\(Self.counted(value.count, reason)) (\(value.first)\(value.count > 1 ? ", …" : ""))"
+      "\(reason.counted(value.count)) (\(value.first)\(value.count > 1 ? ", …" : ""))"
     }.joined(separator: ", ")
-  }
-
-  /// `1 text file`, `2 text files`, `2 files of zeros`.
-  static func counted(_ count: Int, _ noun: String) -> String {
-    guard count != 1 else { return "1 \(noun)" }
-    if noun.hasSuffix(")") { return FileKind(noun).counted(count) }
-    for plural in [("file of", "files of"), ("file that", "files that"), ("archive of", "archives of")]
-    where noun.hasPrefix(plural.0) {
-      return "\(count) \(plural.1)\(noun.dropFirst(plural.0.count))"
-    }
-    if noun.hasSuffix("class") { return "\(count) \(noun)es" }
-    if noun.hasSuffix("y"), !noun.hasSuffix("ay") { return "\(count) \(noun.dropLast())ies" }
-    return "\(count) \(noun)s"
   }
 }

@@ -47,12 +47,17 @@ final class TarTree: FileTree {
       Self.harmlessBytes, reader.byteCount.multipliedReportingOverflow(by: Self.largestRatio).partialValue)
     var listing = ArchiveListing()
     var found: [(file: TreeFile, start: Int)] = []
+    var links: [(file: TreeFile, target: [String])] = []
     var position = 0
     var count = 0
     while let entry = try reader.next() {
       count += 1
       guard count <= Self.mostEntries else {
         throw DatasetError.malformed(path: path, reason: "more than \(Self.mostEntries) entries")
+      }
+      if let target = entry.target, let file = listing.file(entry.name, byteCount: 0) {
+        links.append((file, target.names(from: file)))
+        continue
       }
       guard entry.isFile || entry.isFolder else { continue }
       let name = entry.isFolder && !entry.name.hasSuffix("/") ? entry.name + "/" : entry.name
@@ -68,12 +73,33 @@ final class TarTree: FileTree {
       }
       found.append((TreeFile(names: file.names, byteCount: position - start), start))
     }
+    let broken = Self.follow(links, &found)
     found.sort { ClassTree.precedes($0.file.path, $1.file.path) }
     files = found.map(\.file)
     starts = found.map(\.start)
     emptyFolders = listing.emptyFolders
-    junk = listing.junk
+    junk = listing.junk.merging(broken > 0 ? ["links to no file of the archive": broken] : [:]) { $1 }
     unpacked = position > 0 ? try scratch.mapped(byteCount: position) : nil
+  }
+
+  /// Adds the files that links stand for, and gives the number of links to no file. A link may be to another one.
+  private static func follow(
+    _ links: [(file: TreeFile, target: [String])], _ found: inout [(file: TreeFile, start: Int)]
+  ) -> Int {
+    var places: [[String]: (start: Int, byteCount: Int)] = [:]
+    for (file, start) in found { places[file.names] = (start, file.byteCount) }
+    var left = links
+    var count = left.count + 1
+    while left.count < count {
+      count = left.count
+      left.removeAll { link in
+        guard let place = places[link.target] else { return false }
+        found.append((TreeFile(names: link.file.names, byteCount: place.byteCount), place.start))
+        places[link.file.names] = place
+        return true
+      }
+    }
+    return left.count
   }
 
   private func bytes<Result>(_ file: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
@@ -97,6 +123,30 @@ final class TarTree: FileTree {
 
   func image(_ file: Int) throws -> RGBImage {
     try bytes(file) { try RGBImage(decoding: $0, name: fullPath(file)) }
+  }
+}
+
+/// The target of a link in an archive.
+private enum LinkTarget {
+  /// Another path of the archive.
+  case hard(String)
+  /// A path from the link's folder.
+  case symbolic(String)
+
+  /// The names of its path in the archive; those of no file where it leads out of it.
+  func names(from link: TreeFile) -> [String] {
+    let (start, path): ([String], String) =
+      switch self {
+      case .hard(let path): ([], path)
+      case .symbolic(let path): (path.hasPrefix("/") ? ["/"] : link.names.dropLast(), path)
+      }
+    return path.split(separator: "/").reduce(into: start) { names, part in
+      if part == ".." {
+        names = names.isEmpty ? ["/"] : names.dropLast()
+      } else if part != "." {
+        names.append(String(part))
+      }
+    }
   }
 }
 
@@ -148,7 +198,7 @@ private final class TarReader {
   }
 
   /// The next entry, or `nil` at the end.
-  func next() throws -> (name: String, isFile: Bool, isFolder: Bool)? {
+  func next() throws -> (name: String, isFile: Bool, isFolder: Bool, target: LinkTarget?)? {
     var entry: OpaquePointer?
     let status = archive_read_next_header(archive, &entry)
     if status == ARCHIVE_EOF { return nil }
@@ -157,8 +207,14 @@ private final class TarReader {
     let type = UInt32(archive_entry_filetype(entry))
     // Names that are no UTF-8 have no such form.
     let text = archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry)
+    var target: LinkTarget?
+    if let path = archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry) {
+      target = .hard(String(cString: path))
+    } else if type == 0o120000, let path = archive_entry_symlink_utf8(entry) ?? archive_entry_symlink(entry) {
+      target = .symbolic(String(cString: path))
+    }
     // The type of a regular file and of a folder, as of stat(2).
-    return (text.map { String(cString: $0) } ?? "", type == 0o100000, type == 0o040000)
+    return (text.map { String(cString: $0) } ?? "", type == 0o100000, type == 0o040000, target)
   }
 
   /// Further bytes of the entry; `nil` at its end.

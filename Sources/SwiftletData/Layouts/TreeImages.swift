@@ -35,7 +35,7 @@ struct TreeImages: Dataset, EncodedImages {
       let missing = classes.indices.filter { !seen.contains($0) }
       if !missing.isEmpty {
         notes.remark(
-          "the \(part.word) part has no image of \(LeftOutFiles.counted(missing.count, "class")): "
+          "the \(part.word) part has no image of \("class".counted(missing.count)): "
             + missing.prefix(5).map { classes[$0] }.joined(separator: ", ") + (missing.count > 5 ? ", …" : "")
         )
       }

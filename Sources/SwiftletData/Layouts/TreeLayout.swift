@@ -210,7 +210,7 @@ struct TreeLayout {
         inner(folder).filled.isEmpty
         ? " (not in class folders)" : isPart ? " (another folder has that part's own name)" : " (not a part)"
       notes.remark(
-        "left out: the folder \(folder.path)/ with \(LeftOutFiles.counted(folder.imageCount, "image"))\(why)")
+        "left out: the folder \(folder.path)/ with \("image".counted(folder.imageCount))\(why)")
     }
     sayLoose(node.images, "beside the folders of the parts")
     sayUnfilled(node)
@@ -359,7 +359,7 @@ struct TreeLayout {
   private mutating func sayLoose(_ images: [Int], _ place: String) {
     guard let first = images.first else { return }
     notes.remark(
-      "left out: \(LeftOutFiles.counted(images.count, "image")) \(place) "
+      "left out: \("image".counted(images.count)) \(place) "
         + "(\(tree.files[first].path)\(images.count > 1 ? ", …" : ""))")
   }
 

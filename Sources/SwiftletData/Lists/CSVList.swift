@@ -12,9 +12,10 @@ public struct CSVList: Dataset {
   ///
   /// - Throws: ``DatasetError``, ``FormatError`` where the file cannot be read.
   public init(_ path: String) throws {
-    let (classes, list, labels) = try Self.read(path, least: 2)
+    let lines = try LabeledLines(path)
+    let (classes, numbers) = try Self.classes(of: [lines], path: path, least: 2)
     images = ListedImages(
-      classes: classes, rows: zip(list.rows, labels).map { ($0.path, $0.listed, $1) })
+      classes: classes, rows: lines.labeled(numbers).map { ($0.row.path, $0.row.listed, $0.label) })
   }
 
   private init(_ images: ListedImages<Int>) { self.images = images }
@@ -31,21 +32,38 @@ public struct CSVList: Dataset {
   }
 
   static func split(_ path: String, options: DatasetOptions) throws -> DatasetSplit {
-    let (classes, list, labels) = try read(path, least: options.leastClasses)
-    let parts = Dictionary(grouping: zip(list.rows, labels)) { $0.0.part }
-    let known = Set((parts[.training] ?? []).map { $0.1 })
+    try split([try LabeledLines(path)], path: path, options: options)
+  }
+
+  /// The images of several lists together.
+  static func split(_ lists: [LabeledLines], path: String, options: DatasetOptions) throws -> DatasetSplit {
+    let (classes, numbers) = try Self.classes(of: lists, path: path, least: options.leastClasses)
+    let lines = lists.flatMap { lines in lines.labeled(numbers).map { (lines.list, $0.row, $0.label) } }
+    let parts = Dictionary(grouping: lines) { $0.1.part }
+    let known = Set((parts[.training] ?? []).map { $0.2 })
     for part in [Part.validation, .test] where parts[.training] != nil {
-      if let (row, label) = parts[part]?.first(where: { !known.contains($0.1) }) {
+      if let (list, row, label) = parts[part]?.first(where: { !known.contains($0.2) }) {
         throw list.malformed(
           row, "the class '\(classes[label])' of the \(part.word) part is unknown in the training images")
       }
     }
     let images = parts.mapValues { rows -> any Dataset in
-      ListedImages(classes: classes, rows: rows.map { ($0.0.path, $0.0.listed, $0.1) })
+      ListedImages(classes: classes, rows: rows.map { ($0.1.path, $0.1.listed, $0.2) })
     }
-    return try .opened(images, notes: list.notes, path: path, options: options) {
+    var notes = DatasetNotes()
+    for lines in lists { notes.merge(lines.list.notes) }
+    return try .opened(images, notes: notes, path: path, options: options) {
       try DatasetSplit(holdingOut: options.holdOut, of: $0, seed: options.seed)
     }
+  }
+
+  /// The classes of lists in their order, and their numbers.
+  private static func classes(
+    of lists: [LabeledLines], path: String, least: Int
+  ) throws -> ([String], [String: Int]) {
+    let names = TreeImages.distinct(lists.flatMap(\.names))
+    let classes = try ClassTree.classes(names, path: path, least: least)
+    return (classes, Dictionary(zip(classes, 0...)) { first, _ in first })
   }
 
   public var classes: [String] { images.classes }
@@ -54,37 +72,49 @@ public struct CSVList: Dataset {
   public func label(_ index: Int) -> Int { images.target(index) }
   public func image(_ index: Int) throws -> RGBImage { try images.image(index) }
   public func fingerprint(_ index: Int) -> String { images.fingerprint(index) }
+}
 
-  // MARK: Reading
+/// A list with the name of each line's class.
+struct LabeledLines {
+  private(set) var list: ImageList
+  /// The class of each line.
+  let names: [String]
+  /// Whether a column has the classes: otherwise they are the folders of the paths.
+  let hasClassColumn: Bool
 
-  private static func read(_ path: String, least: Int) throws -> (classes: [String], ImageList, labels: [Int])
-  {
+  /// Reads a list.
+  ///
+  /// - Parameter part: the part of all its lines; that of each line if `nil`.
+  /// - Throws: ``DatasetError``, ``FormatError`` where the file cannot be read.
+  init(_ path: String, part: Part? = nil) throws {
     var list = try ImageList(path)
+    if let part { list.assign(part) }
     let choice = try ClassColumn(list)
-    let names = try list.rows.map { row in
+    names = try list.rows.map { row in
       let name = try choice.name(row, list)
       guard !name.isEmpty else { throw list.malformed(row, "the class is empty") }
       return name
     }
-    var seen: [String: (name: String, count: Int)] = [:]
+    var seen: [String: String] = [:]
     var repeated = 0
     for (row, name) in zip(list.rows, names) {
       if let other = seen[row.path] {
-        guard other.name == name else {
-          throw list.malformed(
-            row, "'\(row.listed)' is listed with two classes, '\(other.name)' and '\(name)'")
+        guard other == name else {
+          throw list.malformed(row, "'\(row.listed)' is listed with two classes, '\(other)' and '\(name)'")
         }
         repeated += 1
       }
-      seen[row.path] = (name, 1)
+      seen[row.path] = name
     }
-    if repeated > 0 {
-      list.remark("\(LeftOutFiles.counted(repeated, "line")) of images that are listed before")
-    }
-    let classes = try ClassTree.classes(TreeImages.distinct(names), path: path, least: least)
-    let numbers = Dictionary(zip(classes, 0...)) { first, _ in first }
+    if repeated > 0 { list.remark("\("line".counted(repeated)) of images that are listed before") }
     list.say(classes: choice.words(list), unused: choice.unused(list))
-    return (classes, list, names.map { numbers[$0] ?? 0 })
+    if case .folder = choice { hasClassColumn = false } else { hasClassColumn = true }
+    self.list = list
+  }
+
+  /// The lines with the numbers of their classes.
+  func labeled(_ numbers: [String: Int]) -> [(row: ImageList.Row, label: Int)] {
+    zip(list.rows, names).map { ($0, numbers[$1] ?? 0) }
   }
 }
 

@@ -17,13 +17,13 @@ struct ImageList {
     let line: Int
     /// The path of its file, and the entry as the list has it.
     let path: String, listed: String
-    let part: Part
+    fileprivate(set) var part: Part
     /// Its fields.
     let fields: [String]
   }
 
   let path: String
-  let rows: [Row]
+  private(set) var rows: [Row]
   /// The names of the columns, where the list has a header.
   let header: [String]?
   /// The number of columns.
@@ -212,7 +212,7 @@ struct ImageList {
     if let header, header.count != columns {
       throw DatasetError.malformedLine(
         path: path, line: 1,
-        reason: "the header names \(LeftOutFiles.counted(header.count, "column")), the lines have \(columns)")
+        reason: "the header names \("column".counted(header.count)), the lines have \(columns)")
     }
     for index in records.indices {
       let count = records[index].fields.count
@@ -220,7 +220,7 @@ struct ImageList {
       guard count < columns, count >= 2 || columns == 1 else {
         throw DatasetError.malformedLine(
           path: path, line: records[index].line,
-          reason: "\(LeftOutFiles.counted(count, "field")) where "
+          reason: "\("field".counted(count)) where "
             + (header == nil ? "most lines have \(columns)" : "the header names \(columns)"))
       }
       records[index].fields += [String](repeating: "", count: columns - count)
@@ -309,6 +309,12 @@ struct ImageList {
       let names = unused.prefix(8).map(name).joined(separator: ", ") + (unused.count > 8 ? ", …" : "")
       notes.note("\(fileName): not used: \(names)")
     }
+  }
+
+  /// Makes all lines those of a part, as the name of the file says.
+  mutating func assign(_ part: Part) {
+    for index in rows.indices { rows[index].part = part }
+    notes.note("\(fileName): the \(part.word) part")
   }
 
   mutating func remark(_ text: String) { notes.remark("\(fileName): \(text)") }

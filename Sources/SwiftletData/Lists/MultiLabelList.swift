@@ -77,7 +77,7 @@ public struct MultiLabelList: ImageDataset {
       throw DatasetError.ambiguous(
         path: path,
         reason:
-          "\(LeftOutFiles.counted(list.columns, "column")), not path,labels or path,labels,part; a first line has to "
+          "\("column".counted(list.columns)), not path,labels or path,labels,part; a first line has to "
           + "name the columns")
     }
     let (classes, labels) = try listed(list, list.others[0])
