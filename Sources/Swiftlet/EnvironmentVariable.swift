@@ -26,6 +26,8 @@ public enum EnvironmentVariable: String, CaseIterable, Sendable {
   case instructionSet = "SWIFTLET_ISA"
   /// The address from which weights are fetched instead of their publishers.
   case mirror = "SWIFTLET_MIRROR"
+  /// The weights that are used where a command names none.
+  case model = "SWIFTLET_MODEL"
 
   /// One line of help.
   public var help: String {
@@ -34,6 +36,8 @@ public enum EnvironmentVariable: String, CaseIterable, Sendable {
     case .instructionSet:
       "the kernels to use: portable, avx2, avx512 or neon (default: the fastest there are)"
     case .mirror: "a URL that 'pull' fetches the weights' files from instead of their publishers"
+    case .model:
+      "the weights where a command names none: a file, a run's folder or a name of 'pull --list'"
     }
   }
 

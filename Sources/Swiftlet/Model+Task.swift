@@ -54,19 +54,36 @@ extension Model {
     on dataset: any ImageDataset<[Int]>, threshold: Double? = nil, engine: CPUBackend = .automatic,
     batch: Int = 64
   ) throws -> MultiLabelEvaluation {
+    try evaluation(on: dataset, threshold: threshold, engine: engine, batch: batch) { _, _, _ in }.evaluation
+  }
+
+  /// The same with what a report shows.
+  ///
+  /// - Parameters:
+  ///   - mirrors: whether outputs are averaged over an image and its mirror image.
+  ///   - details: whether gates and pictures of mistakes are wanted.
+  ///   - each: is called with the index, the classes by the evaluation's numbers, and the logits of each image.
+  package func evaluation(
+    on dataset: any ImageDataset<[Int]>, threshold: Double?, engine: CPUBackend, batch: Int,
+    mirrors: Bool = false, details: Bool = false,
+    each: (_ index: Int, _ labels: [Int], _ logits: [Float]) -> Void
+  ) throws -> DetailedEvaluation<MultiLabelEvaluation> {
     try checkTakesImages()
     try checkHasClassifier()
     let own = try task.trainingTask() as? MultiLabelTask ?? MultiLabelTask()
     let evaluator = try Evaluator(
       definition, parameters: parameters, backend: engine,
-      task: MultiLabelTask(threshold: threshold ?? own.threshold), batch: max(1, min(batch, dataset.count)))
+      task: MultiLabelTask(threshold: threshold ?? own.threshold), batch: max(1, min(batch, dataset.count)),
+      recordsGates: details, mirrors: mirrors)
     let matching = try ClassMatching(dataset.classes, labels: labels, count: classes)
     let known = RelabeledImages(dataset, matching) { labels, numbers in labels.map { numbers[$0] } }
-    let evaluation = try evaluator.evaluate(known, preprocessing: preprocessing, threads: 2)
+    let (evaluation, gates) = try evaluator.evaluation(known, preprocessing: preprocessing, threads: 2) {
+      index, logits in each(index, known.target(index), Array(logits))
+    }
     guard let evaluation = evaluation as? MultiLabelEvaluation else {
       throw EvaluationError(description: "the evaluation is of another task")
     }
-    return evaluation
+    return DetailedEvaluation(evaluation, gates: gates, images: known, shows: details)
   }
 }
 

@@ -81,7 +81,10 @@ extension Model {
 
 extension Trainer.Teacher {
   /// A model as teacher.
-  public init(_ model: Model) {
+  ///
+  /// - Throws: ``ModelError`` where the model's file had no classifier: it has nothing to teach.
+  public init(_ model: Model) throws {
+    try model.checkHasClassifier()
     self.init(
       model.definition, parameters: model.parameters, preprocessing: model.preprocessing,
       labels: model.labels.isEmpty ? nil : model.labels)
@@ -144,6 +147,18 @@ extension Model {
     on dataset: any Dataset, matching: ClassMatching, engine: CPUBackend = .automatic, batch: Int = 64,
     each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void = { _, _, _ in }
   ) throws -> Evaluation {
+    try evaluation(on: dataset, matching: matching, engine: engine, batch: batch, each: each).evaluation
+  }
+
+  /// The same with what a report shows.
+  ///
+  /// - Parameters:
+  ///   - mirrors: whether outputs are averaged over an image and its mirror image.
+  ///   - details: whether gates and pictures of mistakes are wanted.
+  package func evaluation(
+    on dataset: any Dataset, matching: ClassMatching, engine: CPUBackend, batch: Int, mirrors: Bool = false,
+    details: Bool = false, each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void
+  ) throws -> DetailedEvaluation<Evaluation> {
     try checkTakesImages()
     try checkHasClassifier()
     let known = (0..<dataset.count).filter { matching.numbers[dataset.label($0)] != nil }
@@ -152,12 +167,42 @@ extension Model {
       throw EvaluationError(description: "the data have no image of a class that the model knows")
     }
     let evaluator = try Evaluator(
-      definition, parameters: parameters, backend: engine,
-      batch: max(1, min(batch, images.count)))
+      definition, parameters: parameters, backend: engine, batch: max(1, min(batch, images.count)),
+      recordsGates: details, mirrors: mirrors)
     let relabeled = RelabeledImages(images, matching) { $1[$0] }
-    return try evaluator.run(
+    let (evaluation, gates) = try evaluator.run(
       on: relabeled, preprocessing: preprocessing, threads: 2,
-      each: { index, logits in each(known[index], relabeled.label(index), Array(logits)) }
-    ).evaluation
+      each: { index, logits in each(known[index], relabeled.label(index), Array(logits)) })
+    return DetailedEvaluation(evaluation, gates: gates, images: images, shows: details)
+  }
+}
+
+/// An evaluation with what a report shows of it.
+package struct DetailedEvaluation<Result: TaskEvaluation>: Sendable {
+  package let evaluation: Result
+  /// The excitations of squeeze-and-excite.
+  package let gates: [GateRecord]
+  /// The images that the evaluation shows, by their index.
+  package let pictures: [Int: RGBImage]
+
+  init(_ evaluation: Result, gates: [GateRecord], images: any ImageDataset, shows: Bool) {
+    (self.evaluation, self.gates) = (evaluation, gates)
+    pictures =
+      shows
+      ? Dictionary(
+        evaluation.shownImages.compactMap { index in (try? images.image(index)).map { (index, $0) } }
+      ) { first, _ in first } : [:]
+  }
+
+  /// The page of a model on a data set.
+  package func report(
+    model: Model, dataset: String, metrics: [TaskMetric], configuration: [(String, String)]
+  ) -> String {
+    var report = TrainingReport(
+      title: "\(model.name) on \(dataset)", network: model.name, dataset: dataset,
+      configuration: configuration,
+      evaluation: evaluation, metrics: metrics, gates: gates, thumbnails: pictures)
+    report.kicker = "Evaluation"
+    return report.html()
   }
 }

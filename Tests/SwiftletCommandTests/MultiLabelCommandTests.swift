@@ -74,6 +74,32 @@ import Testing
       ])
       #expect(table.output.contains("AP %") && table.output.contains("threshold of 0.40"), "\(table)")
 
+      // A line for each image, whose decisions give the F1 of the evaluation.
+      let rows = csv(
+        try Tool.run(["evaluate", "--data", shapes.path, "--weights", weights, "--csv"]).output)
+      #expect(rows.count == 201 && rows[0].prefix(4) == ["file", "classes", "predicted", "correct"])
+      var (right, present, found) = (0, 0, 0)
+      for row in rows.dropFirst() {
+        let (classes, predicted) = (Set(row[1].split(separator: ";")), Set(row[2].split(separator: ";")))
+        right += classes.intersection(predicted).count
+        (present, found) = (present + classes.count, found + predicted.count)
+        #expect(row.count == 11 && row[3] == "\(classes == predicted)")
+        let above = zip(rows[0].dropFirst(4), row.dropFirst(4)).filter { (Double($1) ?? 0) >= 0.5 }.map(\.0)
+        #expect(Set(above) == Set(predicted.map(String.init)))
+      }
+      let microF1 = try #require(evaluation["microF1"] as? Double)
+      #expect(abs(2 * Double(right) / Double(present + found) - microF1) < 1e-12)
+
+      let pageOfEvaluation = scratch.appending(path: "evaluation.html")
+      let mirrored = try Tool.run([
+        "evaluate", "--data", shapes.path, "--weights", weights, "--mirror", "--report",
+        pageOfEvaluation.path, "--json",
+      ])
+      #expect(try object(mirrored.output)["loss"] as? Double != evaluation["loss"] as? Double)
+      let written = try String(contentsOf: pageOfEvaluation, encoding: .utf8)
+      #expect(
+        written.contains("Evaluation") && written.contains("Worst misses") && !written.contains("No epoch"))
+
       // Several labels of one image, all of them above the threshold.
       let photos = (0..<20).map { shapes.appending(path: "images/000\($0 + 10).png").path }
       let answers = try Tool.run(["classify", "--weights", weights, "--json", "--threshold", "0.5"] + photos)

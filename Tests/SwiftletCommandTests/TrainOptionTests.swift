@@ -41,6 +41,66 @@ import Testing
     }
   }
 
+  @Test func runsAreComparedAndAnswerByDefault() throws {
+    try withRun { scratch, data, output in
+      let (page, other) = (scratch.appending(path: "runs.html"), scratch.appending(path: "other"))
+      let second = try Tool.run([
+        "train", "--data", data.path, "--model", "cifar_resnet20", "--recipe", "fast", "--batch", "8",
+        "--epochs", "2", "--threads", "1", "--output", other.path,
+      ])
+      #expect(second.status == 0, "\(second.errors)")
+      let runs = [output.path, other.path]
+      let table = try Tool.run(["compare"] + runs + ["--output", page.path])
+      #expect(table.status == 0 && table.lines.count == 5, "\(table)")
+      #expect(table.output.contains("cifar_se_resnet20") && table.output.contains("cifar_resnet20"))
+      let html = try String(contentsOf: page, encoding: .utf8)
+      #expect(html.contains("Validation top-1 over the time") && html.contains("Training loss"))
+      let json = try Tool.run(["compare"] + runs + ["--json"])
+      #expect(json.output.contains("\"epochs\":1") && json.output.contains("\"epochs\":2"))
+      for wrong in [
+        ["compare", output.path, "mobilenet_v1"], ["compare"] + runs + ["--width", "0.5"],
+        ["compare"] + runs + ["--rows"], ["compare"] + runs + ["--output", "runs.png"],
+        ["compare", "mobilenet_v1", "mobilenet_v2", "--output", page.path],
+      ] { #expect(try Tool.run(wrong).isCleanFailure(), "\(wrong)") }
+
+      // The model of the environment answers where a command names none.
+      let photo = try #require(
+        FileManager.default.enumerator(at: data, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL }
+          .first { !$0.hasDirectoryPath }
+      ).path
+      func classify(_ options: [String], _ model: String) throws -> ToolRun {
+        try Tool.run(
+          ["classify", photo, "--json"] + options, environment: ["SWIFTLET_MODEL": model])
+      }
+      let named = try Tool.run(["classify", photo, "--json", "--weights", output.path])
+      #expect(named.status == 0 && !named.output.isEmpty, "\(named.errors)")
+      #expect(try classify([], output.path).output == named.output)
+      #expect(try classify(["--weights", other.path], output.path).output != named.output)
+      #expect(try classify([], "/nonexistent/model").isCleanFailure(naming: "/nonexistent/model"))
+    }
+  }
+
+  @Test func anEvaluationHasAPage() throws {
+    try withRun { scratch, data, output in
+      let page = scratch.appending(path: "page.html")
+      let common = ["evaluate", "--data", data.path, "--weights", output.path, "--json"]
+      let plain = try Tool.run(common)
+      let run = try Tool.run(common + ["--report", page.path])
+      #expect(run.status == 0 && run.output == plain.output, "\(run.errors)")
+      let html = try String(contentsOf: page, encoding: .utf8)
+      for text in ["Evaluation", "Squeeze and excitation", "Confusion", "cifar_se_resnet20", data.path] {
+        #expect(html.contains(text), "\(text)")
+      }
+      #expect(!html.contains("No epoch"))
+      // The mean of both logits is another probability.
+      let mirrored = try Tool.run(common + ["--mirror"])
+      #expect(mirrored.status == 0 && mirrored.output != plain.output)
+      #expect(
+        try Tool.run(common + ["--report", scratch.appending(path: "page.pdf").path])
+          .isCleanFailure(naming: "does not end in .html"))
+    }
+  }
+
   @Test func anEditedArchitectureIsTrainedOrRefused() throws {
     try withRun { scratch, data, output in
       let config = try String(contentsOf: output.appending(path: "config.json"), encoding: .utf8)

@@ -10,9 +10,11 @@ struct ModelChoice {
   private let stateDict: String?
 
   init(_ arguments: Arguments) throws {
-    weights = arguments.string("weights")
     network = arguments.string("model")
     options = try NetworkOptions.parse(arguments)
+    // A command line that names a network or a form of one means that.
+    let usual = network == nil && options == ZooOptions() ? EnvironmentVariable.model.value : nil
+    weights = arguments.string("weights") ?? usual
     stateDict = arguments.string("state-dict")
   }
 

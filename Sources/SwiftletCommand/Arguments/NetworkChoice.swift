@@ -17,13 +17,14 @@ struct NetworkChoice {
 
   /// Reads `text` as a file where it is one, or looks like a path; as a name of the zoo otherwise.
   ///
+  /// - Parameter stateDict: the key of the wanted weights where the file has several sets.
   /// - Throws: an error in the name or the file.
-  init(_ text: String, _ options: ZooOptions) throws {
+  init(_ text: String, _ options: ZooOptions, stateDict: String? = nil) throws {
     if text.hasSuffix(".json") {
       definition = .architecture(try Self.architecture(file: text, options))
       parameters = nil
     } else if Self.isFile(text) {
-      let model = try ModelChoice.read(text, options: options)
+      let model = try ModelChoice.read(text, options: options, stateDict: stateDict)
       (definition, parameters) = (model.definition, model.parameters)
     } else {
       (definition, parameters) = (.architecture(try Zoo.architecture(text, options)), nil)

@@ -43,7 +43,7 @@ struct BenchCommand: Command {
       .flag("layers", "Show the time of each step on one thread, and its share of what the core can do."),
       .flag("half-weights", "Keep weights in half precision."),
       .flag("training", "Time whole steps of training (forward, loss, backward, SGD) instead."),
-    ] + NetworkOptions.specs + [
+    ] + [NetworkOptions.stateDict] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object per model, number of threads and batch size.")
     ],
     examples: [
@@ -59,7 +59,9 @@ struct BenchCommand: Command {
       throw UsageError("--seconds takes a time in seconds, got \(seconds)")
     }
     let options = try NetworkOptions.parse(arguments)
-    let networks = try arguments.positionals.map { try NetworkChoice($0, options).definition }
+    let networks = try arguments.positionals.map {
+      try NetworkChoice($0, options, stateDict: arguments.string("state-dict")).definition
+    }
     let json = arguments.flag("json")
     if arguments.flag("training") {
       return try TrainingBench.run(

@@ -29,14 +29,22 @@ struct EvaluateCommand: Command {
       .value("seed", "N", "Seed of the held-out share (default 1)."),
       .value("batch", "N", "Images at a time (default 64)."),
       .value("threshold", "P", "Probability from which on a multi-label model finds a class (default 0.5)."),
+      .flag("mirror", "Take the mean of each image and its mirror image."),
+      .value(
+        "report", "FILE.html",
+        "Write a page: classes, confusion, mistakes, and the gates of squeeze-and-excite."),
       .value("threads", "N", "Threads of each batch (default: those of the processor)."),
     ] + [NetworkOptions.stateDict] + NetworkOptions.specs + [
       .flag("json", "Print one JSON object; 'predictions' has every image."),
-      .flag("csv", "Print a table of the images: file, class, predicted, probability, correct."),
+      .flag(
+        "csv",
+        "Print a table of the images: file, class, predicted, probability, correct; of a multi-label model file, classes, predicted, correct, and the probability of each class."
+      ),
     ],
     examples: [
       "swiftlet evaluate --data flowers/ --weights runs/flowers/model.safetensors",
       "swiftlet evaluate --data flowers/ --weights runs/flowers/model.safetensors --csv > flowers.csv",
+      "swiftlet evaluate --data flowers/ --weights runs/flowers --report flowers.html",
     ])
 
   /// The output of `evaluate --json`.
@@ -93,17 +101,41 @@ struct EvaluateCommand: Command {
     let options = DatasetOptions(
       holdOut: holdOut, seed: UInt64(seed), leastClasses: 1,
       labelsFromNames: arguments.flag("label-from-name"))
+    let (mirrors, report) = (arguments.flag("mirror"), arguments.string("report"))
+    guard report?.lowercased().hasSuffix(".html") ?? true else {
+      throw UsageError("--report writes a page: '\(report ?? "")' does not end in .html")
+    }
+    let configuration = [
+      ("data", path), ("weights", arguments.string("weights") ?? model.name), ("Swiftlet", swiftletVersion),
+      ("command", "swiftlet evaluate " + arguments.text),
+    ]
     if case .any = model.task.rule {
-      guard !arguments.flag("csv") else {
-        throw UsageError("--csv is for models of one class for each image")
-      }
       let split = try MultiLabelSplit.open(path: path, options: options)
       let tested = try images(of: split, part, path)
       let images = CountedImages(tested)
-      let evaluation = try model.evaluate(on: images, threshold: threshold, engine: engine, batch: batch)
+      var rows: [MultiLabelOutput.Row] = []
+      let details = try model.evaluation(
+        on: images, threshold: threshold, engine: engine, batch: batch, mirrors: mirrors,
+        details: report != nil
+      ) { index, labels, logits in
+        rows.append(
+          .init(
+            index: index, labels: labels,
+            probabilities: ClassRule.any(threshold: 0.5).probabilities(of: logits)))
+      }
       images.finish()
-      try MultiLabelOutput(data: path, model: model.name, evaluation: evaluation)
-        .print(json: arguments.flag("json"))
+      if let report {
+        try write(
+          details.report(
+            model: model, dataset: path, metrics: MultiLabelTask().metrics, configuration: configuration),
+          to: report)
+      }
+      let output = MultiLabelOutput(data: path, model: model.name, evaluation: details.evaluation)
+      if arguments.flag("csv") {
+        try output.printTable(rows.sorted { $0.index < $1.index }) { tested.name($0) }
+      } else {
+        try output.print(json: arguments.flag("json"))
+      }
       for remark in split.notes.remarks { Console.warn(remark) }
       return 0
     }
@@ -115,15 +147,23 @@ struct EvaluateCommand: Command {
     )
     let images = CountedImages(data)
     var answers: [(index: Int, label: Int, predicted: Int, probability: Double)] = []
-    let evaluation = try model.evaluate(on: images, matching: matching, engine: engine, batch: batch) {
-      index, label, logits in
+    let details = try model.evaluation(
+      on: images, matching: matching, engine: engine, batch: batch, mirrors: mirrors, details: report != nil
+    ) { index, label, logits in
       let probabilities = ClassRule.one.probabilities(of: logits)
       guard let highest = probabilities.max(), let predicted = probabilities.firstIndex(of: highest) else {
         return
       }
       answers.append((index, label, predicted, highest))
     }
+    let evaluation = details.evaluation
     images.finish()
+    if let report {
+      try write(
+        details.report(
+          model: model, dataset: path, metrics: ClassificationTask().metrics, configuration: configuration),
+        to: report)
+    }
     let predictions = answers.sorted { $0.index < $1.index }.map {
       ImageResult(
         file: images.name($0.index), class: evaluation.classes[$0.label],
@@ -170,6 +210,10 @@ struct EvaluateCommand: Command {
         + "\(evaluation.count.grouped) images")
     warn(of: evaluation.skipped)
     return 0
+  }
+
+  private static func write(_ page: String, to path: String) throws {
+    try AtomicFile.write(to: path) { append in try Array(page.utf8).withUnsafeBytes(append) }
   }
 
   /// The images to evaluate.

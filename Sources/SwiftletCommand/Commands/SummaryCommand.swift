@@ -14,7 +14,7 @@ struct SummaryCommand: Command {
       shortcut. 'R6, linear' is ReLU6 with a linear projection. A file whose
       network is a graph has no such table: its operations are listed.
       """,
-    options: NetworkOptions.specs + [
+    options: [NetworkOptions.stateDict] + NetworkOptions.specs + [
       .flag("layers", "List every operation too."),
       .flag("csv", "Print the table as CSV."),
       .flag("markdown", "Print the table as Markdown."),
@@ -26,7 +26,9 @@ struct SummaryCommand: Command {
     ])
 
   static func run(_ arguments: Arguments) throws -> Int32 {
-    let network = try NetworkChoice(arguments.positionals[0], try NetworkOptions.parse(arguments))
+    let network = try NetworkChoice(
+      arguments.positionals[0], try NetworkOptions.parse(arguments),
+      stateDict: arguments.string("state-dict"))
     let summary = try network.definition.summary(layers: arguments.flag("layers"))
     if arguments.flag("json") {
       try Console.printJSON(summary)

@@ -116,11 +116,7 @@ struct TrainCommand: Command {
     var options = Trainer.Options()
     options.resumes = resumes
     options.checkpointSteps = try arguments.integer("checkpoint-every", in: 1...Int.max)
-    options.teacher = try arguments.string("teacher").map { text in
-      let teacher = try ModelChoice.read(text)
-      try teacher.checkHasClassifier()
-      return Trainer.Teacher(teacher)
-    }
+    options.teacher = try arguments.string("teacher").map { try Trainer.Teacher(ModelChoice.read($0)) }
     options.provenance = [
       ("data", path), ("starting weights", arguments.string("from") ?? "random"),
       ("Swiftlet", swiftletVersion),

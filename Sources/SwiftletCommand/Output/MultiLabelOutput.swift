@@ -7,6 +7,28 @@ struct MultiLabelOutput: Encodable {
   let data: String, model: String
   let evaluation: MultiLabelEvaluation
 
+  /// An image: its index, its classes, and the probability of each class.
+  struct Row {
+    let index: Int, labels: [Int]
+    let probabilities: [Double]
+  }
+
+  /// Prints a line of comma-separated values for each image.
+  func printTable(_ rows: [Row], name: (Int) -> String) throws {
+    try Console.print(CSVText.line(["file", "classes", "predicted", "correct"] + evaluation.classes))
+    for row in rows {
+      func names(_ labels: [Int]) -> String {
+        labels.sorted().map { evaluation.classes[$0] }.joined(separator: ";")
+      }
+      let found = row.probabilities.indices.filter { row.probabilities[$0] >= evaluation.threshold }
+      try Console.print(
+        CSVText.line(
+          [name(row.index), names(row.labels), names(found), "\(Set(found) == Set(row.labels))"]
+            + row.probabilities.map { "\($0)" }))
+    }
+    EvaluateCommand.warn(of: evaluation.skipped)
+  }
+
   private enum Key: String, CodingKey { case data, model, map, microF1, macroF1 }
 
   func encode(to encoder: any Encoder) throws {

@@ -95,10 +95,19 @@ public struct Evaluator: Sendable {
   public func evaluate(
     _ dataset: any ImageDataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2
   ) throws -> any TaskEvaluation {
+    try evaluation(dataset, preprocessing: preprocessing, threads: threads, prefetch: prefetch).0
+  }
+
+  /// The same with the gates, where they are recorded.
+  ///
+  /// - Parameter each: is called with the index and the first output of each image.
+  package func evaluation(
+    _ dataset: any ImageDataset, preprocessing: Preprocessing, threads: Int = 1, prefetch: Int = 2,
+    each: (_ index: Int, _ output: ArraySlice<Float>) -> Void = { _, _ in }
+  ) throws -> (any TaskEvaluation, [GateRecord]) {
     try run(
       TaskImages(task, dataset), preprocessing: preprocessing, threads: threads, prefetch: prefetch,
-      shouldStop: { false }
-    ).0
+      shouldStop: { false }, each: each)
   }
 
   func run(
