@@ -171,6 +171,8 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
   case noWidth(network: String)
   /// Fewer pixels than the network's strides need, or more than is sensible.
   case badResolution(Int, network: String, smallest: Int, largest: Int)
+  /// The network is a graph, which takes images of one size.
+  case fixedResolution(network: String, resolution: Int)
   /// Not between 1 and 1,000,000.
   case badClasses(Int)
 
@@ -201,6 +203,8 @@ public enum ArchitectureError: Error, Equatable, CustomStringConvertible {
     case .noWidth(let network): "\(network) has no width multiplier; it exists at 1 only"
     case .badResolution(let resolution, let network, let smallest, let largest):
       "\(network) takes images of \(smallest) to \(largest) pixels a side, got \(resolution)"
+    case .fixedResolution(let network, let resolution):
+      "\(network) is a graph for images of \(resolution) pixels a side; it takes no others"
     case .badClasses(let classes): "the number of classes must be between 1 and 1000000, got \(classes)"
     }
   }

@@ -45,6 +45,19 @@ public enum NetworkDefinition: Sendable, Hashable {
     }
   }
 
+  /// The same network for images of another size, with the same weights.
+  ///
+  /// - Throws: ``ArchitectureError`` where it takes no such images; also where it is a graph, which has one size.
+  public func with(resolution: Int) throws -> NetworkDefinition {
+    guard resolution != self.resolution else { return self }
+    guard case .architecture(let architecture) = self else {
+      throw ArchitectureError.fixedResolution(network: name, resolution: self.resolution)
+    }
+    let other = architecture.with(resolution: resolution)
+    try other.check()
+    return .architecture(other)
+  }
+
   /// Height of the input in pixels.
   public var resolution: Int {
     switch self {

@@ -85,8 +85,11 @@ package struct RunIdentity: Sendable, Codable, Equatable {
     self.loss = "\(type(of: loss).name) \((try? StableJSON.text(loss, namesNonFinite: true)) ?? "")"
   }
 
+  /// The task.
+  var trainingTask: any TrainingTask { task?.task ?? ClassificationTask() }
+
   /// The network's name.
-  private var networkName: String { architecture?.name ?? graph?.name ?? "" }
+  var networkName: String { architecture?.name ?? graph?.name ?? "" }
 
   /// The rows of a report's table: names and values.
   var rows: [(String, String)] {
@@ -125,6 +128,13 @@ package struct RunIdentity: Sendable, Codable, Equatable {
       }
     }
     if let decay = recipe.averageDecay { rows.append(("average of weights", "\(decay)")) }
+    if let decay = recipe.layerDecay { rows.append(("decay of rates by stage", "\(decay)")) }
+    if let early = recipe.earlyResolution {
+      rows.append(("smaller images", "ρ \(early.multiplier) in the first \(early.share) of the epochs"))
+    }
+    if recipe.whitensStem ?? false { rows.append(("first kernel", "principal components of patches")) }
+    if recipe.balancesClasses ?? false { rows.append(("class weights", "balanced")) }
+    if recipe.mirrorsEvaluation ?? false { rows.append(("evaluation", "mean of image and mirror image")) }
     rows.append(("seed", "\(recipe.seed)"))
     return rows
   }

@@ -46,6 +46,8 @@ public struct Recipe: Sendable, Hashable, Codable {
   /// The factor of the learning rate from one stage to the stage before it: the classifier has the full rate, the last stage this
   /// share of it, the stage before that its square (Howard and Ruder 2018, arXiv 1801.06146, section 3.2); `nil` for one rate.
   public var layerDecay: Double?
+  /// Smaller images in the first epochs, which take less time; `nil` for the network's resolution in all.
+  public var earlyResolution: EarlyResolution?
   /// Whether the first convolution starts with the principal components of the training images' patches, where its weights are the
   /// seeded ones of ``seed``: weights that were trained stay. See ``StemWhitening``.
   public var whitensStem: Bool?
@@ -68,8 +70,10 @@ public struct Recipe: Sendable, Hashable, Codable {
     decayExclusions: [ParameterRole] = [.depthwise, .normScale, .normOffset, .bias], clipNorm: Double? = nil,
     labelSmoothing: Double = 0, augmentation: [Augmentation] = [], mixing: Mixing? = nil,
     dropout: Double? = nil, stochasticDepth: Double = 0, averageDecay: Double? = nil,
-    distillation: Distillation? = nil, layerDecay: Double? = nil, whitensStem: Bool? = nil,
-    mirrorsEvaluation: Bool? = nil, balancesClasses: Bool? = nil, patience: Int? = nil, targetScore: Double? = nil, seed: UInt64 = 1
+    distillation: Distillation? = nil, layerDecay: Double? = nil, earlyResolution: EarlyResolution? = nil,
+    whitensStem: Bool? = nil,
+    mirrorsEvaluation: Bool? = nil, balancesClasses: Bool? = nil, patience: Int? = nil,
+    targetScore: Double? = nil, seed: UInt64 = 1
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -88,6 +92,7 @@ public struct Recipe: Sendable, Hashable, Codable {
     self.averageDecay = averageDecay
     self.distillation = distillation
     self.layerDecay = layerDecay
+    self.earlyResolution = earlyResolution
     self.whitensStem = whitensStem
     self.mirrorsEvaluation = mirrorsEvaluation
     self.balancesClasses = balancesClasses
@@ -108,6 +113,31 @@ public struct Recipe: Sendable, Hashable, Codable {
       self.temperature = temperature
       self.weight = weight
     }
+  }
+
+  /// Smaller images in the first epochs: what is coarse is learned first, at the cost of the pixels there are. Validation is always at the
+  /// network's resolution (Touvron et al. 2019, arXiv 1906.06423, on the change between both).
+  public struct EarlyResolution: Sendable, Hashable, Codable {
+    /// The share of the epochs.
+    public var share: Double
+    /// The resolution multiplier ρ (arXiv 1704.04861, section 3.4) of their images.
+    public var multiplier: Double
+
+    /// Creates it.
+    public init(share: Double = 0.5, multiplier: Double = 0.75) {
+      self.share = share
+      self.multiplier = multiplier
+    }
+  }
+
+  /// Height and width of the training images of an epoch, from 0.
+  ///
+  /// - Parameter full: the network's resolution.
+  public func resolution(inEpoch epoch: Int, full: Int) -> Int {
+    guard let earlyResolution, Double(epoch) < (earlyResolution.share * Double(epochs)).rounded(.down) else {
+      return full
+    }
+    return max(1, Int((earlyResolution.multiplier * Double(full)).rounded()))
   }
 
   /// The loss.
@@ -141,6 +171,14 @@ public struct Recipe: Sendable, Hashable, Codable {
     try require(
       layerDecay.map { $0 > 0 && $0 <= 1 } ?? true,
       "the decay of layers' rates must be above 0 and at most 1, got \(layerDecay ?? 0)")
+    if let earlyResolution {
+      try require(
+        (0...1).contains(earlyResolution.share) && earlyResolution.multiplier > 0
+          && earlyResolution.multiplier <= 1,
+        "smaller images must be of a share of the epochs and of the resolution, got \(earlyResolution.share) and "
+          + "\(earlyResolution.multiplier)")
+      try require(distillation == nil, "a teacher sees images of one resolution: leave out earlyResolution")
+    }
     try require(patience ?? 1 > 0, "the patience must be at least 1 epoch, got \(patience ?? 0)")
     try require(
       targetScore.map { $0 > 0 && $0 <= 1 } ?? true,

@@ -39,7 +39,8 @@ struct StemWhitening {
   ) throws -> Parameters {
     let graph = try network.graph(batch: 1)
     guard let stem = StemWhitening(of: graph),
-      let seeded = try graph.parameters.first(where: { $0.name == stem.name })?.initialTensor(seed: recipe.seed),
+      let seeded = try graph.parameters.first(where: { $0.name == stem.name })?.initialTensor(
+        seed: recipe.seed),
       seeded.floats() == parameters[stem.name]?.floats()
     else { return parameters }
     var result = parameters
@@ -62,8 +63,10 @@ struct StemWhitening {
     let components = SymmetricEigen(covariance, size: patch)
     let outputs = shape[3]
     func norm(_ output: Int) -> Double {
-      (0..<patch).reduce(0) { $0 + Double(start[$1 * outputs + output]) * Double(start[$1 * outputs + output]) }
-        .squareRoot()
+      (0..<patch).reduce(0) {
+        $0 + Double(start[$1 * outputs + output]) * Double(start[$1 * outputs + output])
+      }
+      .squareRoot()
     }
     let length = (0..<outputs).reduce(0) { $0 + norm($1) } / Double(outputs)
     var kernel = start

@@ -116,7 +116,8 @@ public final class Trainer: Sendable {
     self.network = network
     self.parameters =
       recipe.whitensStem ?? false
-      ? try StemWhitening.applied(to: parameters, of: network, recipe, data.training, preprocessing) : parameters
+      ? try StemWhitening.applied(to: parameters, of: network, recipe, data.training, preprocessing)
+      : parameters
     self.backend = backend
     self.recipe = recipe
     self.task = task

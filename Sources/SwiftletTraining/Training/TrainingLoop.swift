@@ -15,8 +15,8 @@ import SwiftletData
 final class TrainingLoop {
   private let trainer: Trainer
   private let identity: RunIdentity
-  private let step: TrainingStep
-  private let session: any TrainingSession
+  /// The step at the epoch's resolution.
+  private var bound: BoundStep
   private let files: CheckpointFolder?
   private let training: TaskImages
   private let validation: TaskImages?
@@ -24,14 +24,13 @@ final class TrainingLoop {
   private let classWeights: [Float]?
   private var teacher: (any Session & ~Copyable)?
   private let teacherInputs: TeacherInputs?
-  private let inputs: Inputs
-  private let outputs: Outputs
 
   private var progress: RunProgress
   /// The best weights so far, where this process has seen them.
   private var best: Parameters?
   private var evaluation: (any TaskEvaluation, [GateRecord])?
   private var testEvaluation: (any TaskEvaluation)?
+  private var layers = LayerProbe()
   private var skipped: [SkippedFile] = []
   private var validationSeconds = 0.0
   private var lastCheckpoint = ContinuousClock.now
@@ -41,15 +40,10 @@ final class TrainingLoop {
   private let updatesPerEpoch: Int
   private var stepsPerEpoch: Int { updatesPerEpoch * recipe.accumulation }
 
-  /// Positions of the step's inputs.
-  private struct Inputs {
-    let step: Int?, image: Int, targets: [Int], teacher: Int?, rates: Int, scale: Int
-  }
-
-  /// Positions of the step's outputs.
-  private struct Outputs {
-    let loss: Int, task: [Int], norm: Int
-  }
+  private var step: TrainingStep { bound.step }
+  private var session: any TrainingSession { bound.session }
+  private var inputs: BoundStep.Inputs { bound.inputs }
+  private var outputs: BoundStep.Outputs { bound.outputs }
 
   init(_ trainer: Trainer) throws {
     self.trainer = trainer
@@ -76,53 +70,13 @@ final class TrainingLoop {
       state = checkpoint.state
     }
 
-    let frozen = try trainer.freeze.paths(in: trainer.network)
-    let network = try trainer.network.graph(
-      batch: batch, mode: .training,
-      regularization: Regularization(
-        dropout: recipe.dropout, stochasticDepth: recipe.stochasticDepth, frozenNorms: frozen,
-        seed: recipe.seed))
-    let step = try TrainingStep(
-      network,
-      StepOptions(
-        task: trainer.task, loss: trainer.loss, optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
-        decayExclusions: Set(recipe.decayExclusions), clipNorm: recipe.clipNorm,
-        accumulates: recipe.accumulation > 1, averages: recipe.averageDecay != nil,
-        rateFactor: LayerRates(decay: recipe.layerDecay ?? 1, network: network).factor,
-        isFrozen: { Freeze.covers(frozen, $0.name) }))
-    func input(_ name: String) throws -> Int {
-      guard let index = step.input(name) else {
-        throw TrainingError.missingOutput(name, network: network.name)
-      }
-      return index
-    }
-    func output(_ name: String) throws -> Int {
-      guard let index = step.output(name) else {
-        throw TrainingError.missingOutput(name, network: network.name)
-      }
-      return index
-    }
-    let types = trainer.task.outputs.compactMap { name in
-      network.outputs.first { $0.name == name }.map { network.type(of: $0.value) }
-    }
-    self.step = step
-    inputs = Inputs(
-      step: step.input(PortName.step), image: try input(PortName.image),
-      targets: try trainer.task.targetInputs(for: types).map { try input($0.name) },
-      teacher: step.input(PortName.teacher), rates: try input(PortName.rates),
-      scale: try input(PortName.gradient(of: PortName.loss)))
-    outputs = Outputs(
-      loss: try output(PortName.loss), task: try trainer.task.outputs.map(output),
-      norm: try output(PortName.gradientNorm))
-    try MemoryNeed(
-      step: step.graph, batch: batch, resolution: trainer.network.resolution,
-      prefetch: min(trainer.options.prefetch, count / batch)
-    ).check(limit: trainer.options.memoryLimit)
-    session = try trainer.backend.makeTrainingSession(
-      step.graph, parameters: try state ?? step.initialState(trainer.parameters))
-    trainer.noteReferenceOps(session.referenceOps)
+    let full = trainer.network.resolution
+    let resolution = recipe.resolution(inEpoch: progress.epochs, full: full)
+    if resolution != full { try BoundStep.checkMemory(trainer, resolution: full) }
+    bound = try BoundStep(trainer, resolution: resolution, state: state)
+    trainer.noteReferenceOps(bound.session.referenceOps)
     teacherInputs = trainer.options.teacher?.inputs(from: trainer.preprocessing)
-    if let teacher = trainer.options.teacher, step.input(PortName.teacher) != nil {
+    if let teacher = trainer.options.teacher, bound.inputs.teacher != nil {
       let graph = try teacher.network.graph(batch: batch).withOutputs([PortName.logits])
       self.teacher = try trainer.backend.compile(graph, parameters: teacher.parameters).makeSession()
     } else {
@@ -168,7 +122,8 @@ final class TrainingLoop {
   /// The batches of the epoch after those that are done.
   private func loader(startBatch: Int) -> BatchLoader {
     BatchLoader(
-      training.images, targets: training.encoding, preprocessing: trainer.preprocessing,
+      training.images, targets: training.encoding,
+      preprocessing: trainer.preprocessing.scaled(to: bound.resolution),
       augmentation: recipe.augmentation, mixing: recipe.mixing, batch: recipe.batch, seed: recipe.seed,
       epoch: progress.epochs, startBatch: startBatch, shuffles: true, dropsLast: true,
       threads: trainer.options.loaderThreads, prefetch: trainer.options.prefetch)
@@ -177,6 +132,10 @@ final class TrainingLoop {
   private func runSteps(_ onStep: (StepProgress) throws -> Void) throws {
     // All steps may be done: a run that was stopped during validation.
     guard progress.steps < stepsPerEpoch else { return }
+    let resolution = recipe.resolution(inEpoch: progress.epochs, full: trainer.network.resolution)
+    if resolution != bound.resolution {
+      bound = try BoundStep(trainer, resolution: resolution, state: session.parameters())
+    }
     let loader = loader(startBatch: progress.steps)
     let (before, waitedBefore, start) = (progress.seconds, progress.waitingSeconds, ContinuousClock.now)
     while progress.steps < stepsPerEpoch, let batch = try loader.next() {
@@ -304,12 +263,17 @@ final class TrainingLoop {
     let seen = Double(max(progress.seen, 1))
     let secondsPerStep = progress.seconds / Double(max(progress.steps, 1))
     let epochsLeft = recipe.epochs - progress.epochs
-    let stepsLeft = epochsLeft * stepsPerEpoch - progress.steps
+    // Steps of this resolution: one of more pixels takes as much longer.
+    let full = trainer.network.resolution
+    let stepsLeft = (progress.epochs..<max(recipe.epochs, progress.epochs)).reduce(-Double(progress.steps)) {
+      let share = Double(recipe.resolution(inEpoch: $1, full: full)) / Double(bound.resolution)
+      return $0 + share * share * Double(stepsPerEpoch)
+    }
     return StepProgress(
       epoch: progress.epochs + 1, epochs: recipe.epochs, step: progress.steps, steps: stepsPerEpoch,
       loss: progress.lossSum / seen, accuracy: progress.correct / seen,
       learningRate: progress.learningRate, imagesPerSecond: seen / max(progress.seconds, 1e-9),
-      secondsLeft: Double(stepsLeft) * secondsPerStep + Double(epochsLeft) * validationSeconds)
+      secondsLeft: stepsLeft * secondsPerStep + Double(epochsLeft) * validationSeconds)
   }
 
   // MARK: Epochs
@@ -364,7 +328,7 @@ final class TrainingLoop {
     }
     try files.run.writeMetrics(progress.records)
     try files.run.writeSteps(progress.curve ?? [])
-    try files.run.writeEvents(progress.records)
+    try files.run.writeEvents(progress.records, curve: progress.curve ?? [])
     try files.run.writeReport(report(evaluation ?? evaluated))
     try checkpoint.write(to: files.last)
     lastCheckpoint = .now
@@ -407,6 +371,11 @@ final class TrainingLoop {
     // Once, and with the weights that are chosen.
     testEvaluation = try trainer.test.map { try evaluate(best, on: $0, recordsGates: false).0 }
     if let files {
+      if let images = trainer.heldOut?.images {
+        layers = try LayerProbe(
+          trainer.network, parameters: best, backend: trainer.backend, images: images,
+          preprocessing: trainer.preprocessing)
+      }
       if let testEvaluation { try files.run.writeTest(TestRecord(testEvaluation, epoch: chosen.epoch)) }
       try trainer.options.writeModel?(best, files.run.file(Trainer.modelName))
       try files.run.writeReport(report(evaluation))
@@ -429,6 +398,7 @@ final class TrainingLoop {
     }
     report.overview = trainer.options.overview
     report.test = testEvaluation
+    report.layers = layers
     report.bestEpoch = progress.best?.epoch
     if let note = trainer.referenceNote {
       report.notes.append(note.prefix(1).uppercased() + note.dropFirst() + ".")
