@@ -44,6 +44,8 @@ goldens: .venv/installed ## Recompute Tests/Goldens with the pinned Python packa
 	@set -e; for name in networks training steps vision formats metrics; do \
 	  echo "Scripts/goldens/$$name.py"; .venv/bin/python Scripts/goldens/$$name.py; \
 	done
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement Scripts/goldens/checkpoints-requirements.txt
+	.venv/bin/python Scripts/goldens/checkpoints.py
 
 .venv/installed: Scripts/goldens/requirements.txt
 	python3 -m venv .venv

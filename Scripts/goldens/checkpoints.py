@@ -523,6 +523,44 @@ def _(path):
     return network
 
 
+class Logits(nn.Module):
+    """A network of transformers that returns its logits alone."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x).logits
+
+
+def hugging_face(path, network):
+    network = prepared(network)
+    # What save_pretrained wrote as pytorch_model.bin.
+    save(path, network.state_dict())
+    return Logits(network)
+
+
+@case("transformers_mobilenet_v1.bin", network="mobilenet_v1", dialect="tensorflow")
+def _(path):
+    config = transformers.MobileNetV1Config(depth_multiplier=0.1, num_labels=11, image_size=64)
+    return hugging_face(path, transformers.MobileNetV1ForImageClassification(config))
+
+
+@case("transformers_mobilenet_v2.bin", network="mobilenet_v2", dialect="tensorflow")
+def _(path):
+    # Narrower ones have as many channels before the first block as after it, and only here no shortcut around it.
+    config = transformers.MobileNetV2Config(depth_multiplier=0.35, num_labels=11, image_size=64)
+    return hugging_face(path, transformers.MobileNetV2ForImageClassification(config))
+
+
+@case("transformers_resnet.bin", network="resnet18")
+def _(path):
+    config = transformers.ResNetConfig(
+        hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic", num_labels=7)
+    return hugging_face(path, transformers.ResNetForImageClassification(config))
+
+
 @case("head_in_sequential.pth")
 def _(path):
     network = v3()

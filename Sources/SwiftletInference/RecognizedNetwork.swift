@@ -86,6 +86,9 @@ struct RecognizedNetwork: Sendable {
       + all(depths.map { "se_resnet\($0)" }, .timm, "timm.seresnet")
       + all(
         depths.map { "se_resnet\($0)" } + ["se_resnext50_32x4d", "senet154"], .legacy, "timm.legacy_senet")
+      + all(["mobilenet_v1"], .tensorflow, "huggingface.mobilenet_v1")
+      + all(["mobilenet_v2"], .tensorflow, "huggingface.mobilenet_v2")
+      + all(depths.map { "resnet\($0)" }, .torchvision, "huggingface.resnet")
       + all(cifarDepths.map { "cifar_resnet\($0)" }, .torchvision, "torchvision.resnet")
       + all(cifarDepths.map { "cifar_se_resnet\($0)" }, .timm, "timm.seresnet")
       // Their stems have another stride, which no shape shows.
@@ -116,6 +119,9 @@ struct RecognizedNetwork: Sendable {
     case "timm.mobilenet": "conv_stem.weight"
     case "timm.legacy_senet": "layer0.conv1.weight"
     case "torchvision.resnet", "timm.seresnet": "conv1.weight"
+    case "huggingface.mobilenet_v1": "conv_stem.convolution.weight"
+    case "huggingface.mobilenet_v2": "conv_stem.first_conv.convolution.weight"
+    case "huggingface.resnet": "embedder.embedder.convolution.weight"
     default: "features.0.0.weight"
     }
   }
@@ -130,6 +136,7 @@ struct RecognizedNetwork: Sendable {
       [[:], ["layer0": "0", "layer1": "1", "layer2": "2", "layer3": "3", "layer4": "4"]]
     case "torchvision.resnet", "timm.seresnet":
       [[:], ["conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"]]
+    case "huggingface.mobilenet_v1", "huggingface.mobilenet_v2", "huggingface.resnet": [[:]]
     default: [[:], ["features": ""], ["features": "0"]]
     }
   }

@@ -38,7 +38,8 @@ package struct NameMap: Sendable {
   /// Every map.
   package static let all: [NameMap] = [
     .torchvisionMobileNetV2, .torchvisionMobileNetV3, .torchvisionResNet, .torchvisionVGG,
-    .timmMobileNet, .timmSEResNet, .timmLegacySENet,
+    .timmMobileNet, .timmSEResNet, .timmLegacySENet, .huggingFaceMobileNetV1, .huggingFaceMobileNetV2,
+    .huggingFaceResNet,
   ]
 
   /// The source of a parameter of the graph: its name there, and its shape there.
