@@ -1,5 +1,7 @@
 // FolderLists.swift: the lists in a folder that has no class folders: labels.csv, or train.csv beside val.csv and test.csv.
 
+import SwiftletFormats
+
 #if canImport(FoundationEssentials)
   import FoundationEssentials
 #else
@@ -32,7 +34,9 @@ enum FolderLists {
     for candidate in candidates {
       do {
         lists.append((candidate, try LabeledLines(candidate.path)))
-      } catch let error as DatasetError { failures.append(error) }
+      } catch let error as DatasetError { failures.append(error) } catch is FormatError {
+        // A text that cannot be read is no list.
+      }
     }
     if lists.isEmpty, failures.count == 1, case .malformedLine = failures[0] { throw failures[0] }
     guard let first = lists.first else { return nil }
