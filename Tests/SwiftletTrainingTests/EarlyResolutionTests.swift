@@ -81,11 +81,10 @@ import Testing
       try TinyRun.trainer(recipe(4, share: 0.5, multiplier: 0.25)).run()
     }
     let graph = try TinyRun.architecture.graph()
-    let error = #expect(throws: ArchitectureError.self) {
+    let error = #expect(throws: TrainingError.self) {
       try Trainer(
         .graph(graph), parameters: Parameters(initializing: graph, seed: 7), backend: ReferenceBackend(),
-        recipe: recipe(4, share: 0.5), data: TinyRun.data(), preprocessing: TinyRun.preprocessing
-      ).run()
+        recipe: recipe(4, share: 0.5), data: TinyRun.data(), preprocessing: TinyRun.preprocessing)
     }
     #expect(error.map { "\($0)" }?.contains("is a graph for images of 8 pixels") == true)
   }

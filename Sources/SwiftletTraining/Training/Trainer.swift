@@ -102,6 +102,11 @@ public final class Trainer: Sendable {
   ) throws {
     try recipe.check()
     _ = try freeze.paths(in: network)
+    guard recipe.earlyResolution == nil || network.architecture != nil else {
+      throw TrainingError.badRecipe(
+        "\(network.name) is a graph for images of \(network.resolution) pixels a side; leave earlyResolution out of its recipe"
+      )
+    }
     guard network.classes == data.training.classes.count else {
       throw TrainingError.wrongClasses(
         network: network.name, classes: network.classes, data: data.training.classes.count)
