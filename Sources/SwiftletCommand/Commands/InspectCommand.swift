@@ -6,7 +6,7 @@ import SwiftletModules
 struct InspectCommand: Command {
   /// A stage of compilation.
   enum Stage: String, CaseIterable {
-    case architecture, graph, dot, training, folded, plan
+    case architecture, graph, training, folded, plan, dot
   }
 
   /// The output of `inspect --json`.
