@@ -49,7 +49,7 @@ public struct Recipe: Sendable, Hashable, Codable {
   /// Smaller images in the first epochs, which take less time; `nil` for the network's resolution in all.
   public var earlyResolution: EarlyResolution?
   /// Whether the first convolution starts with the principal components of the training images' patches, where its weights are the
-  /// seeded ones of ``seed``: weights that were trained stay. (Jordan 2024, arXiv 2404.00498, section 3.2).
+  /// seeded ones of ``seed``: weights that were trained stay (Jordan 2024, arXiv 2404.00498, section 3.2).
   public var whitensStem: Bool?
   /// Whether an evaluation averages the outputs for an image and its mirror image.
   public var mirrorsEvaluation: Bool?
