@@ -26,7 +26,7 @@ struct LayerSection {
           positions: positions,
           series: [
             series("zeros", "c0") { $0.zeros },
-            series("dead channels", "c1") { Double($0.deadChannels) / Double($0.channels) },
+            series("dead", "c1") { Double($0.deadChannels) / Double($0.channels) },
           ], startsAtZero: true, percent: true),
         LineChart(
           title: "Values, by depth", horizontal: "activation", positionTexts: records.map(\.path),
