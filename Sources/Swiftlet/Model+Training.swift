@@ -139,18 +139,12 @@ extension Model {
     each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void = { _, _, _ in }
   ) throws -> Evaluation {
     let matching = try ClassMatching(dataset.classes, labels: labels, count: classes)
-    return try evaluate(on: dataset, matching: matching, engine: engine, batch: batch, each: each)
+    return try evaluation(on: dataset, matching: matching, engine: engine, batch: batch, each: each)
+      .evaluation
   }
 
-  /// The same with classes that are matched already; images of classes that the model does not know are left out.
-  package func evaluate(
-    on dataset: any Dataset, matching: ClassMatching, engine: CPUBackend = .automatic, batch: Int = 64,
-    each: (_ index: Int, _ label: Int, _ logits: [Float]) -> Void = { _, _, _ in }
-  ) throws -> Evaluation {
-    try evaluation(on: dataset, matching: matching, engine: engine, batch: batch, each: each).evaluation
-  }
-
-  /// The same with what a report shows.
+  /// The same with classes that are matched already, and with what a report shows. Images of classes that the model does not know are
+  /// left out.
   ///
   /// - Parameters:
   ///   - mirrors: whether outputs are averaged over an image and its mirror image.
@@ -195,13 +189,10 @@ package struct DetailedEvaluation<Result: TaskEvaluation>: Sendable {
   }
 
   /// The page of a model on a data set.
-  package func report(
-    model: Model, dataset: String, metrics: [TaskMetric], configuration: [(String, String)]
-  ) -> String {
+  package func report(model: Model, dataset: String, configuration: [(String, String)]) -> String {
     var report = TrainingReport(
       title: "\(model.name) on \(dataset)", network: model.name, dataset: dataset,
-      configuration: configuration,
-      evaluation: evaluation, metrics: metrics, gates: gates, thumbnails: pictures)
+      configuration: configuration, evaluation: evaluation, gates: gates, thumbnails: pictures)
     report.kicker = "Evaluation"
     return report.html()
   }

@@ -10,6 +10,13 @@
 
 /// Writes files whole or not at all: a reader, or a crash, never meets half a file.
 package enum AtomicFile {
+  /// Writes a text, as ``write(to:_:)`` does.
+  ///
+  /// - Throws: ``AtomicFileError`` naming the file and the cause.
+  package static func write(_ text: String, to path: String) throws {
+    try write(to: path) { append in try Array(text.utf8).withUnsafeBytes(append) }
+  }
+
   /// Writes to a temporary file beside `path`, forces it to the disk, then puts it in the place of `path`.
   ///
   /// An existing file keeps its permissions; a symbolic link is followed. Where anything fails, whatever was

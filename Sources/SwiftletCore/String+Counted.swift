@@ -7,15 +7,11 @@ extension String {
   /// The word before brackets, `of`, `that` and `without` changes.
   private var plural: String {
     for middle in [" (", " of ", " that ", " without "] {
-      guard let place = firstIndex(ofText: middle) else { continue }
+      guard let place = firstRange(of: middle)?.lowerBound else { continue }
       return String(self[..<place]).plural + self[place...]
     }
     if hasSuffix("ss") || hasSuffix("x") { return self + "es" }
     if hasSuffix("y"), !hasSuffix("ay") { return dropLast() + "ies" }
     return self + "s"
-  }
-
-  private func firstIndex(ofText text: String) -> Index? {
-    indices.first { self[$0...].hasPrefix(text) }
   }
 }

@@ -19,13 +19,9 @@ import Testing
         "SWIFTLET_CACHE": folder.appending(path: "cache").path, "SWIFTLET_MIRROR": "http://127.0.0.1:9",
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_INDEX": "1",
       ]) { $1 }
-      let (output, errors) = (Pipe(), Pipe())
-      (process.standardOutput, process.standardError) = (output, errors)
-      try process.run()
-      let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0, "\(said)")
+      let run = try ToolRun(running: process)
+      let (text, said) = (run.output, run.errors)
+      #expect(run.status == 0, "\(said)")
       #expect(said.contains("embedded model"), "\(said)")
       for photo in ["airliner.jpg", "apples.jpg"] { #expect(text.contains(photo), "\(text)") }
       #expect(text.split(separator: "\n").count { $0.contains(" %  ") } == 6, "\(text)")

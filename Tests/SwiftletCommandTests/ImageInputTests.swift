@@ -14,16 +14,7 @@ enum Shell {
     process.environment = ProcessInfo.processInfo.environment
       .merging(["SWIFTLET_CACHE": "/nonexistent/swiftlet-cache", "LC_ALL": "C.UTF-8"]) { $1 }
     process.currentDirectoryURL = folder
-    let (output, errors) = (Pipe(), Pipe())
-    (process.standardOutput, process.standardError) = (output, errors)
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    let complaints = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return ToolRun(
-      status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
-      errors: String(decoding: complaints, as: UTF8.self))
+    return try ToolRun(running: process)
   }
 }
 

@@ -60,6 +60,16 @@ private struct Pickler {
     bytes += [0x93, 0x94]
   }
 
+  /// The state of a `numpy.dtype` of single bytes.
+  private mutating func byteOrder() {
+    number(3)
+    text("|")
+    op("NNN")
+    bytes += [0x4A] + littleEndian(Int32(-1)) + [0x4A] + littleEndian(Int32(-1))
+    number(0)
+    op("tb")
+  }
+
   /// `numpy.ndarray` of `uint8`, `[rows, columns]`.
   mutating func array(_ values: [UInt8], rows: Int, columns: Int) {
     if style == .protocol5 {
@@ -68,12 +78,7 @@ private struct Pickler {
       name("numpy", "dtype")
       text("u1")
       bytes += [0x89, 0x88, 0x87, 0x52, 0x28]
-      number(3)
-      text("|")
-      op("NNN")
-      bytes += [0x4A] + littleEndian(Int32(-1)) + [0x4A] + littleEndian(Int32(-1))
-      number(0)
-      op("tb")
+      byteOrder()
       bytes += [0x4D] + littleEndian(UInt16(rows)) + [0x4D] + littleEndian(UInt16(columns)) + [0x86]
       text("C")
       op("tR")
@@ -92,12 +97,7 @@ private struct Pickler {
     number(0)
     number(1)
     bytes += [0x87, 0x52, 0x28]
-    number(3)
-    text("|")
-    op("NNN")
-    bytes += [0x4A] + littleEndian(Int32(-1)) + [0x4A] + littleEndian(Int32(-1))
-    number(0)
-    op("tb")
+    byteOrder()
     bytes += [0x89]
     string(values)
     op("tb")

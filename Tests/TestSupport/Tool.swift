@@ -14,6 +14,22 @@ public struct ToolRun: Sendable, CustomStringConvertible {
     (self.status, self.output, self.errors) = (status, output, errors)
   }
 
+  /// Runs a process with nothing to read, and waits for its end.
+  public init(running process: Process) throws {
+    let (output, errors) = (Pipe(), Pipe())
+    (process.standardOutput, process.standardError) = (output, errors)
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    // Errors are a line or two, far less than a pipe holds: reading the output first cannot block on them.
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let complaints = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let crashed = process.terminationReason == .uncaughtSignal
+    self.init(
+      status: crashed ? 128 + process.terminationStatus : process.terminationStatus,
+      output: String(decoding: text, as: UTF8.self), errors: String(decoding: complaints, as: UTF8.self))
+  }
+
   public var description: String { "status \(status)\n\(output)\(errors)" }
 
   /// The lines of standard output.
@@ -55,17 +71,6 @@ public enum Tool {
     process.environment = ProcessInfo.processInfo.environment
       .merging(["SWIFTLET_CACHE": "/nonexistent/swiftlet-cache"]) { $1 }.merging(environment) { $1 }
     if let folder { process.currentDirectoryURL = folder }
-    let (output, errors) = (Pipe(), Pipe())
-    (process.standardOutput, process.standardError) = (output, errors)
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    // Errors are a line or two, far less than a pipe holds: reading the output first cannot block on them.
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    let complaints = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    let crashed = process.terminationReason == .uncaughtSignal
-    return ToolRun(
-      status: crashed ? 128 + process.terminationStatus : process.terminationStatus,
-      output: String(decoding: text, as: UTF8.self), errors: String(decoding: complaints, as: UTF8.self))
+    return try ToolRun(running: process)
   }
 }

@@ -109,6 +109,11 @@ struct EvaluateCommand: Command {
       ("data", path), ("weights", arguments.string("weights") ?? model.name), ("Swiftlet", swiftletVersion),
       ("command", "swiftlet evaluate " + arguments.text),
     ]
+    func writeReport<Result>(_ details: DetailedEvaluation<Result>) throws {
+      guard let report else { return }
+      try AtomicFile.write(
+        details.report(model: model, dataset: path, configuration: configuration), to: report)
+    }
     if case .any = model.task.rule {
       let split = try MultiLabelSplit.open(path: path, options: options)
       let tested = try images(of: split, part, path)
@@ -124,12 +129,7 @@ struct EvaluateCommand: Command {
             probabilities: ClassRule.any(threshold: 0.5).probabilities(of: logits)))
       }
       images.finish()
-      if let report {
-        try write(
-          details.report(
-            model: model, dataset: path, metrics: MultiLabelTask().metrics, configuration: configuration),
-          to: report)
-      }
+      try writeReport(details)
       let output = MultiLabelOutput(data: path, model: model.name, evaluation: details.evaluation)
       if arguments.flag("csv") {
         try output.printTable(rows.sorted { $0.index < $1.index }) { tested.name($0) }
@@ -158,12 +158,7 @@ struct EvaluateCommand: Command {
     }
     let evaluation = details.evaluation
     images.finish()
-    if let report {
-      try write(
-        details.report(
-          model: model, dataset: path, metrics: ClassificationTask().metrics, configuration: configuration),
-        to: report)
-    }
+    try writeReport(details)
     let predictions = answers.sorted { $0.index < $1.index }.map {
       ImageResult(
         file: images.name($0.index), class: evaluation.classes[$0.label],
@@ -210,10 +205,6 @@ struct EvaluateCommand: Command {
         + "\(evaluation.count.grouped) images")
     warn(of: evaluation.skipped)
     return 0
-  }
-
-  private static func write(_ page: String, to path: String) throws {
-    try AtomicFile.write(to: path) { append in try Array(page.utf8).withUnsafeBytes(append) }
   }
 
   /// The images to evaluate.

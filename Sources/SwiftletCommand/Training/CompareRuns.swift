@@ -22,9 +22,7 @@ extension CompareCommand {
       guard page.lowercased().hasSuffix(".html") else {
         throw UsageError("--output writes a page: '\(page)' does not end in .html")
       }
-      try AtomicFile.write(to: page) { append in
-        try Array(comparison.html().utf8).withUnsafeBytes(append)
-      }
+      try AtomicFile.write(comparison.html(), to: page)
     }
     if arguments.flag("json") {
       try Console.printJSON(Runs(runs: comparison.runs))

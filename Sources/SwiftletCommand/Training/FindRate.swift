@@ -33,10 +33,8 @@ extension TrainCommand {
         test.suggestion.map { "suggested: --learning-rate \(scientific($0))" }
           ?? "the loss does not fall at any of these rates")
     }
-    try AtomicFile.write(to: output) { append in
-      try Array(test.html(title: "\(trainer.network.name) on \(trainer.options.dataName)").utf8)
-        .withUnsafeBytes(append)
-    }
+    try AtomicFile.write(
+      test.html(title: "\(trainer.network.name) on \(trainer.options.dataName)"), to: output)
     if !json { try Console.print("plot: \(output)") }
     return 0
   }

@@ -49,10 +49,7 @@ struct RunProvenance: Codable {
   ///
   /// - Throws: `AtomicFileError`.
   func write(to folder: String) throws {
-    let text = try StableJSON.text(self, isIndented: true) + "\n"
-    try AtomicFile.write(to: Self.file(folder)) { append in
-      try Array(text.utf8).withUnsafeBytes(append)
-    }
+    try AtomicFile.write(try StableJSON.text(self, isIndented: true) + "\n", to: Self.file(folder))
   }
 
   /// The arguments of a run that goes on: those of its folder, and the given ones.

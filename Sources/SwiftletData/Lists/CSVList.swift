@@ -84,11 +84,9 @@ struct LabeledLines {
 
   /// Reads a list.
   ///
-  /// - Parameter part: the part of all its lines; that of each line if `nil`.
   /// - Throws: ``DatasetError``, ``FormatError`` where the file cannot be read.
-  init(_ path: String, part: Part? = nil) throws {
+  init(_ path: String) throws {
     var list = try ImageList(path)
-    if let part { list.assign(part) }
     let choice = try ClassColumn(list)
     names = try list.rows.map { row in
       let name = try choice.name(row, list)
@@ -110,6 +108,13 @@ struct LabeledLines {
     list.say(classes: choice.words(list), unused: choice.unused(list))
     if case .folder = choice { hasClassColumn = false } else { hasClassColumn = true }
     self.list = list
+  }
+
+  /// The same list with all lines those of a part.
+  func assigned(_ part: Part?) -> LabeledLines {
+    var copy = self
+    if let part { copy.list.assign(part) }
+    return copy
   }
 
   /// The lines with the numbers of their classes.

@@ -57,8 +57,7 @@ enum FolderLists {
       return false
     }
     var split = try CSVList.split(
-      try usable.map { try LabeledLines($0.candidate.path, part: $0.candidate.part) }, path: folder,
-      options: options)
+      usable.map { $0.lines.assigned($0.candidate.part) }, path: folder, options: options)
     for remark in remarks { split.notes.remark(remark) }
     return split
   }

@@ -314,7 +314,7 @@ struct ImageList {
   /// Makes all lines those of a part, as the name of the file says.
   mutating func assign(_ part: Part) {
     for index in rows.indices { rows[index].part = part }
-    notes.note("\(fileName): the \(part.word) part")
+    notes.notes.insert(DatasetError.line("\(fileName): the \(part.word) part"), at: 0)
   }
 
   mutating func remark(_ text: String) { notes.remark("\(fileName): \(text)") }

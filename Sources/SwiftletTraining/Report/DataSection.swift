@@ -38,14 +38,14 @@ struct DataSection {
     let shown = overview.classes.count <= 30 ? overview.classes : overview.smallest
     let rows = shown.map { count in
       "<tr><th scope=\"row\">\(HTML.text(count.name))</th>"
-        + [count.training, count.validation, count.test].map { "<td class=\"n\">\(Format.grouped($0))</td>" }
+        + [count.training, count.validation, count.test].map { HTML.number(Format.grouped($0)) }
         .joined()
         + "</tr>"
     }
     let footer =
       "<tfoot><tr><th scope=\"row\">Images</th>"
       + [overview.training, overview.validation, overview.test].map {
-        "<td class=\"n\">\(Format.grouped($0))</td>"
+        HTML.number(Format.grouped($0))
       }
       .joined() + "</tr></tfoot>"
     let caption =

@@ -201,7 +201,6 @@ struct EpochSections {
 
   /// The table of all epochs, for readers who cannot see curves or want the numbers.
   private func table() -> String {
-    func cell(_ text: String?) -> String { "<td class=\"n\">\(text ?? "–")</td>" }
     // The table has top-5 even where it is always 100 %: the columns are those of the file.
     let columns = showsAccuracy ? ClassificationTask().metrics : metrics
     let rows = records.suffix(2000).map { record in
@@ -209,12 +208,12 @@ struct EpochSections {
         + [
           Format.fixed(record.trainingLoss, 4), Format.percent(record.trainingAccuracy, 2),
           record.validationLoss.map { Format.fixed($0, 4) },
-        ].map(cell).joined()
-        + columns.map { cell($0.value(in: record).map { Format.percent($0, 2) }) }.joined()
+        ].map(HTML.number).joined()
+        + columns.map { HTML.number($0.value(in: record).map { Format.percent($0, 2) }) }.joined()
         + [
           Format.significant(record.learningRate), Format.significant(record.imagesPerSecond),
           Format.duration(record.trainingSeconds), Format.percent(record.waitingShare),
-        ].map(cell).joined() + "</tr>"
+        ].map(HTML.number).joined() + "</tr>"
     }
     let header = HTML.header(
       [

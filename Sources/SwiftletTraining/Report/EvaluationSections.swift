@@ -160,7 +160,7 @@ struct EvaluationSections {
     }
     let rows = pairs.prefix(20).map { row, column in
       "<tr><th scope=\"row\">\(HTML.text(classes[row]))</th><td>\(HTML.text(classes[column]))</td>"
-        + "<td class=\"n\">\(Format.grouped(counts[row][column]))</td>"
+        + HTML.number(Format.grouped(counts[row][column]))
         + Self.bar(share(row, column), "wrong") + "</tr>"
     }
     return HTML.table(
@@ -170,7 +170,7 @@ struct EvaluationSections {
 
   /// A cell with a share and a bar as long.
   static func bar(_ share: Double?, _ kind: String = "right") -> String {
-    guard let share else { return "<td class=\"n\">–</td>" }
+    guard let share else { return HTML.number(nil) }
     let width = Format.fixed(max(0, min(1, share)) * 100, 1)
     return "<td class=\"n bar \(kind)\" style=\"--w:\(width)%\"><span>\(Format.percent(share))</span></td>"
   }
@@ -194,7 +194,7 @@ struct EvaluationSections {
     figures.sort { ($0.f1 ?? 2, $0.index) < ($1.f1 ?? 2, $1.index) }
     let rows = figures.map { figure in
       "<tr><th scope=\"row\">\(HTML.text(classes[figure.index]))</th>"
-        + "<td class=\"n\">\(Format.grouped(support[figure.index]))</td>"
+        + HTML.number(Format.grouped(support[figure.index]))
         + Self.bar(figure.precision) + Self.bar(figure.recall) + Self.bar(figure.f1) + "</tr>"
     }
     func mean(_ value: (ClassFigures) -> Double?) -> Double? {
@@ -203,7 +203,7 @@ struct EvaluationSections {
     }
     let footer =
       "<tfoot><tr><th scope=\"row\">Mean over classes</th>"
-      + "<td class=\"n\">\(Format.grouped(support.reduce(0, +)))</td>"
+      + HTML.number(Format.grouped(support.reduce(0, +)))
       + Self.bar(mean(\.precision)) + Self.bar(mean(\.recall)) + Self.bar(mean(\.f1)) + "</tr></tfoot>"
     let header = HTML.header(["Class", "#Count", "#Precision", "#Recall", "#F1"])
     let caption =

@@ -47,13 +47,12 @@ struct LayerSection {
   }
 
   private func table(_ records: [ActivationRecord]) -> String {
-    func cell(_ text: String) -> String { "<td class=\"n\">\(text)</td>" }
     let rows = records.map { record in
       "<tr><th scope=\"row\">\(HTML.text(record.path))</th>"
         + [
           Format.grouped(record.channels), Format.grouped(record.deadChannels), Format.percent(record.zeros),
           Format.significant(record.mean, 3), Format.significant(record.deviation, 3),
-        ].map(cell).joined() + "</tr>"
+        ].map(HTML.number).joined() + "</tr>"
     }
     let table = HTML.table(
       caption: "Dead channels are zero in every pixel of every image.", kind: "numbers",

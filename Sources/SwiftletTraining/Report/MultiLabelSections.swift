@@ -29,7 +29,7 @@ struct MultiLabelSections {
     let rows = order.map { label in
       let result = evaluation.perClass[label]
       return "<tr><th scope=\"row\">\(HTML.text(name(label)))</th>"
-        + "<td class=\"n\">\(Format.grouped(result.count))</td>"
+        + HTML.number(Format.grouped(result.count))
         + EvaluationSections.bar(result.averagePrecision) + EvaluationSections.bar(result.precision)
         + EvaluationSections.bar(result.recall) + EvaluationSections.bar(result.count == 0 ? nil : result.f1)
         + "</tr>"
@@ -40,7 +40,7 @@ struct MultiLabelSections {
     }
     let footer =
       "<tfoot><tr><th scope=\"row\">Mean over classes</th>"
-      + "<td class=\"n\">\(Format.grouped(evaluation.perClass.reduce(0) { $0 + $1.count }))</td>"
+      + HTML.number(Format.grouped(evaluation.perClass.reduce(0) { $0 + $1.count }))
       + EvaluationSections.bar(mean(\.averagePrecision)) + EvaluationSections.bar(mean(\.precision))
       + EvaluationSections.bar(mean(\.recall)) + EvaluationSections.bar(mean(\.f1)) + "</tr></tfoot>"
     let header = HTML.header(["Class", "#Images", "#AP", "#Precision", "#Recall", "#F1"])

@@ -31,6 +31,9 @@ package enum HTML {
     self.text(text.count <= limit ? text : text.prefix(limit - 1) + "…")
   }
 
+  /// A cell with a number; a dash where there is none.
+  static func number(_ text: String?) -> String { "<td class=\"n\">\(text ?? "–")</td>" }
+
   /// A table's row of header cells; those that begin with `#` are numbers and right-aligned.
   static func header(_ names: [String]) -> String {
     "<thead><tr>"

@@ -36,7 +36,7 @@ package struct RunComparison: Sendable {
 
   /// Whether a path is the folder of a run.
   package static func isRun(_ path: String) -> Bool {
-    (try? RunFolder.read(path + "/metrics.csv", limit: .max)).flatMap { $0 } != nil
+    CheckpointFolder.exists(path + "/metrics.csv")
   }
 
   /// Reads the folders of runs.
@@ -46,9 +46,7 @@ package struct RunComparison: Sendable {
     var (runs, all, metrics): ([Run], [[EpochRecord]], [TaskMetric?]) = ([], [], [])
     for folder in folders {
       let file = folder + "/metrics.csv"
-      guard let bytes = try RunFolder.read(file) else {
-        throw RunFolderError.unreadable(path: file, reason: "no such file; is it the folder of a run?")
-      }
+      let bytes = try Self.bytes(file)
       let records = try MetricsTable.records(String(decoding: bytes, as: UTF8.self), file: file)
         .sorted { $0.epoch < $1.epoch }
       let identity = try Self.identity(folder)
@@ -81,12 +79,17 @@ package struct RunComparison: Sendable {
 
   private static func identity(_ folder: String) throws -> RunIdentity {
     let file = folder + "/config.json"
-    guard let bytes = try RunFolder.read(file) else {
-      throw RunFolderError.unreadable(path: file, reason: "no such file; is it the folder of a run?")
-    }
+    let bytes = try bytes(file)
     do { return try JSONDecoder().decode(RunIdentity.self, from: Data(bytes)) } catch {
       throw RunFolderError.unreadable(path: file, reason: "not the configuration of a run")
     }
+  }
+
+  private static func bytes(_ file: String) throws -> [UInt8] {
+    guard let bytes = try RunFolder.read(file) else {
+      throw RunFolderError.unreadable(path: file, reason: "no such file; is it the folder of a run?")
+    }
+    return bytes
   }
 
   // MARK: Page
@@ -165,14 +168,12 @@ package struct RunComparison: Sendable {
       series: series { run in positions.map { interpolated(points[run], Double($0) * unit) } },
       percent: percent)
     chart.horizontal = end > 120 ? "minutes" : "seconds"
-    let last = Int((Double(positions.last ?? 0) / 10).rounded(.down))
-    chart.ticks = LineChart.wholeTicks(0, last).map { (10 * $0, "\($0)") }
+    chart.ticks = LineChart.wholeTicks(0, (positions.last ?? 0) / 10).map { (10 * $0, "\($0)") }
     chart.positionTexts = positions.map { Format.fixed(Double($0) / 10, 1) }
     return chart
   }
 
   private func table() -> String {
-    func cell(_ text: String?) -> String { "<td class=\"n\">\(text ?? "–")</td>" }
     let rows = runs.map { run in
       "<tr><th scope=\"row\">\(HTML.text(run.folder))</th><td>\(HTML.text(run.network))</td>"
         + [
@@ -180,7 +181,7 @@ package struct RunComparison: Sendable {
           run.last.map { Format.percent($0, 2) }, run.trainingLoss.map { Format.fixed($0, 4) },
           run.validationLoss.map { Format.fixed($0, 4) }, run.imagesPerSecond.map { Format.significant($0) },
           Format.duration(run.seconds),
-        ].map(cell).joined() + "</tr>"
+        ].map(HTML.number).joined() + "</tr>"
     }
     return HTML.table(
       caption: "The best epoch is chosen by the validation's score.", kind: "numbers",

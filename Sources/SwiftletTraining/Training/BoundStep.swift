@@ -28,8 +28,7 @@ final class BoundStep {
   ///   - state: weights and the optimizer's state; the run's starting weights if `nil`.
   /// - Throws: ``TrainingError`` where network, task and recipe do not fit together, or memory is short.
   init(_ trainer: Trainer, resolution: Int, state: Parameters?) throws {
-    let recipe = trainer.recipe
-    let step = try Self.step(trainer, resolution: resolution)
+    let (step, network) = try Self.step(trainer, resolution: resolution)
     func input(_ name: String) throws -> Int {
       guard let index = step.input(name) else {
         throw TrainingError.missingOutput(name, network: trainer.network.name)
@@ -42,9 +41,8 @@ final class BoundStep {
       }
       return index
     }
-    let graph = try trainer.network.graph(batch: recipe.batch)
     let types = trainer.task.outputs.compactMap { name in
-      graph.outputs.first { $0.name == name }.map { graph.type(of: $0.value) }
+      network.outputs.first { $0.name == name }.map { network.type(of: $0.value) }
     }
     inputs = Inputs(
       step: step.input(PortName.step), image: try input(PortName.image),
@@ -62,7 +60,7 @@ final class BoundStep {
 
   /// Throws unless a step at this resolution fits into memory, without making it.
   static func checkMemory(_ trainer: Trainer, resolution: Int) throws {
-    try checkMemory(trainer, step(trainer, resolution: resolution), resolution: resolution)
+    try checkMemory(trainer, step(trainer, resolution: resolution).step, resolution: resolution)
   }
 
   private static func checkMemory(_ trainer: Trainer, _ step: TrainingStep, resolution: Int) throws {
@@ -72,7 +70,10 @@ final class BoundStep {
     ).check(limit: trainer.options.memoryLimit)
   }
 
-  private static func step(_ trainer: Trainer, resolution: Int) throws -> TrainingStep {
+  /// The step, and the network's graph in it.
+  private static func step(
+    _ trainer: Trainer, resolution: Int
+  ) throws -> (step: TrainingStep, network: Graph) {
     let recipe = trainer.recipe
     let frozen = try trainer.freeze.paths(in: trainer.network)
     let network = try trainer.network.with(resolution: resolution).graph(
@@ -80,7 +81,7 @@ final class BoundStep {
       regularization: Regularization(
         dropout: recipe.dropout, stochasticDepth: recipe.stochasticDepth, frozenNorms: frozen,
         seed: recipe.seed))
-    return try TrainingStep(
+    let step = try TrainingStep(
       network,
       StepOptions(
         task: trainer.task, loss: trainer.loss, optimizer: recipe.optimizer, weightDecay: recipe.weightDecay,
@@ -88,5 +89,6 @@ final class BoundStep {
         accumulates: recipe.accumulation > 1, averages: recipe.averageDecay != nil,
         rateFactor: LayerRates(decay: recipe.layerDecay ?? 1, network: network).factor,
         isFrozen: { Freeze.covers(frozen, $0.name) }))
+    return (step, network)
   }
 }
